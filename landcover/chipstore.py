@@ -1,0 +1,124 @@
+"""The HDF5 files of chips: one a class and side of the split, one chip a chunk."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from landcover.errors import LabelError, LandcoverError
+from landcover.files import whole_file
+from landcover.scheme import ClassScheme
+
+SUFFIX = ".h5"
+
+
+@dataclass(frozen=True)
+class Chip:
+    """image (size, size, bands); label (size, size) uint8 class values; window on the mosaic: column, row, width,
+    height; source: the chip's file name, and what was done to it."""
+
+    image: NDArray[np.generic]
+    label: NDArray[np.uint8]
+    window: tuple[int, int, int, int]
+    source: str
+
+
+@dataclass(frozen=True)
+class StoreInfo:
+    """What a chip store says of itself. `split` is the method: blocks or random; `pixel_size` is (x, y)."""
+
+    scheme: ClassScheme
+    size: int
+    bands: int
+    dtype: str
+    pixel_size: tuple[float, float]
+    split: str
+
+
+class ChipWriter:
+    """Appends chips to an open store, one at a time."""
+
+    def __init__(self, file: h5py.File, info: StoreInfo) -> None:
+        n, shape = info.size, (info.size, info.size, info.bands)
+        packed = {"compression": "gzip", "compression_opts": 1}
+        file.create_dataset("image", (0, *shape), info.dtype, maxshape=(None, *shape), chunks=(1, *shape), **packed)
+        file.create_dataset("label", (0, n, n), "uint8", maxshape=(None, n, n), chunks=(1, n, n), **packed)
+        file.create_dataset("window", (0, 4), "int64", maxshape=(None, 4))
+        file.create_dataset("source", (0,), h5py.string_dtype(), maxshape=(None,))
+        file.attrs["scheme"] = info.scheme.model_dump_json()
+        file.attrs["pixel_size"] = info.pixel_size
+        file.attrs["split"] = info.split
+        self._file = file
+
+    def append(self, chip: Chip) -> None:
+        row = self._file["image"].shape[0]
+        for name, value in (
+            ("image", chip.image), ("label", chip.label), ("window", chip.window), ("source", chip.source)
+        ):  # fmt: skip
+            self._file[name].resize(row + 1, axis=0)
+            self._file[name][row] = value
+
+
+@contextmanager
+def create_store(path: Path, info: StoreInfo) -> Iterator[ChipWriter]:
+    """A new store, whole or not there."""
+    with whole_file(path) as temporary, h5py.File(temporary, "w") as file:
+        yield ChipWriter(file, info)
+
+
+class ChipStore:
+    """A store opened for reading. Raises LandcoverError for a file that is none."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            self._file = h5py.File(path, "r")
+            self._image, self._label = self._file["image"], self._file["label"]
+            attrs = self._file.attrs
+            self.info = StoreInfo(
+                scheme=ClassScheme.model_validate(json.loads(attrs["scheme"])),
+                size=self._image.shape[1],
+                bands=self._image.shape[3],
+                dtype=str(self._image.dtype),
+                pixel_size=tuple(float(v) for v in attrs["pixel_size"]),
+                split=str(attrs["split"]),
+            )
+        except (OSError, KeyError, ValueError) as error:
+            raise LandcoverError(f"{path}: is no chip store ({error}): run `landcover stack --overwrite`") from None
+
+    def __len__(self) -> int:
+        return int(self._image.shape[0])
+
+    def image(self, row: int) -> NDArray[np.generic]:
+        """(size, size, bands)."""
+        return np.asarray(self._image[row])
+
+    def label(self, row: int) -> NDArray[np.uint8]:
+        """(size, size), class values."""
+        return np.asarray(self._label[row])
+
+    def chip(self, row: int) -> Chip:
+        window = tuple(int(v) for v in self._file["window"][row])
+        return Chip(self.image(row), self.label(row), window, self._file["source"].asstr()[row])  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def open_stores(folder: Path, scheme: ClassScheme) -> list[ChipStore]:
+    """The stores in a folder, by name; none if the folder is not there.
+
+    Raises LabelError for one that was made with another scheme, size, band count or type than the first.
+    """
+    stores = [ChipStore(path) for path in sorted(folder.glob(f"*{SUFFIX}")) if not path.name.startswith(".")]
+    for store in stores:
+        if store.info.scheme != scheme:
+            raise LabelError(f"{store.path}: was made with another scheme: run `landcover prepare --overwrite`")
+        if store.info != stores[0].info:
+            raise LabelError(f"{store.path}: its chips are not like those of {stores[0].path}")
+    return stores

@@ -1,0 +1,295 @@
+"""The configuration: one frozen model a section, filled from YAML and --set, with mistakes told by file and line."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from landcover.errors import ConfigError
+from landcover.remap import Remap
+from landcover.scheme import ClassScheme
+
+DEFAULT_FILE = Path("configs/default.yaml")
+Location = tuple[str | int, ...]
+Precision = Literal["auto", "float32", "bfloat16"]
+ClassKey = int | str
+"""A class by its value or its name."""
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, (str, Path)) else value
+
+
+Sources = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+"""Files, folders, globs or URLs; a single one may stand without brackets."""
+
+ALABAMA = (
+    {"value": 1, "name": "buildings", "color": "#e31a1c"},
+    {"value": 2, "name": "roads or parking lots", "color": "#6b6b6b"},
+    {"value": 3, "name": "water", "color": "#1f78b4"},
+    {"value": 4, "name": "harvested, open or bare land", "color": "#fdbf6f"},
+    {"value": 5, "name": "forest", "color": "#1b7837"},
+    {"value": 6, "name": "planted or dark cropland", "color": "#b2df8a"},
+)
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Paths(Section):
+    """The three folders, and where each stage's files lie in them: the cookiecutter data science layout."""
+
+    data: Path = Path("data")
+    models: Path = Path("models")
+    reports: Path = Path("reports")
+
+    @property
+    def mosaic(self) -> Path:
+        return self.data / "interim" / "mosaic"
+
+    @property
+    def labels(self) -> Path:
+        return self.data / "interim" / "labels.tif"
+
+    @property
+    def chips(self) -> Path:
+        return self.data / "interim" / "chips"
+
+    @property
+    def stacks(self) -> Path:
+        return self.data / "processed"
+
+    @property
+    def train(self) -> Path:
+        return self.stacks / "train"
+
+    @property
+    def validation(self) -> Path:
+        return self.stacks / "validation"
+
+    @property
+    def augmented(self) -> Path:
+        return self.stacks / "augmented"
+
+    @property
+    def maps(self) -> Path:
+        return self.data / "maps"
+
+
+class MosaicSettings(Section):
+    images: Sources = ("data/raw/naip",)
+    order: Literal["newest", "oldest", "first", "last"] = "newest"
+
+
+class LabelSettings(Section):
+    source: Sources = ("data/raw/labels.gpkg",)
+    field: str | None = None
+    reclassify: dict[int | str, int | str | None] = {}
+
+
+class ChipSettings(Section):
+    size: int = Field(256, ge=16, multiple_of=16)
+    stride: int = Field(64, ge=1)
+    max_background: float = Field(0.5, ge=0, le=1)
+    max_nodata: float = Field(0.25, ge=0, le=1)
+
+
+class SplitSettings(Section):
+    method: Literal["blocks", "random"] = "blocks"
+    validation: float = Field(0.1, gt=0, lt=1)
+    block: int = Field(1024, ge=16)
+    seed: int = Field(0, ge=0)
+
+
+class AugmentSettings(Section):
+    classes: Literal["auto"] | tuple[ClassKey, ...] = "auto"
+    copies: int = Field(2, ge=0, le=10)
+    rotations: tuple[int, ...] = (-180, -90, 90, 180)
+    zoom: tuple[float, float] = (0.05, 0.45)
+    seed: int = Field(0, ge=0)
+
+    @model_validator(mode="after")
+    def _quarter_turns(self) -> "AugmentSettings":
+        if any(turn % 90 for turn in self.rotations):
+            raise ValueError("rotations are quarter turns: multiples of 90")
+        low, high = self.zoom
+        if not 0 <= low <= high < 1:
+            raise ValueError("zoom is [least, most], the shares cut away, from 0 to below 1")
+        return self
+
+
+class TrainSettings(Section):
+    name: str = Field("unet", pattern=r"^[\w.-]+$")
+    epochs: int = Field(30, ge=1)
+    batch: int = Field(8, ge=1)
+    learning_rate: float = Field(0.001, gt=0)
+    patience: int = Field(5, ge=1)
+    class_weights: Literal["auto"] | dict[ClassKey, float] = "auto"
+    weight_cap: float = Field(5.0, ge=1)
+    turns: bool = True
+    jitter: float = Field(0.1, ge=0, lt=1)
+    precision: Precision = "auto"
+    seed: int = Field(0, ge=0)
+
+
+class ClassifySettings(Section):
+    model: Path = Path("models/unet/model.keras")
+    tile: int = Field(1024, ge=16, multiple_of=16)
+    halo: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
+    precision: Precision = "auto"
+
+
+class AssessSettings(Section):
+    map: Path | None = None
+    reference: Sources = ("data/raw/reference.gpkg",)
+
+
+class Config(Section):
+    """Everything a run is told. `Config()` holds the values of configs/default.yaml."""
+
+    scheme: ClassScheme = Field(default_factory=lambda: ClassScheme.model_validate(ALABAMA))
+    paths: Paths = Paths()
+    mosaic: MosaicSettings = MosaicSettings()
+    labels: LabelSettings = LabelSettings()
+    chips: ChipSettings = ChipSettings()
+    split: SplitSettings = SplitSettings()
+    augment: AugmentSettings = AugmentSettings()
+    train: TrainSettings = TrainSettings()
+    classify: ClassifySettings = ClassifySettings()
+    assess: AssessSettings = AssessSettings()
+
+    @model_validator(mode="after")
+    def _targets_known(self) -> "Config":
+        try:
+            Remap.parse(self.labels.reclassify, self.scheme)
+        except ValueError as error:
+            raise ValueError(f"labels.reclassify: {error}") from None
+        named = {"augment.classes": self.augment.classes, "train.class_weights": self.train.class_weights}
+        for key, classes in named.items():
+            unknown = [] if classes == "auto" else [c for c in classes if self.scheme.find(c) is None]
+            if unknown:
+                raise ValueError(f"{key}: {unknown[0]!r} is no class of the scheme")
+        return self
+
+    @property
+    def remap(self) -> Remap:
+        return Remap.parse(self.labels.reclassify, self.scheme)
+
+
+def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
+    """The configuration in a YAML file, changed by overrides like "chips.stride=128".
+
+    Without a path: configs/default.yaml if it is there, else the defaults. Raises ConfigError.
+    """
+    if path is None:
+        path = DEFAULT_FILE if DEFAULT_FILE.exists() else None
+    settings: dict[str, Any] = {}
+    places: dict[Location, str] = {}
+    if path is not None:
+        settings, places = _read_yaml(Path(path))
+    for override in overrides:
+        _apply(override, settings, places)
+    try:
+        return Config.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(_first_mistake(error, places)) from None
+
+
+def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
+    """The settings in a file, and "file, line N" of every key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: no such file; name the configuration with --config") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read as text ({error})") from None
+    try:
+        tree = yaml.compose(text, yaml.SafeLoader)
+        settings = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from None
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    if settings is None:
+        return {}, {}
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}, line 1: expected sections such as `chips: {{size: 256}}`")
+    places: dict[Location, str] = {}
+    _note_places(tree, (), path, places)
+    return settings, places
+
+
+def _note_places(node: yaml.Node, location: Location, path: Path, places: dict[Location, str]) -> None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            here = (*location, key.value)
+            place = f"{path}, line {key.start_mark.line + 1}"
+            if here in places:
+                raise ConfigError(f"{place}: {'.'.join(map(str, here))} stands twice, first at {places[here]}")
+            places[here] = place
+            _note_places(value, here, path, places)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            here = (*location, index)
+            places[here] = f"{path}, line {value.start_mark.line + 1}"
+            _note_places(value, here, path, places)
+
+
+def _apply(override: str, settings: dict[str, Any], places: dict[Location, str]) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(f"--set {override}: write section.key=value, for example --set chips.stride=128")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise ConfigError(f"--set {override}: {text!r} is not valid YAML") from None
+    target: Any = settings
+    for part in parts[:-1]:
+        if target.get(part) is None:
+            target[part] = {}
+        target = target[part]
+        if not isinstance(target, dict):
+            raise ConfigError(f"--set {override}: {part} has no keys")
+    target[parts[-1]] = value
+    places[tuple(parts)] = f"--set {override}"
+
+
+def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> str:
+    """One line for the first mistake: where, what, and the key that was probably meant."""
+    mistakes = error.errors(include_url=False)
+    # a key that does not exist is more likely the cause than what is missing without it
+    mistake = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
+    location = tuple(mistake["loc"])
+    where = next((places[location[:n]] for n in range(len(location), 0, -1) if location[:n] in places), None)
+    key = ".".join(str(part) for part in location if part not in ("literal['auto']",))
+    if mistake["type"] == "extra_forbidden":
+        known = _keys_at(location[:-1])
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
+        message = f"unknown key {key}: {hint}"
+    else:
+        problem = mistake["msg"].removeprefix("Value error, ")
+        message = f"{key}: {problem}" if key else problem
+        if not isinstance(mistake["input"], (dict, list, BaseModel)):
+            message += f" (it is {mistake['input']!r})"
+        if not where:
+            where = next((p for loc, p in places.items() if ".".join(map(str, loc)) == problem.partition(":")[0]), None)
+    return f"{where}: {message}" if where else message
+
+
+def _keys_at(location: Location) -> list[str]:
+    """The keys that a section has."""
+    model: Any = Config
+    for part in location:
+        if isinstance(part, int):
+            from landcover.scheme import LandClass
+
+            return list(LandClass.model_fields)
+        model = model.model_fields[part].annotation
+    return list(getattr(model, "model_fields", {}))

@@ -1,0 +1,32 @@
+"""Mistakes of the user's, told in one line: what is wrong, where, and what to do."""
+
+
+class LandcoverError(Exception):
+    """Anything a user can mend. The command line prints the message alone and exits with `exit_code`."""
+
+    exit_code = 1
+
+
+class ConfigError(LandcoverError):
+    """A setting that cannot be: in the YAML file, in --set, or in an option."""
+
+    exit_code = 2
+
+
+class ImageError(LandcoverError):
+    """An image that cannot be read or does not fit the others, the model or the labels."""
+
+
+class LabelError(LandcoverError):
+    """Labels or reference polygons that cannot be used as they are."""
+
+
+class ModelError(LandcoverError):
+    """A model file that is none, or that does not fit the image."""
+
+
+class OutputExists(LandcoverError):
+    """An output that is there already; it is kept unless the user says otherwise."""
+
+    def __init__(self, path: object) -> None:
+        super().__init__(f"{path} exists already: add --overwrite to replace it")

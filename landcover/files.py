@@ -1,0 +1,68 @@
+"""Outputs that are whole or not there: written under a temporary name beside the target, renamed when done."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from landcover.errors import LandcoverError, OutputExists
+
+
+def check_free(path: Path, overwrite: bool) -> None:
+    """Raise OutputExists if something is at the path and may not be replaced."""
+    if path.exists() and not overwrite:
+        raise OutputExists(path)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary path in the same folder, which becomes the file if the block ends well and vanishes if not.
+
+    The temporary name is the same each time, so what a killed run leaves behind is replaced by the next one.
+    """
+    temporary = path.with_name(f".partial-{path.name}")
+    _make_folder(path.parent)
+    _remove(temporary)
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise LandcoverError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """As `whole_file`, for a folder. What was there before is moved aside and removed at the very end."""
+    temporary = path.with_name(f".partial-{path.name}")
+    former = path.with_name(f".former-{path.name}")
+    _make_folder(path.parent)
+    _remove(temporary)
+    _make_folder(temporary)
+    try:
+        yield temporary
+        _remove(former)
+        if path.exists():
+            os.replace(path, former)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise LandcoverError(f"{path}: cannot be written ({error.strerror or error})") from error
+    finally:
+        _remove(temporary)
+        _remove(former)
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LandcoverError(f"{path}: cannot make this folder ({error.strerror or error})") from error
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)

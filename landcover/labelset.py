@@ -1,0 +1,236 @@
+"""Labels as the scheme's classes on a grid, from polygons or rasters in any CRS: for training and for assessing."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.features import rasterize
+from rasterio.io import DatasetReader
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform_bounds
+from rasterio.windows import Window
+from shapely.geometry import box
+
+from landcover.errors import LabelError
+from landcover.grid import Grid, clip, cut, name_of
+from landcover.raster import RASTER_SUFFIXES, grid_of, open_raster, read_band
+from landcover.remap import NODATA, Code, Remap, code_of
+from landcover.scheme import BACKGROUND
+from landcover.sources import expand
+from landcover.vector import VECTOR_SUFFIXES, read_polygons
+
+UNTOUCHED = 255
+"""In a part of the labels: no polygon and no raster pixel here. Not a class, and not 0, which may be meant."""
+
+FIELDS = ("classvalue", "class_value", "class_id", "value", "code", "gridcode", "classname", "class_name", "class",
+          "label", "name", "landcover", "land_cover")  # fmt: skip
+"""Names of class fields in the order of trust, Esri's training samples first; upper and lower case alike."""
+
+CELL = 1024
+"""Labels are made in cells of this many pixels a side, always the same ones, so that a map has one answer."""
+
+
+@dataclass(frozen=True)
+class Polygons:
+    """Polygons on the grid's CRS with the class value each stands for; a later one covers an earlier one."""
+
+    path: str
+    field: str
+    frame: gpd.GeoDataFrame
+    values: NDArray[np.uint8]
+    codes: Mapping[Code, int]
+
+    def windows(self, grid: Grid) -> Iterator[Window]:
+        for bounds in self.frame.geometry.bounds.itertuples(index=False):
+            yield grid.cover(tuple(bounds))
+
+    def read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
+        touched = np.sort(self.frame.sindex.query(box(*grid.box(window))))
+        part = grid.part(window)
+        if not len(touched):
+            return np.full(part.shape, UNTOUCHED, np.uint8)
+        shapes = zip(self.frame.geometry.iloc[touched], self.values[touched].tolist(), strict=True)
+        burnt = rasterize(shapes, part.shape, fill=UNTOUCHED, transform=part.transform, dtype="uint8")
+        return np.asarray(burnt, np.uint8)
+
+
+@dataclass(frozen=True)
+class Pixels:
+    """A raster of class codes; where it has no data it says nothing, unless the remap gives nodata a class."""
+
+    path: str
+    bounds: tuple[float, float, float, float]
+    values: Mapping[Code, int]
+    codes: Mapping[Code, int]
+    unused: int
+
+    def windows(self, grid: Grid) -> Iterator[Window]:
+        yield grid.cover(self.bounds)
+
+    def read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
+        if clip(window, *grid.shape) is None or not _overlap(self.bounds, grid.box(window)):
+            return np.full((int(window.height), int(window.width)), UNTOUCHED, np.uint8)
+        with open_raster(self.path) as dataset:
+            own = grid_of(dataset)
+            if grid.aligned(own):
+                column, row = own.position(grid)
+                here = Window(
+                    window.col_off + round(column), window.row_off + round(row), window.width, window.height
+                )
+                return self._classes(dataset, here, dataset.nodata)
+            # a nodata value that does not occur: the real one may have a class
+            with WarpedVRT(
+                dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
+                resampling=Resampling.nearest, src_nodata=self.unused, add_alpha=True,
+            ) as warped:  # fmt: skip
+                return self._classes(warped, window, dataset.nodata)
+
+    def _classes(self, dataset: DatasetReader, window: Window, nodata: float | None) -> NDArray[np.uint8]:
+        classes = np.full((int(window.height), int(window.width)), UNTOUCHED, np.uint8)
+        inside = clip(window, dataset.height, dataset.width)
+        if inside is None:
+            return classes
+        values = read_band(dataset, inside)
+        there = np.ones(values.shape, bool)
+        if dataset.count > 1:
+            # the alpha band of a warp is 0 outside the source
+            there = np.asarray(dataset.read(dataset.count, window=inside)) > 0
+        found, position = np.unique(values, return_inverse=True)
+        table = np.array([self.values[_pixel_code(v, nodata)] for v in found], np.uint8)
+        row, column = inside.row_off - window.row_off, inside.col_off - window.col_off
+        part = classes[row : row + inside.height, column : column + inside.width]
+        part[there] = table[position.reshape(values.shape)][there]
+        return classes
+
+
+@dataclass(frozen=True)
+class LabelSet:
+    """Sources of labels over a grid; where two overlap, the later one holds."""
+
+    grid: Grid
+    sources: tuple[Polygons | Pixels, ...]
+
+    def cells(self) -> list[Window]:
+        """The cells of the grid that any label touches, row by row."""
+        touched: set[tuple[int, int]] = set()
+        for source in self.sources:
+            for window in source.windows(self.grid):
+                inside = clip(window, *self.grid.shape)
+                if inside is not None:
+                    touched.update((c.row_off // CELL, c.col_off // CELL) for c in cut(inside, CELL))
+        corners = (Window(column * CELL, row * CELL, CELL, CELL) for row, column in sorted(touched))
+        return [inside for cell in corners if (inside := clip(cell, *self.grid.shape)) is not None]
+
+    def read(self, window: Window) -> NDArray[np.uint8]:
+        """Class values (rows, columns) in a window of the grid, 0 where nothing is labelled."""
+        classes = np.zeros((int(window.height), int(window.width)), np.uint8)
+        for source in self.sources:
+            part = source.read(self.grid, window)
+            np.copyto(classes, part, where=part != UNTOUCHED)
+        return classes
+
+
+def open_labels(sources: Sequence[str], grid: Grid, remap: Remap, field: str | None = None) -> LabelSet:
+    """Find, check and reclassify the labels for a grid. Raises LabelError.
+
+    Codes that neither the scheme nor the remap table knows stop here, all of them listed with their counts.
+    """
+    paths = expand(sources, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
+    opened: list[Polygons | Pixels] = []
+    unknown: Counter[Code] = Counter()
+    unit = "features"
+    for path in paths:
+        if path.lower().endswith(RASTER_SUFFIXES):
+            source: Polygons | Pixels = _open_pixels(path, grid, remap)
+            unit = "pixels"
+        else:
+            source = _open_polygons(path, grid, remap, field)
+        unknown.update({code: n for code, n in source.codes.items() if remap(code) is None and code != NODATA})
+        if isinstance(source, Polygons) and NODATA in source.codes and NODATA not in remap.exact:
+            unknown["(no value)"] += source.codes[NODATA]
+        opened.append(source)
+    if unknown:
+        listed = ", ".join(f"{code} ({n:,} {unit})" for code, n in sorted(unknown.items(), key=lambda i: str(i[0])))
+        raise LabelError(
+            f"{paths[0] if len(paths) == 1 else 'the labels'}: codes that are neither in scheme nor in "
+            f"labels.reclassify: {listed}"
+        )
+    labels = LabelSet(grid, tuple(opened))
+    if not labels.cells():
+        raise LabelError(
+            f"{', '.join(sources)}: no label lies on the image ({grid}, {_rounded(grid.bounds)}): "
+            "is the CRS of the labels the one they were drawn in?"
+        )
+    return labels
+
+
+def _open_polygons(path: str, grid: Grid, remap: Remap, field: str | None) -> Polygons:
+    frame = read_polygons(path, grid.crs)
+    columns = [str(c) for c in frame.columns if c != frame.geometry.name]
+    field = _find_field(path, frame, columns, remap, field)
+    codes = [code_of(value) for value in frame[field]]
+    values = [remap(code) for code in codes]
+    return Polygons(
+        path, field, frame[[frame.geometry.name]], np.array([v or 0 for v in values], np.uint8), Counter(codes)
+    )
+
+
+def _find_field(path: str, frame: gpd.GeoDataFrame, columns: list[str], remap: Remap, field: str | None) -> str:
+    """The field that holds the class: the one named, else the first well-known name, else the only one that fits."""
+    if field is not None:
+        if field not in columns:
+            raise LabelError(f"{path}: has no field {field!r}; it has {', '.join(columns) or 'none'}")
+        return field
+    by_name = {column.casefold(): column for column in columns}
+    known = [by_name[name] for name in FIELDS if name in by_name]
+    fitting = [c for c in known or columns if all(remap(code_of(v)) is not None for v in frame[c])]
+    if fitting and (known or len(fitting) == 1):
+        return fitting[0]
+    if known:
+        return known[0]
+    found = ", ".join(fitting) if fitting else "none"
+    raise LabelError(
+        f"{path}: which field holds the class? Fields whose values all fit the scheme: {found}; "
+        f"fields: {', '.join(columns) or 'none'}: set labels.field"
+    )
+
+
+def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
+    with open_raster(path) as dataset:
+        own = grid_of(dataset)
+        if dataset.count != 1:
+            raise LabelError(f"{path}: has {dataset.count} bands; a label raster has one")
+        if not np.issubdtype(np.dtype(dataset.dtypes[0]), np.integer):
+            raise LabelError(f"{path}: pixels are {dataset.dtypes[0]}; class codes are whole numbers")
+        nodata = dataset.nodata
+        counts: Counter[Code] = Counter()
+        for window in cut(own.whole, 2048):
+            found, number = np.unique(read_band(dataset, window), return_counts=True)
+            for value, n in zip(found.tolist(), number.tolist(), strict=True):
+                counts[_pixel_code(value, nodata)] += n
+    try:
+        bounds = transform_bounds(own.crs, grid.crs, *own.bounds)
+    except RasterioError:
+        raise LabelError(f"{path}: cannot be brought from {name_of(own.crs)} to {name_of(grid.crs)}") from None
+    values = {code: remap(code) or 0 for code in counts}
+    values |= {code: UNTOUCHED for code in (NODATA, BACKGROUND) if code not in remap.exact}
+    present = {nodata if code == NODATA else code for code in counts}
+    return Pixels(path, bounds, values, counts, unused=next(v for v in range(len(present) + 1) if v not in present))
+
+
+def _pixel_code(value: float, nodata: float | None) -> Code:
+    return NODATA if nodata is not None and value == nodata else int(value)
+
+
+def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _rounded(bounds: tuple[float, float, float, float]) -> str:
+    return "left {:.6g}, bottom {:.7g}, right {:.6g}, top {:.7g}".format(*bounds)
+

@@ -1,0 +1,103 @@
+"""The model file: Keras's own, with what the weights were trained on beside them."""
+
+import json
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from landcover import __version__
+from landcover.errors import ImageError, ModelError
+from landcover.files import whole_file
+from landcover.scheme import ClassScheme
+
+if TYPE_CHECKING:
+    import keras
+
+ENTRY = "landcover.json"
+"""The name of the description inside model.keras, which is a zip file."""
+
+FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
+"""Layers that stay in float32 in a bfloat16 net: what goes in, and what is compared."""
+
+
+class ModelCard(BaseModel):
+    """What a model must know of its training to be used rightly. Means and deviations are per band, in grey values."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scheme: ClassScheme
+    bands: int
+    dtype: str
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    pixel_size: tuple[float, float]
+    chip_size: int
+    halo: int
+    multiple: int
+    split: Literal["blocks", "random"]
+    pixels: dict[str, int]
+    scores: dict[str, Any]
+    version: str = __version__
+
+
+def save_model(network: "keras.Model", card: ModelCard, path: Path) -> None:
+    """Write a self-sufficient .keras file."""
+    with whole_file(path) as temporary:
+        # Keras insists on its own suffix
+        saved = temporary.with_suffix(".partial.keras")
+        try:
+            network.save(saved)
+            with zipfile.ZipFile(saved, "a") as archive:
+                archive.writestr(ENTRY, card.model_dump_json(indent=2))
+            saved.replace(temporary)
+        finally:
+            saved.unlink(missing_ok=True)
+
+
+def read_card(path: Path) -> ModelCard:
+    """The description in a model file, read without Keras. Raises ModelError for a file that is none of ours."""
+    if not path.exists():
+        raise ModelError(f"{path}: no such model: run `landcover train` first, or name one with -m")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return ModelCard.model_validate_json(archive.read(ENTRY))
+    except (zipfile.BadZipFile, KeyError, OSError):
+        raise ModelError(f"{path}: is not a model that `landcover train` wrote") from None
+    except ValidationError as error:
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise ModelError(f"{path}: its description cannot be read ({where}): was it made by another version?") from None
+
+
+def load_network(path: Path, precision: Literal["float32", "bfloat16"] = "float32") -> "keras.Model":
+    """The network in a model file, in the precision asked for. Raises ModelError."""
+    import keras
+
+    try:
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{path}: Keras cannot load it ({' '.join(str(error).split())[:200]})") from None
+    return in_precision(network, precision)
+
+
+def in_precision(network: "keras.Model", precision: Literal["float32", "bfloat16"]) -> "keras.Model":
+    """The same layers and weights computing in float32 or bfloat16 (weights stay float32)."""
+    import keras
+
+    policy = "mixed_bfloat16" if precision == "bfloat16" else "float32"
+    config = network.get_config()
+    for layer in config["layers"]:
+        exact = layer["config"]["name"] in FLOAT32_LAYERS or layer["class_name"] == "InputLayer"
+        layer["config"]["dtype"] = "float32" if exact else policy
+    again = keras.Model.from_config(config)
+    again.set_weights(network.get_weights())
+    return again
+
+
+def check_image(card: ModelCard, path: str, bands: int, dtype: str) -> None:
+    """Raise ImageError if an image cannot be what the model was trained on."""
+    if bands != card.bands:
+        raise ImageError(f"{path}: has {bands} bands, but the model was trained on {card.bands}")
+    if dtype != card.dtype:
+        raise ImageError(f"{path}: pixels are {dtype}, but the model was trained on {card.dtype}")

@@ -1,0 +1,112 @@
+"""More chips of the rare classes: turned and zoomed copies, for training alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
+
+from landcover.chipstore import SUFFIX, Chip, ChipStore, create_store, open_stores
+from landcover.config import AugmentSettings
+from landcover.errors import LabelError
+from landcover.files import check_free, whole_folder
+from landcover.progress import Progress, silent
+from landcover.scheme import ClassScheme
+
+RARE = 0.5
+"""With `classes: auto` a class is rare when it has less than this share of the pixels it would have were all equal."""
+
+
+@dataclass(frozen=True)
+class Augmented:
+    """What `augment` made: the copies of each class name."""
+
+    path: Path
+    copies: dict[str, int]
+
+
+def augment(
+    train: Path,
+    settings: AugmentSettings,
+    scheme: ClassScheme,
+    out: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Augmented:
+    """Write `copies` changed copies of each training chip of the rare classes to out/<class>.h5: with two copies, a
+    class is seen threefold. Raises LabelError, OutputExists."""
+    check_free(out, overwrite)
+    stores = open_stores(train, scheme)
+    if not stores:
+        raise LabelError(f"{train}: holds no training chips: run `landcover stack` first")
+    by_slug = {c.slug: c for c in scheme}
+    wanted = _rare(stores, scheme) if settings.classes == "auto" else {_value(c, scheme) for c in settings.classes}
+    chosen = [s for s in stores if by_slug[s.path.stem].value in wanted] if settings.copies else []
+    copies: dict[str, int] = {}
+    with (
+        whole_folder(out) as folder,
+        progress("augmenting", sum(map(len, chosen)) * settings.copies, "chips") as advance,
+    ):
+        for store in chosen:
+            land_class = by_slug[store.path.stem]
+            random = np.random.default_rng((settings.seed, land_class.value))
+            with create_store(folder / f"{land_class.slug}{SUFFIX}", store.info) as writer:
+                for row in range(len(store)):
+                    for chip in varied(store.chip(row), settings, random):
+                        writer.append(chip)
+                        advance(1)
+            copies[land_class.name] = len(store) * settings.copies
+    for store in stores:
+        store.close()
+    return Augmented(out, copies)
+
+
+def _value(key: int | str, scheme: ClassScheme) -> int:
+    land_class = scheme.find(key)
+    if land_class is None:
+        raise LabelError(f"augment.classes: {key!r} is no class of the scheme")
+    return land_class.value
+
+
+def _rare(stores: list[ChipStore], scheme: ClassScheme) -> set[int]:
+    pixels = np.zeros(256, np.int64)
+    for store in stores:
+        for row in range(len(store)):
+            pixels += np.bincount(store.label(row).ravel(), minlength=256)
+    equal = sum(pixels[v] for v in scheme.values) / len(scheme)
+    return {v for v in scheme.values if 0 < pixels[v] < RARE * equal}
+
+
+def varied(chip: Chip, settings: AugmentSettings, random: np.random.Generator) -> Iterator[Chip]:
+    """`settings.copies` copies, each turned by one of the rotations and zoomed by a share of the range."""
+    for _ in range(settings.copies):
+        turn = int(random.choice(settings.rotations)) if settings.rotations else 0
+        zoom = float(random.uniform(*settings.zoom))
+        image, label = turned(chip.image, turn), turned(chip.label, turn)
+        yield replace(
+            chip,
+            image=zoomed(image, zoom, order=1),
+            label=zoomed(label, zoom, order=0),
+            source=f"{chip.source} turned {turn} zoomed {zoom:.3f}",
+        )
+
+
+def turned(pixels: NDArray[np.generic], degrees: int) -> NDArray[np.generic]:
+    """Rows and columns turned counter-clockwise by a multiple of 90 degrees, exactly."""
+    return np.rot90(pixels, degrees // 90 % 4, axes=(0, 1))
+
+
+def zoomed(pixels: NDArray[np.generic], share: float, order: int) -> NDArray[np.generic]:
+    """The central 1 - share of (rows, columns[, bands]), resampled to the size it had: order 0 nearest, 1 bilinear."""
+    rows, columns = pixels.shape[:2]
+    # centres of the new pixels in the old ones' coordinates
+    y = (np.arange(rows) + 0.5 - rows / 2) * (1 - share) + rows / 2 - 0.5
+    x = (np.arange(columns) + 0.5 - columns / 2) * (1 - share) + columns / 2 - 0.5
+    where = np.meshgrid(y, x, indexing="ij")
+    if pixels.ndim == 2:
+        return np.asarray(map_coordinates(pixels, where, order=order, mode="nearest"))
+    bands = [map_coordinates(pixels[..., b].astype(np.float32), where, order=order, mode="nearest")
+             for b in range(pixels.shape[2])]  # fmt: skip
+    return np.rint(np.stack(bands, axis=-1)).astype(pixels.dtype)

@@ -1,0 +1,59 @@
+"""Labels on exactly the mosaic's grid: rasterized, then reclassified."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from landcover.config import LabelSettings
+from landcover.errors import LabelError
+from landcover.files import check_free
+from landcover.labelset import Polygons, open_labels
+from landcover.progress import Progress, silent
+from landcover.raster import class_raster, grid_of, open_raster
+from landcover.remap import Remap
+from landcover.scheme import BACKGROUND, ClassScheme
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What `labels` made: the raster, the pixels of each class value, the class fields that were used."""
+
+    path: Path
+    pixels: dict[int, int]
+    fields: tuple[str, ...]
+
+
+def labels(
+    mosaic: Path,
+    settings: LabelSettings,
+    scheme: ClassScheme,
+    out: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Labels:
+    """Write labels.tif: a class value where something is labelled, 0 elsewhere. A pixel belongs to the polygon
+    that holds its centre.
+
+    Only cells that a label touches are made and stored. Raises LabelError, OutputExists.
+    """
+    check_free(out, overwrite)
+    with open_raster(mosaic) as dataset:
+        grid = grid_of(dataset)
+    source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
+    cells = source.cells()
+    pixels: Counter[int] = Counter()
+    with class_raster(out, grid, scheme) as target, progress("labels", len(cells), "cells") as advance:
+        for window in cells:
+            classes = source.read(window)
+            if classes.any():
+                target.write(classes, 1, window=window)
+                values, counts = np.unique(classes, return_counts=True)
+                pixels.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+            advance(1)
+        pixels.pop(BACKGROUND, None)
+        if not pixels:
+            raise LabelError(f"{', '.join(settings.source)}: no pixel of the mosaic is labelled")
+    fields = dict.fromkeys(s.field for s in source.sources if isinstance(s, Polygons))
+    return Labels(out, {value: pixels[value] for value in scheme.values}, tuple(fields))

@@ -1,0 +1,88 @@
+"""Chips into HDF5: one file a class and side, one chip in exactly one file."""
+
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landcover.chipstore import SUFFIX, Chip, ChipWriter, StoreInfo, create_store
+from landcover.errors import LabelError
+from landcover.files import check_free, whole_folder
+from landcover.prepare.chips import TABLE
+from landcover.prepare.split import TRAIN, VALIDATION
+from landcover.progress import Progress, silent
+from landcover.raster import grid_of, open_raster, read_band
+from landcover.scheme import ClassScheme
+from landcover.vector import read_layer
+
+LEAST_SHARE = 0.01
+"""A chip belongs to the rarest class that holds at least this share of its labelled pixels."""
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """What `stack` made: chips and labelled pixels by (side, class value)."""
+
+    path: Path
+    chips: dict[tuple[str, int], int]
+    pixels: dict[tuple[str, int], int]
+
+
+def stack(
+    chips: Path, split: str, scheme: ClassScheme, out: Path, overwrite: bool = False, progress: Progress = silent
+) -> Stacks:
+    """Write out/train/<class>.h5 and out/validation/<class>.h5 from a folder of chips. Raises LabelError,
+    OutputExists."""
+    for side in (TRAIN, VALIDATION):
+        check_free(out / side, overwrite)
+    if not (chips / TABLE).exists():
+        raise LabelError(f"{chips / TABLE}: no such file: run `landcover chips` first")
+    table = read_layer(chips / TABLE, "chips")
+    missing = [f"pixels_{c.value}" for c in scheme if f"pixels_{c.value}" not in table.columns]
+    if missing:
+        raise LabelError(f"{chips / TABLE}: was made with another scheme: run `landcover chips --overwrite`")
+    pixels = table[[f"pixels_{c.value}" for c in scheme]].to_numpy(np.int64)
+    home = homes(pixels, LEAST_SHARE)
+    info = _info(chips / "images" / table["chip"].iloc[0], scheme, split)
+    counts: Counter[tuple[str, int]] = Counter()
+    totals: Counter[tuple[str, int]] = Counter()
+    with progress("stacking", len(table), "chips") as advance:
+        for side in (TRAIN, VALIDATION):
+            with whole_folder(out / side) as folder, ExitStack() as open_files:
+                writers: dict[int, ChipWriter] = {}
+                for row in np.flatnonzero(table["split"] == side):
+                    land_class = scheme.root[home[row]]
+                    if land_class.value not in writers:
+                        path = folder / f"{land_class.slug}{SUFFIX}"
+                        writers[land_class.value] = open_files.enter_context(create_store(path, info))
+                    record = table.iloc[row]
+                    writers[land_class.value].append(_read_chip(chips, record["chip"], record["column"], record["row"]))
+                    counts[side, land_class.value] += 1
+                    for c, n in zip(scheme, pixels[row].tolist(), strict=True):
+                        totals[side, c.value] += n
+                    advance(1)
+    return Stacks(out, dict(counts), dict(totals))
+
+
+def homes(pixels: NDArray[np.int64], least_share: float) -> NDArray[np.int64]:
+    """The class index (n,) of each chip, from its labelled pixels (n, classes): the rarest in all the chips among
+    those that hold at least the share in this one."""
+    rarity = np.argsort(np.argsort(pixels.sum(axis=0), kind="stable"), kind="stable")
+    enough = pixels >= np.maximum(least_share * pixels.sum(axis=1, keepdims=True), 1)
+    return np.asarray(np.where(enough, rarity, len(rarity)).argmin(axis=1), np.int64)
+
+
+def _info(first: Path, scheme: ClassScheme, split: str) -> StoreInfo:
+    with open_raster(first) as dataset:
+        pixel_size = grid_of(dataset).pixel_size
+        return StoreInfo(scheme, dataset.width, dataset.count, dataset.dtypes[0], pixel_size, split)
+
+
+def _read_chip(chips: Path, name: str, column: int, row: int) -> Chip:
+    with open_raster(chips / "images" / name) as image, open_raster(chips / "labels" / name) as label:
+        window = (int(column), int(row), image.width, image.height)
+        whole = grid_of(image).whole
+        return Chip(np.moveaxis(image.read(), 0, -1), read_band(label, whole).astype(np.uint8), window, name)

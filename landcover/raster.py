@@ -1,0 +1,228 @@
+"""Raster files: what is in one, reading it by window, writing class rasters."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import rasterio
+import rasterio.shutil
+from numpy.typing import NDArray
+from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.windows import Window
+
+from landcover import vrt
+from landcover.errors import ImageError
+from landcover.files import whole_file
+from landcover.grid import Grid, clip
+from landcover.scene import Scene, acquisition_date
+from landcover.scheme import BACKGROUND, ClassScheme
+
+BLOCK = 512
+RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg", ".mrf")
+IMAGE_TYPES = ("uint8", "uint16")
+
+
+def describe(path: str | Path) -> Scene:
+    """Open an image and read what it says of itself. Raises ImageError for one that cannot be mapped."""
+    with open_raster(path) as dataset:
+        grid = grid_of(dataset)
+        dtypes = set(dataset.dtypes)
+        if len(dtypes) > 1 or dataset.dtypes[0] not in IMAGE_TYPES:
+            raise ImageError(
+                f"{path}: pixels are {' and '.join(sorted(dtypes))}; images must be {' or '.join(IMAGE_TYPES)}: "
+                "rescale it first (gdal_translate -ot Byte -scale)"
+            )
+        nodata = dataset.nodatavals
+        declared = all(value is not None and value == value for value in nodata)
+        return Scene(
+            path=str(path),
+            source=dataset.files[0] if dataset.files[0].startswith("/vsi") else str(Path(path).resolve()),
+            grid=grid,
+            bands=dataset.count,
+            dtype=dataset.dtypes[0],
+            nodata=tuple(nodata) if declared else None,
+            masked=not declared and _has_mask(dataset),
+            acquired=acquisition_date(Path(path).name),
+        )
+
+
+def _has_mask(dataset: DatasetReader) -> bool:
+    """Whether the file has a mask of its own. An alpha band is none: band 4 of NAIP is often marked so."""
+    return all(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
+
+
+def grid_of(dataset: DatasetReader) -> Grid:
+    """The grid of an open raster. Raises ImageError without a CRS or with a rotated one."""
+    if dataset.crs is None:
+        raise ImageError(f"{dataset.name}: has no coordinate reference system: assign one (gdal_edit.py -a_srs EPSG:...)")
+    t = dataset.transform
+    if t.b or t.d or t.a <= 0 or t.e >= 0:
+        raise ImageError(f"{dataset.name}: is rotated or not north-up: warp it first (gdalwarp)")
+    return Grid(dataset.crs, t, dataset.height, dataset.width)
+
+
+@contextmanager
+def open_raster(path: str | Path) -> Iterator[DatasetReader]:
+    """Open any raster for reading. Raises ImageError for a file that is missing or none."""
+    text = str(path)
+    if "://" not in text and not text.startswith(("/vsi", "<")) and not Path(text).exists():
+        raise ImageError(f"{path}: no such file")
+    try:
+        dataset = rasterio.open(path)
+    except RasterioError as error:
+        raise ImageError(f"{path}: cannot be opened as a raster ({_reason(error)})") from None
+    with dataset:
+        yield dataset
+
+
+@contextmanager
+def open_image(path: str | Path) -> Iterator[DatasetReader]:
+    """Open an image so that its mask says where it has data and NIR is never taken for alpha: see `vrt.scene`.
+
+    A mosaic that `landcover mosaic` wrote is opened as it is. Raises ImageError.
+    """
+    if is_mosaic(path):
+        with open_raster(path) as dataset:
+            yield dataset
+        return
+    with open_raster(vrt.scene(describe(path))) as dataset:
+        yield dataset
+
+
+def is_mosaic(path: str | Path) -> bool:
+    """Whether this is a mosaic that `landcover mosaic` wrote."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return vrt.MARK in file.read(4096)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def read_bands(dataset: DatasetReader, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """Pixels (rows, columns, bands) and where they are valid (rows, columns); outside the raster they are not.
+
+    Raises ImageError, naming the window, if the file cannot be read there.
+    """
+    shape = (int(window.height), int(window.width))
+    pixels = np.zeros((*shape, dataset.count), dataset.dtypes[0])
+    valid = np.zeros(shape, bool)
+    inside = clip(window, dataset.height, dataset.width)
+    if inside is not None:
+        part = _slices(inside, window)
+        pixels[part] = np.moveaxis(_read(dataset, inside), 0, -1)
+        valid[part] = _read(dataset, inside, mask=True) > 0
+    return pixels, valid
+
+
+def read_band(dataset: DatasetReader, window: Window, fill: int = BACKGROUND) -> NDArray[np.generic]:
+    """Band 1 (rows, columns) of a window that may reach beyond the raster, where it is `fill`."""
+    values = np.full((int(window.height), int(window.width)), fill, dataset.dtypes[0])
+    inside = clip(window, dataset.height, dataset.width)
+    if inside is not None:
+        values[_slices(inside, window)] = _read(dataset, inside, band=1)
+    return values
+
+
+def read_valid(dataset: DatasetReader, window: Window) -> NDArray[np.bool_]:
+    """Where (rows, columns) the raster has data; beyond its edges it has none."""
+    valid = np.zeros((int(window.height), int(window.width)), bool)
+    inside = clip(window, dataset.height, dataset.width)
+    if inside is not None:
+        valid[_slices(inside, window)] = _read(dataset, inside, mask=True) > 0
+    return valid
+
+
+def _slices(inside: Window, window: Window) -> tuple[slice, slice]:
+    row, column = inside.row_off - window.row_off, inside.col_off - window.col_off
+    return slice(row, row + inside.height), slice(column, column + inside.width)
+
+
+def _read(dataset: DatasetReader, window: Window, band: int | None = None, mask: bool = False) -> NDArray[np.generic]:
+    try:
+        if mask:
+            return np.asarray(dataset.read_masks(1, window=window))
+        return np.asarray(dataset.read(band, window=window))
+    except RasterioError as error:
+        name = "the image" if dataset.name.startswith("<") else dataset.name
+        raise ImageError(
+            f"{name}: cannot be read at column {window.col_off}, row {window.row_off} "
+            f"({_reason(error)}): is the file whole?"
+        ) from None
+
+
+def _reason(error: BaseException) -> str:
+    """The first thing that went wrong, on one line."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return " ".join(str(error).split())[:200].rstrip(".")
+
+
+@contextmanager
+def class_raster(
+    path: Path, grid: Grid, scheme: ClassScheme, tags: Mapping[str, str] | None = None, cog: bool = False
+) -> Iterator[DatasetWriter]:
+    """A new uint8 GeoTIFF of classes, nodata 0, with colours and, in its sidecar, names.
+
+    Blocks never written take no space. With `cog` it becomes a Cloud Optimized GeoTIFF with mode overviews.
+    """
+    with whole_file(path) as temporary:
+        working = temporary.with_name(f"{temporary.name}.working") if cog else temporary
+        try:
+            with _create(working, grid, scheme) as dataset:
+                dataset.update_tags(**(tags or {}))
+                yield dataset
+            if cog:
+                options = {"BLOCKSIZE": BLOCK, "COMPRESS": "DEFLATE", "OVERVIEW_RESAMPLING": "MODE"}
+                rasterio.shutil.copy(working, temporary, driver="COG", BIGTIFF="IF_SAFER", **options)
+        finally:
+            if cog:
+                working.unlink(missing_ok=True)
+    with whole_file(path.with_name(path.name + ".aux.xml")) as temporary:
+        temporary.write_text(scheme.sidecar(), encoding="utf-8")
+
+
+def _create(path: Path, grid: Grid, scheme: ClassScheme) -> DatasetWriter:
+    dataset = rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        dtype="uint8",
+        count=1,
+        crs=grid.crs,
+        transform=grid.transform,
+        height=grid.height,
+        width=grid.width,
+        nodata=BACKGROUND,
+        tiled=True,
+        blockxsize=BLOCK,
+        blockysize=BLOCK,
+        compress="deflate",
+        SPARSE_OK=True,
+        BIGTIFF="IF_SAFER",
+    )
+    dataset.colorinterp = [ColorInterp.palette]
+    dataset.write_colormap(1, scheme.colour_table())
+    return dataset
+
+
+def write_chip(path: Path, pixels: NDArray[np.generic], grid: Grid) -> None:
+    """A small GeoTIFF of pixels (rows, columns, bands)."""
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        dtype=pixels.dtype,
+        count=pixels.shape[2],
+        crs=grid.crs,
+        transform=grid.transform,
+        height=grid.height,
+        width=grid.width,
+        compress="deflate",
+        zlevel=1,
+        photometric="RGB" if pixels.shape[2] >= 3 else "MINISBLACK",
+        alpha="unspecified",
+    ) as dataset:
+        dataset.write(np.moveaxis(pixels, -1, 0))

@@ -1,0 +1,60 @@
+"""A synthetic landscape photographed like NAIP, with labels, for the demo and the tests.
+
+Fields, woods, water, roads and buildings are laid out at random from a seed, lit, and exposed as four-band tiles of one
+metre. As the whole truth is known, so is the accuracy of any map of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The files of a sample. The holdout lies apart from the tiles, and nothing in the labels was drawn on it."""
+
+    tiles: tuple[Path, ...]
+    labels: Path
+    truth: Path
+    holdout: Path
+    reference: Path
+    holdout_truth: Path
+
+
+def sample(scheme: Sequence[tuple[int, str, str]], folder: Path, seed: int = 0, size: int = 1120) -> Sample:
+    """Write a sample of tiles of `size` pixels into `folder`; the same seed and size give the same pixels.
+
+    `scheme` lists value, name and "#rrggbb" of six classes: buildings, roads or parking lots, water, open or bare land,
+    forest, cropland.
+    """
+    import numpy as np
+
+    from landcover.sample import drawing, files, scene
+
+    if len(scheme) != 6:
+        raise ValueError(f"the sample has six classes, the scheme {len(scheme)}")
+    naip, apart = folder / "naip", folder / "holdout"
+    for directory in (naip, apart):
+        directory.mkdir(parents=True, exist_ok=True)
+    training, testing = (np.random.default_rng([seed, part]) for part in (0, 1))
+
+    land = scene.mosaic(training, size)
+    cover = land.cover()
+    drawn = drawing.draw(land.land, cover, training, windows=0.052, plain=0.024)
+    tiles = tuple(files.write_tile(naip / photo.name, photo.grey, land.place(photo)) for photo in land.photos)
+    labels = files.write_polygons(folder / "labels.gpkg", drawn, land.transform, scheme)
+    truth = files.write_truth(folder / "truth.tif", cover, land.transform, scheme)
+
+    held = scene.holdout(testing, size)
+    cover = held.cover()
+    drawn = drawing.draw(held.land, cover, testing, windows=0.12, plain=0.0)
+    return Sample(
+        tiles=tiles,
+        labels=labels,
+        truth=truth,
+        holdout=files.write_tile(apart / held.photos[0].name, held.photos[0].grey, held.transform),
+        reference=files.write_polygons(apart / "reference.gpkg", drawn, held.transform, scheme),
+        holdout_truth=files.write_truth(apart / "truth.tif", cover, held.transform, scheme),
+    )

@@ -1,0 +1,22 @@
+"""From training chips to a model: the slim U-Net with a masked weighted loss."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from landcover.config import Config
+from landcover.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from landcover.train.fit import Trained
+
+
+def train(
+    config: Config,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    on_epoch: Callable[[dict[str, float]], None] = lambda epoch: None,
+) -> "Trained":
+    """Train on what `prepare` made and write models/<name>/. Raises LandcoverError."""
+    from landcover.train.fit import fit
+
+    return fit(config.paths, config.train, config.scheme, overwrite, progress, on_epoch)
