@@ -76,14 +76,17 @@ def fit(
     keras.utils.set_random_seed(settings.seed)
     network = build_unet(info.bands, len(scheme), statistics.mean, statistics.deviation, settings.seed)
     halo, multiple = receptive_field(network)
-    learner = logits_of(in_precision(network, choose_precision(settings.precision)))
+    precision = choose_precision(settings.precision, training=True)
+    learner = logits_of(in_precision(network, precision))
+    feed = Batches(train, scheme, settings.batch, True, settings.turns, settings.jitter, settings.seed)
+    check = Batches(validation, scheme, settings.batch)
     learner.compile(
-        optimizer=keras.optimizers.AdamW(settings.learning_rate, weight_decay=1e-4, clipnorm=1.0),
+        optimizer=keras.optimizers.AdamW(
+            _schedule(settings, steps=len(feed) * settings.epochs), weight_decay=1e-4, clipnorm=1.0
+        ),
         loss=partial(masked_crossentropy, weights=weights),
         metrics=[MeanIoU(len(scheme))],
     )
-    feed = Batches(train, scheme, settings.batch, True, settings.turns, settings.jitter, settings.seed)
-    check = Batches(validation, scheme, settings.batch)
     watch = Watch(settings, feed, progress, on_epoch)
     stop = keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
     started = time.monotonic()
@@ -106,6 +109,7 @@ def fit(
         summary = scores | {
             "split": info.split,
             "chips": {"train": feed.chips, "validation": check.chips},
+            "precision": precision,
             "parameters": network.count_params(),
             "class_weights": dict(zip(scheme.names, weights[1:], strict=True)),
             "seconds": round(time.monotonic() - started, 1),
@@ -116,6 +120,14 @@ def fit(
         store.close()
     return Trained(
         out / "model.keras", best + 1, len(watch.history), scores["loss"], scores["mean_iou"], scores["iou"], info.split
+    )
+
+
+def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Up to the learning rate in the first twentieth of the steps, then down to nothing along a cosine."""
+    warm = max(1, steps // 20)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm), warmup_target=settings.learning_rate, warmup_steps=warm
     )
 
 

@@ -1,0 +1,92 @@
+"""A map of a whole image: tile by tile, with a halo, without seams."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from landcover import __version__
+from landcover.classify.tiles import Tile, tiles
+from landcover.config import ClassifySettings
+from landcover.errors import ImageError
+from landcover.files import check_free
+from landcover.model import ModelCard, check_image, load_network, read_card
+from landcover.precision import choose_precision
+from landcover.progress import Progress, silent
+from landcover.raster import class_raster, grid_of, open_image, read_bands
+from landcover.scheme import BACKGROUND
+
+
+@dataclass(frozen=True)
+class Classified:
+    """What `classify` made: the map, how many pixels of each class value, the precision and the halo used."""
+
+    path: Path
+    pixels: dict[int, int]
+    precision: str
+    halo: int
+
+
+def classify_image(
+    image: str | Path, settings: ClassifySettings, out: Path, overwrite: bool = False, progress: Progress = silent
+) -> Classified:
+    """Map an image, or a mosaic, to a Cloud Optimized GeoTIFF of class values; 0 where the image has no data.
+
+    In float32 the map is the same whatever the tile size. Raises ImageError, ModelError, ConfigError, OutputExists.
+    """
+    check_free(out, overwrite)
+    card = read_card(settings.model)
+    with open_image(image) as dataset:
+        check_image(card, str(image), dataset.count, dataset.dtypes[0])
+        grid = grid_of(dataset)
+        halo = card.halo if settings.halo == "auto" else settings.halo
+        plan = list(tiles(grid.height, grid.width, settings.tile, halo, card.multiple))
+        precision = choose_precision(settings.precision)
+        network = class_network(load_network(settings.model, precision))
+        values = np.array([BACKGROUND, *card.scheme.values], np.uint8)
+        counts = np.zeros(256, np.int64)
+        tags = {
+            "LANDCOVER_VERSION": __version__,
+            "LANDCOVER_MODEL_SHA256": hashlib.sha256(settings.model.read_bytes()).hexdigest(),
+            "LANDCOVER_SCHEME": card.scheme.model_dump_json(),
+        }
+        with (
+            class_raster(out, grid, card.scheme, tags, cog=True) as target,
+            progress("classifying", grid.height * grid.width / 1e6, "Mpx") as advance,
+        ):
+            for tile in plan:
+                pixels, valid = read_bands(dataset, tile.read)
+                inside = _centre(valid, tile)
+                if inside.any():
+                    numbers = predict_tile(network, pixels, valid, card)
+                    classes = np.where(inside, values[_centre(numbers, tile)], BACKGROUND).astype(np.uint8)
+                    target.write(classes, 1, window=tile.centre)
+                    counts += np.bincount(classes.ravel(), minlength=256)
+                advance(tile.centre.height * tile.centre.width / 1e6)
+            if not counts[1:].any():
+                raise ImageError(f"{image}: has no pixel with data: nothing to map")
+    return Classified(out, {value: int(counts[value]) for value in card.scheme.values}, precision, halo)
+
+
+def class_network(network: keras.Model) -> keras.Model:
+    """A network from grey values to output numbers (batch, rows, columns) uint8, background never among them."""
+    logits = network.get_layer("logits").output
+    best = ops.cast(ops.argmax(logits[..., 1:], axis=-1) + 1, "uint8")
+    return keras.Model(network.input, best, name="classes")
+
+
+def predict_tile(
+    network: keras.Model, pixels: NDArray[np.generic], valid: NDArray[np.bool_], card: ModelCard
+) -> NDArray[np.uint8]:
+    """Output numbers (rows, columns) of pixels (rows, columns, bands). What has no data is filled with the training
+    mean, which is nothing to the network once normalised, so that a black collar does not reach its neighbours."""
+    filled = np.where(valid[..., None], pixels, np.asarray(card.mean, np.float32)).astype(np.float32)
+    return np.asarray(network.predict_on_batch(filled[None])[0], np.uint8)
+
+
+def _centre(pixels: NDArray[np.generic], tile: Tile) -> NDArray[np.generic]:
+    return pixels[tile.top : tile.top + tile.centre.height, tile.left : tile.left + tile.centre.width]

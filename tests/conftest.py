@@ -1,0 +1,67 @@
+"""Tiny seeded rasters and labels with known numbers."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from numpy.typing import NDArray
+from shapely.geometry import box
+
+from landcover.scheme import ClassScheme
+
+CRS = "EPSG:26916"
+ORIGIN = (500_000.0, 3_600_000.0)
+
+
+@pytest.fixture(scope="session")
+def scheme() -> ClassScheme:
+    return ClassScheme.model_validate(
+        [
+            {"value": 1, "name": "water", "color": "#1f78b4"},
+            {"value": 2, "name": "forest", "color": "#1b7837"},
+            {"value": 7, "name": "bare land", "color": "#fdbf6f"},
+        ]
+    )
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    folder = os.environ.get("LANDCOVER_REAL_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("LANDCOVER_REAL_DATA names no folder")
+    return Path(folder).resolve()
+
+
+def write_image(
+    path: Path, pixels: NDArray[np.generic], column: int = 0, row: int = 0, size: float = 1.0, crs: str | None = CRS, **more: object
+) -> Path:
+    """A GeoTIFF of (bands, rows, columns), its corner at a pixel of the lattice that starts at ORIGIN."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    transform = Affine(size, 0, ORIGIN[0] + column * size, 0, -size, ORIGIN[1] - row * size)
+    profile = {"driver": "GTiff", "count": pixels.shape[0], "height": pixels.shape[1], "width": pixels.shape[2]}
+    with rasterio.open(path, "w", dtype=pixels.dtype, crs=crs, transform=transform, **(profile | more)) as dataset:
+        dataset.write(pixels)
+    return path
+
+
+def write_polygons(path: Path, boxes: list[tuple[int, int, int, int, object]], field: str = "Classvalue") -> Path:
+    """Rectangles (left, top, right, bottom in pixels of the lattice, class) as a GeoPackage."""
+    x, y = ORIGIN
+    shapes = [box(x + left, y - bottom, x + right, y - top) for left, top, right, bottom, _ in boxes]
+    gpd.GeoDataFrame({field: [b[4] for b in boxes]}, geometry=shapes, crs=CRS).to_file(path, layer="labels")
+    return path
+
+
+@pytest.fixture
+def noise() -> Callable[..., NDArray[np.uint8]]:
+    def make(rows: int, columns: int, bands: int = 4, seed: int = 0) -> NDArray[np.uint8]:
+        return np.random.default_rng(seed).integers(1, 255, (bands, rows, columns), np.uint8)
+
+    return make

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+import yaml
+
+from landcover.config import Config, load_config
+from landcover.errors import ConfigError
+
+ROOT = Path(__file__).parents[1]
+
+
+def test_default_yaml_names_every_key_with_the_value_that_the_program_uses() -> None:
+    written = yaml.safe_load((ROOT / "configs/default.yaml").read_text())
+    assert load_config(ROOT / "configs/default.yaml") == Config()
+    for section, model in Config.model_fields.items():
+        keys = getattr(model.annotation, "model_fields", {})
+        if section != "scheme":
+            assert set(written[section]) == set(keys), section
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("chips:\n  sizee: 256\n", "line 2: unknown key chips.sizee: did you mean size?"),
+        ("chip:\n  size: 256\n", "line 1: unknown key chip: did you mean chips?"),
+        ("paths: {data: x}\nchips:\n  stride: abc\n", "line 3: chips.stride"),
+        ("chips: {size: 256\n", "not valid YAML"),
+        ("chips: {size: 256}\nchips: {size: 512}\n", "line 2: chips stands twice"),
+        ('scheme:\n- {value: 0, name: a, color: "#000000"}\n- {value: 2, name: b, color: "#000000"}\n', "line 2: scheme.0.value"),
+        ('scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 300, name: b, color: "#000000"}\n', "line 3: scheme.1.value"),
+        ('scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 1, name: b, color: "#000000"}\n', "have the same value"),
+        ('scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 2, name: A, color: "#000000"}\n', "have the same name"),
+        ("labels:\n  reclassify: {0: 9}\n", "line 2: labels.reclassify: 0 goes to 9"),
+        ("augment: {classes: [swamp]}\n", "'swamp' is no class of the scheme"),
+    ],
+)
+def test_mistakes_are_told_by_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_command_line_goes_over_yaml(tmp_path: Path) -> None:
+    path = tmp_path / "c.yaml"
+    path.write_text("chips: {size: 128, stride: 32}\n")
+    config = load_config(path, ["chips.stride=16", "labels.reclassify={0: 6}"])
+    assert (config.chips.size, config.chips.stride, config.labels.reclassify) == (128, 16, {0: 6})
+    with pytest.raises(ConfigError, match="--set chips.strid=16: unknown key"):
+        load_config(path, ["chips.strid=16"])

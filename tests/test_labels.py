@@ -1,0 +1,139 @@
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from conftest import CRS, ORIGIN, write_image, write_polygons
+from shapely.geometry import LineString, Polygon, box
+
+from landcover.config import LabelSettings, MosaicSettings
+from landcover.errors import LabelError
+from landcover.prepare.labels import Labels, labels
+from landcover.prepare.mosaic import mosaic
+from landcover.scheme import ClassScheme
+
+
+@pytest.fixture
+def image(tmp_path: Path, noise) -> Path:
+    write_image(tmp_path / "naip/a.tif", noise(100, 120))
+    return mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic").path
+
+
+def _made(image: Path, scheme: ClassScheme, *sources: Path, **settings) -> tuple[Labels, np.ndarray]:
+    out = image.parents[1] / "labels.tif"
+    made = labels(image, LabelSettings(source=tuple(map(str, sources)), **settings), scheme, out, overwrite=True)
+    with rasterio.open(out) as dataset:
+        return made, dataset.read(1)
+
+
+def test_polygons_fill_the_pixels_whose_centre_they_hold_and_the_later_one_is_on_top(image, tmp_path, scheme) -> None:
+    drawn = write_polygons(tmp_path / "l.gpkg", [(10, 20, 40, 60, 1), (30, 50, 50, 70, 7)])
+    made, classes = _made(image, scheme, drawn)
+    expected = np.zeros((100, 120), np.uint8)
+    expected[20:60, 10:40] = 1
+    expected[50:70, 30:50] = 7
+    np.testing.assert_array_equal(classes, expected)
+    assert made.pixels == {1: int((expected == 1).sum()), 2: 0, 7: int((expected == 7).sum())}
+    assert made.fields == ("Classvalue",)
+
+
+def test_polygons_come_from_another_crs(image, tmp_path, scheme) -> None:
+    drawn = write_polygons(tmp_path / "l.gpkg", [(10, 20, 40, 60, 1)])
+    away = tmp_path / "away.geojson"
+    gpd.read_file(drawn).to_crs("EPSG:4326").to_file(away)
+    _, here = _made(image, scheme, drawn)
+    _, there = _made(image, scheme, away)
+    assert (here != there).sum() <= 5  # rounding on the outline
+
+
+@pytest.mark.parametrize(
+    ("field", "values", "settings"),
+    [
+        ("Classname", ["Water", "bare land"], {}),
+        ("class_id", ["1", " 7 "], {}),
+        ("Quatreclasses", ["1", "7"], {}),
+        ("kind", ["lac", "sable"], {"reclassify": {"LAC": 1, "sable": "bare land"}}),
+        ("code", [2253, 22531], {"reclassify": {"2250-2260": 1, 22531: 7}}),
+        ("odd", [1.0, 7.0], {"field": "odd"}),
+    ],
+)
+def test_the_class_field_is_found_whatever_the_code_is_written_as(image, tmp_path, scheme, field, values, settings) -> None:
+    drawn = write_polygons(tmp_path / "l.gpkg", [(0, 0, 10, 10, values[0]), (20, 20, 30, 30, values[1])], field)
+    made, _ = _made(image, scheme, drawn, **settings)
+    assert made.pixels == {1: 100, 2: 0, 7: 100}
+    assert made.fields == (field,)
+
+
+def test_rasters_are_reclassified_zero_and_nodata_only_when_asked(image, tmp_path, scheme) -> None:
+    codes = np.zeros((1, 20, 20), np.uint8)
+    codes[0, :5], codes[0, 5:10] = 1, 255
+    given = write_image(tmp_path / "l.tif", codes, 10, 10, nodata=255)
+    made, _ = _made(image, scheme, given)
+    assert made.pixels == {1: 100, 2: 0, 7: 0}
+    made, classes = _made(image, scheme, given, reclassify={0: 2, "nodata": 7})
+    assert made.pixels == {1: 100, 2: 200, 7: 100}
+    assert classes[10:30, 10:30].all()
+    assert not classes[:10].any()
+
+
+def test_a_raster_off_the_grid_is_resampled_to_the_nearest(image, tmp_path, scheme) -> None:
+    codes = np.full((1, 10, 10), 2, np.uint8)
+    codes[0, :, 5:] = 255
+    coarse = write_image(tmp_path / "l.tif", codes, 1, 1, size=3.0, nodata=255)
+    made, classes = _made(image, scheme, coarse)
+    assert made.pixels == {1: 0, 2: 30 * 15, 7: 0}
+    assert (classes[3:33, 3:18] == 2).all()
+    assert _made(image, scheme, coarse, reclassify={"nodata": 7})[0].pixels == {1: 0, 2: 450, 7: 450}
+
+
+def test_a_cell_border_leaves_no_mark(tmp_path, noise, scheme, monkeypatch) -> None:
+    write_image(tmp_path / "naip/a.tif", noise(100, 120))
+    image = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic").path
+    shape = Polygon([(ORIGIN[0] + x, ORIGIN[1] - y) for x, y in ((3, 4), (110, 30), (90, 95), (20, 70))])
+    gpd.GeoDataFrame({"value": [1]}, geometry=[shape], crs=CRS).to_file(tmp_path / "l.gpkg")
+    _, whole = _made(image, scheme, tmp_path / "l.gpkg")
+    monkeypatch.setattr("landcover.labelset.CELL", 16)
+    _, cut = _made(image, scheme, tmp_path / "l.gpkg")
+    np.testing.assert_array_equal(whole, cut)
+
+
+def _file(path: Path, shapes: list, crs: str | None = CRS, **fields) -> Path:
+    gpd.GeoDataFrame(fields or {"value": [1] * len(shapes)}, geometry=shapes, crs=crs).to_file(path)
+    return path
+
+
+SQUARE = box(ORIGIN[0], ORIGIN[1] - 10, ORIGIN[0] + 10, ORIGIN[1])
+BOW_TIE = Polygon([(ORIGIN[0] + x, ORIGIN[1] - y) for x, y in ((0, 0), (10, 10), (10, 0), (0, 10))])
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda p: p, "no such file"),
+        (lambda p: (p.write_text("nothing"), p)[1], "cannot be opened as vector data"),
+        (lambda p: _file(p, [SQUARE, None]), "feature 2 has no geometry"),
+        (lambda p: _file(p, [SQUARE, BOW_TIE]), r"feature 2 is invalid \(Self-intersection"),
+        (lambda p: _file(p, [LineString([(0, 0), (1, 1)])]), "feature 1 is a LineString"),
+        (lambda p: _file(p, []), "has no features"),
+        (lambda p: _file(p, [SQUARE], value=[9]), r"neither in scheme nor in labels\.reclassify: 9 \(1 features\)"),
+        (lambda p: _file(p, [SQUARE] * 3, Classname=["water", "swamp", None]), r"\(no value\) \(1 features\), swamp \(1"),
+        (lambda p: _file(p, [SQUARE], a=[1], b=[2]), "set labels.field"),
+        (lambda p: _file(p, [box(0, 0, 10, 10)]), "no label lies on the image"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_refused(image, tmp_path, scheme, make, message) -> None:
+    with pytest.raises(LabelError, match=message):
+        _made(image, scheme, make(tmp_path / "bad.gpkg"))
+    assert not (tmp_path / "labels.tif").exists()
+
+
+def test_ohio_polygons_burn_back_to_the_masks(tmp_path: Path, real_data: Path) -> None:
+    folder = real_data / "ohio-naip-landcover"
+    names = ("building", "road", "bare land", "forest", "water")
+    ohio = ClassScheme.model_validate([{"value": n, "name": c, "color": "#000000"} for n, c in enumerate(names, 1)])
+    made = mosaic(MosaicSettings(images=(str(folder / "test/site02/img"),)), tmp_path / "mosaic")
+    _, classes = _made(made.path, ohio, folder / "test_labels.gpkg")
+    with rasterio.open(folder / "test/site02_labels.tif") as dataset:
+        truth = dataset.read(1)
+    np.testing.assert_array_equal(classes, np.where((truth >= 1) & (truth <= 5), truth, 0))
