@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -22,7 +23,7 @@ class Chip:
     """image (size, size, bands); label (size, size) uint8 class values; window on the mosaic: column, row, width,
     height; source: the chip's file name, and what was done to it."""
 
-    image: NDArray[np.generic]
+    image: NDArray[Any]
     label: NDArray[np.uint8]
     window: tuple[int, int, int, int]
     source: str
@@ -85,7 +86,7 @@ class ChipStore:
                 size=self._image.shape[1],
                 bands=self._image.shape[3],
                 dtype=str(self._image.dtype),
-                pixel_size=tuple(float(v) for v in attrs["pixel_size"]),
+                pixel_size=(float(attrs["pixel_size"][0]), float(attrs["pixel_size"][1])),
                 split=str(attrs["split"]),
             )
         except (OSError, KeyError, ValueError) as error:
@@ -94,7 +95,7 @@ class ChipStore:
     def __len__(self) -> int:
         return int(self._image.shape[0])
 
-    def image(self, row: int) -> NDArray[np.generic]:
+    def image(self, row: int) -> NDArray[Any]:
         """(size, size, bands)."""
         return np.asarray(self._image[row])
 

@@ -215,7 +215,7 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
         raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if settings is None:
+    if tree is None or settings is None:
         return {}, {}
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}, line 1: expected sections such as `chips: {{size: 256}}`")

@@ -79,9 +79,7 @@ class Pixels:
             own = grid_of(dataset)
             if grid.aligned(own):
                 column, row = own.position(grid)
-                here = Window(
-                    window.col_off + round(column), window.row_off + round(row), window.width, window.height
-                )
+                here = Window(window.col_off + round(column), window.row_off + round(row), window.width, window.height)
                 return self._classes(dataset, here, dataset.nodata)
             # a nodata value that does not occur: the real one may have a class
             with WarpedVRT(
@@ -233,4 +231,3 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
 
 def _rounded(bounds: tuple[float, float, float, float]) -> str:
     return "left {:.6g}, bottom {:.7g}, right {:.6g}, top {:.7g}".format(*bounds)
-

@@ -1,6 +1,5 @@
 """The model file: Keras's own, with what the weights were trained on beside them."""
 
-import json
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal

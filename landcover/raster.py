@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter
@@ -23,6 +25,8 @@ from landcover.scheme import BACKGROUND, ClassScheme
 BLOCK = 512
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg", ".mrf")
 IMAGE_TYPES = ("uint8", "uint16")
+SCHEME_TAG = "LANDCOVER_SCHEME"
+"""Metadata item of a class raster: its scheme as JSON."""
 
 
 def describe(path: str | Path) -> Scene:
@@ -57,7 +61,9 @@ def _has_mask(dataset: DatasetReader) -> bool:
 def grid_of(dataset: DatasetReader) -> Grid:
     """The grid of an open raster. Raises ImageError without a CRS or with a rotated one."""
     if dataset.crs is None:
-        raise ImageError(f"{dataset.name}: has no coordinate reference system: assign one (gdal_edit.py -a_srs EPSG:...)")
+        raise ImageError(
+            f"{dataset.name}: has no coordinate reference system: assign one (gdal_edit.py -a_srs EPSG:...)"
+        )
     t = dataset.transform
     if t.b or t.d or t.a <= 0 or t.e >= 0:
         raise ImageError(f"{dataset.name}: is rotated or not north-up: warp it first (gdalwarp)")
@@ -101,7 +107,7 @@ def is_mosaic(path: str | Path) -> bool:
         return False
 
 
-def read_bands(dataset: DatasetReader, window: Window) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+def read_bands(dataset: DatasetReader, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Pixels (rows, columns, bands) and where they are valid (rows, columns); outside the raster they are not.
 
     Raises ImageError, naming the window, if the file cannot be read there.
@@ -117,7 +123,7 @@ def read_bands(dataset: DatasetReader, window: Window) -> tuple[NDArray[np.gener
     return pixels, valid
 
 
-def read_band(dataset: DatasetReader, window: Window, fill: int = BACKGROUND) -> NDArray[np.generic]:
+def read_band(dataset: DatasetReader, window: Window, fill: int = BACKGROUND) -> NDArray[Any]:
     """Band 1 (rows, columns) of a window that may reach beyond the raster, where it is `fill`."""
     values = np.full((int(window.height), int(window.width)), fill, dataset.dtypes[0])
     inside = clip(window, dataset.height, dataset.width)
@@ -140,7 +146,7 @@ def _slices(inside: Window, window: Window) -> tuple[slice, slice]:
     return slice(row, row + inside.height), slice(column, column + inside.width)
 
 
-def _read(dataset: DatasetReader, window: Window, band: int | None = None, mask: bool = False) -> NDArray[np.generic]:
+def _read(dataset: DatasetReader, window: Window, band: int | None = None, mask: bool = False) -> NDArray[Any]:
     try:
         if mask:
             return np.asarray(dataset.read_masks(1, window=window))
@@ -172,7 +178,7 @@ def class_raster(
         working = temporary.with_name(f"{temporary.name}.working") if cog else temporary
         try:
             with _create(working, grid, scheme) as dataset:
-                dataset.update_tags(**(tags or {}))
+                dataset.update_tags(**{SCHEME_TAG: scheme.model_dump_json()}, **(tags or {}))
                 yield dataset
             if cog:
                 options = {"BLOCKSIZE": BLOCK, "COMPRESS": "DEFLATE", "OVERVIEW_RESAMPLING": "MODE"}
@@ -208,7 +214,16 @@ def _create(path: Path, grid: Grid, scheme: ClassScheme) -> DatasetWriter:
     return dataset
 
 
-def write_chip(path: Path, pixels: NDArray[np.generic], grid: Grid) -> None:
+def scheme_of(dataset: DatasetReader) -> ClassScheme | None:
+    """The scheme that a class raster was written with, None for one that does not say."""
+    text = dataset.tags().get(SCHEME_TAG)
+    try:
+        return ClassScheme.model_validate_json(text) if text else None
+    except ValidationError:
+        return None
+
+
+def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
     """A small GeoTIFF of pixels (rows, columns, bands)."""
     with rasterio.open(
         path,

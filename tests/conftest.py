@@ -40,7 +40,13 @@ def real_data() -> Path:
 
 
 def write_image(
-    path: Path, pixels: NDArray[np.generic], column: int = 0, row: int = 0, size: float = 1.0, crs: str | None = CRS, **more: object
+    path: Path,
+    pixels: NDArray[np.generic],
+    column: int = 0,
+    row: int = 0,
+    size: float = 1.0,
+    crs: str | None = CRS,
+    **more: object,
 ) -> Path:
     """A GeoTIFF of (bands, rows, columns), its corner at a pixel of the lattice that starts at ORIGIN."""
     path.parent.mkdir(parents=True, exist_ok=True)

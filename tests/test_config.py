@@ -26,10 +26,22 @@ def test_default_yaml_names_every_key_with_the_value_that_the_program_uses() -> 
         ("paths: {data: x}\nchips:\n  stride: abc\n", "line 3: chips.stride"),
         ("chips: {size: 256\n", "not valid YAML"),
         ("chips: {size: 256}\nchips: {size: 512}\n", "line 2: chips stands twice"),
-        ('scheme:\n- {value: 0, name: a, color: "#000000"}\n- {value: 2, name: b, color: "#000000"}\n', "line 2: scheme.0.value"),
-        ('scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 300, name: b, color: "#000000"}\n', "line 3: scheme.1.value"),
-        ('scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 1, name: b, color: "#000000"}\n', "have the same value"),
-        ('scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 2, name: A, color: "#000000"}\n', "have the same name"),
+        (
+            'scheme:\n- {value: 0, name: a, color: "#000000"}\n- {value: 2, name: b, color: "#000000"}\n',
+            "line 2: scheme.0.value",
+        ),
+        (
+            'scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 300, name: b, color: "#000000"}\n',
+            "line 3: scheme.1.value",
+        ),
+        (
+            'scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 1, name: b, color: "#000000"}\n',
+            "have the same value",
+        ),
+        (
+            'scheme:\n- {value: 1, name: a, color: "#000000"}\n- {value: 2, name: A, color: "#000000"}\n',
+            "have the same name",
+        ),
         ("labels:\n  reclassify: {0: 9}\n", "line 2: labels.reclassify: 0 goes to 9"),
         ("augment: {classes: [swamp]}\n", "'swamp' is no class of the scheme"),
     ],
@@ -49,5 +61,5 @@ def test_command_line_goes_over_yaml(tmp_path: Path) -> None:
     path.write_text("chips: {size: 128, stride: 32}\n")
     config = load_config(path, ["chips.stride=16", "labels.reclassify={0: 6}"])
     assert (config.chips.size, config.chips.stride, config.labels.reclassify) == (128, 16, {0: 6})
-    with pytest.raises(ConfigError, match="--set chips.strid=16: unknown key"):
+    with pytest.raises(ConfigError, match=r"--set chips\.strid=16: unknown key"):
         load_config(path, ["chips.strid=16"])

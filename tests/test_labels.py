@@ -58,7 +58,9 @@ def test_polygons_come_from_another_crs(image, tmp_path, scheme) -> None:
         ("odd", [1.0, 7.0], {"field": "odd"}),
     ],
 )
-def test_the_class_field_is_found_whatever_the_code_is_written_as(image, tmp_path, scheme, field, values, settings) -> None:
+def test_the_class_field_is_found_whatever_the_code_is_written_as(
+    image, tmp_path, scheme, field, values, settings
+) -> None:
     drawn = write_polygons(tmp_path / "l.gpkg", [(0, 0, 10, 10, values[0]), (20, 20, 30, 30, values[1])], field)
     made, _ = _made(image, scheme, drawn, **settings)
     assert made.pixels == {1: 100, 2: 0, 7: 100}
@@ -117,7 +119,10 @@ BOW_TIE = Polygon([(ORIGIN[0] + x, ORIGIN[1] - y) for x, y in ((0, 0), (10, 10),
         (lambda p: _file(p, [LineString([(0, 0), (1, 1)])]), "feature 1 is a LineString"),
         (lambda p: _file(p, []), "has no features"),
         (lambda p: _file(p, [SQUARE], value=[9]), r"neither in scheme nor in labels\.reclassify: 9 \(1 features\)"),
-        (lambda p: _file(p, [SQUARE] * 3, Classname=["water", "swamp", None]), r"\(no value\) \(1 features\), swamp \(1"),
+        (
+            lambda p: _file(p, [SQUARE] * 3, Classname=["water", "swamp", None]),
+            r"\(no value\) \(1 features\), swamp \(1",
+        ),
         (lambda p: _file(p, [SQUARE], a=[1], b=[2]), "set labels.field"),
         (lambda p: _file(p, [box(0, 0, 10, 10)]), "no label lies on the image"),
     ],

@@ -9,11 +9,12 @@ from landcover.assess.contingency import Contingency, tabulate
 from landcover.assess.estimate import Accuracy, accuracy
 from landcover.assess.table import as_record, as_text
 from landcover.config import Config
-from landcover.errors import ConfigError, ImageError
+from landcover.errors import ConfigError, ImageError, LabelError
 from landcover.files import check_free, whole_folder
 from landcover.labelset import open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster
+from landcover.raster import grid_of, open_raster, scheme_of
+from landcover.scheme import ClassScheme
 
 __all__ = ["Assessed", "as_text", "assess"]
 
@@ -46,6 +47,7 @@ def assess(
         if dataset.count != 1 or dataset.dtypes[0] != "uint8":
             raise ImageError(f"{shown}: is no map: {dataset.count} bands of {dataset.dtypes[0]}, expected one of uint8")
         grid = grid_of(dataset)
+        _check_scheme(shown, scheme_of(dataset), config.scheme)
     labels = open_labels(reference or config.assess.reference, grid, config.remap, config.labels.field)
     table = tabulate(shown, labels, config.scheme, progress)
     measures = accuracy(table.counts)
@@ -54,6 +56,17 @@ def assess(
         record = {"map": str(shown), "reference": [s.path for s in labels.sources]} | as_record(table, measures)
         (folder / "accuracy.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return Assessed(out, table, measures)
+
+
+def _check_scheme(path: Path, mapped: ClassScheme | None, scheme: ClassScheme) -> None:
+    """A map tells its own classes; a table of others would be plausible and wrong."""
+    for land_class in mapped or ():
+        known = scheme.find(land_class.value)
+        if known is None or known.name.casefold() != land_class.name.casefold():
+            raise LabelError(
+                f"{path}: {land_class.value} is {land_class.name} in the map and {known.name if known else 'nothing'} "
+                "in the scheme: name the configuration of the map with --config"
+            )
 
 
 def _only_map(folder: Path) -> Path:

@@ -18,7 +18,11 @@ def as_text(table: Contingency, measures: Accuracy) -> str:
     last = len(f"{counts.sum():,}") + 2
 
     def line(head: str, values: Iterable[int], total: int) -> str:
-        return f"{head:<{wide + 2}}" + "".join(f"{v:>{w},}" for v, w in zip(values, columns, strict=True)) + f"{total:>{last},}"
+        return (
+            f"{head:<{wide + 2}}"
+            + "".join(f"{v:>{w},}" for v, w in zip(values, columns, strict=True))
+            + f"{total:>{last},}"
+        )
 
     heads = "".join(f"{c.value:>{w}}" for c, w in zip(table.scheme, columns, strict=True))
     lines = [

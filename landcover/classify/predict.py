@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -23,10 +24,10 @@ from landcover.scheme import BACKGROUND
 
 @dataclass(frozen=True)
 class Classified:
-    """What `classify` made: the map, how many pixels of each class value, the precision and the halo used."""
+    """What `classify` made: the map, how many pixels of each class name, the precision and the halo used."""
 
     path: Path
-    pixels: dict[int, int]
+    pixels: dict[str, int]
     precision: str
     halo: int
 
@@ -52,7 +53,6 @@ def classify_image(
         tags = {
             "LANDCOVER_VERSION": __version__,
             "LANDCOVER_MODEL_SHA256": hashlib.sha256(settings.model.read_bytes()).hexdigest(),
-            "LANDCOVER_SCHEME": card.scheme.model_dump_json(),
         }
         with (
             class_raster(out, grid, card.scheme, tags, cog=True) as target,
@@ -69,7 +69,7 @@ def classify_image(
                 advance(tile.centre.height * tile.centre.width / 1e6)
             if not counts[1:].any():
                 raise ImageError(f"{image}: has no pixel with data: nothing to map")
-    return Classified(out, {value: int(counts[value]) for value in card.scheme.values}, precision, halo)
+    return Classified(out, {c.name: int(counts[c.value]) for c in card.scheme}, precision, halo)
 
 
 def class_network(network: keras.Model) -> keras.Model:
@@ -80,7 +80,7 @@ def class_network(network: keras.Model) -> keras.Model:
 
 
 def predict_tile(
-    network: keras.Model, pixels: NDArray[np.generic], valid: NDArray[np.bool_], card: ModelCard
+    network: keras.Model, pixels: NDArray[Any], valid: NDArray[np.bool_], card: ModelCard
 ) -> NDArray[np.uint8]:
     """Output numbers (rows, columns) of pixels (rows, columns, bands). What has no data is filled with the training
     mean, which is nothing to the network once normalised, so that a black collar does not reach its neighbours."""
@@ -88,5 +88,5 @@ def predict_tile(
     return np.asarray(network.predict_on_batch(filled[None])[0], np.uint8)
 
 
-def _centre(pixels: NDArray[np.generic], tile: Tile) -> NDArray[np.generic]:
+def _centre(pixels: NDArray[Any], tile: Tile) -> NDArray[Any]:
     return pixels[tile.top : tile.top + tile.centre.height, tile.left : tile.left + tile.centre.width]

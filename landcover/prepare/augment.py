@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,12 +94,12 @@ def varied(chip: Chip, settings: AugmentSettings, random: np.random.Generator) -
         )
 
 
-def turned(pixels: NDArray[np.generic], degrees: int) -> NDArray[np.generic]:
+def turned(pixels: NDArray[Any], degrees: int) -> NDArray[Any]:
     """Rows and columns turned counter-clockwise by a multiple of 90 degrees, exactly."""
     return np.rot90(pixels, degrees // 90 % 4, axes=(0, 1))
 
 
-def zoomed(pixels: NDArray[np.generic], share: float, order: int) -> NDArray[np.generic]:
+def zoomed(pixels: NDArray[Any], share: float, order: int) -> NDArray[Any]:
     """The central 1 - share of (rows, columns[, bands]), resampled to the size it had: order 0 nearest, 1 bilinear."""
     rows, columns = pixels.shape[:2]
     # centres of the new pixels in the old ones' coordinates

@@ -135,9 +135,7 @@ def _candidates(
     )  # fmt: skip
 
 
-def _strips(
-    region: Window, settings: ChipSettings
-) -> Iterator[tuple[tuple[int, int], Window, NDArray[np.int64]]]:
+def _strips(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int, int], Window, NDArray[np.int64]]]:
     """The corner of a region, a strip of it one chip high, and the columns at which chips start in the strip."""
     corner = (int(region.col_off), int(region.row_off))
     size, stride = settings.size, settings.stride
@@ -195,5 +193,3 @@ def _write(
     )
     write_layers(folder / TABLE, [("chips", table)])
     write_classified_tiles(folder, names, found.pixels[kept], grid, image.count, size, scheme)
-
-

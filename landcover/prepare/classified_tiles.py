@@ -48,7 +48,8 @@ def _stats_text(pixels: NDArray[np.int64], bands: int, size: int, scheme: ClassS
         f"images = {len(pixels)} *{bands}*{size}*{size}",
         f"classes = {len(scheme)}",
         f"classes per image = [min = {per_image['Min']}, mean = {per_image['Mean']:.2f}, max = {per_image['Max']}]",
-        f"{'cls name':<32}{'cls value':>10}{'images':>10}{'pixels':>14}{'min size':>12}{'mean size':>12}{'max size':>12}",
+        f"{'cls name':<32}{'cls value':>10}{'images':>10}{'pixels':>14}"
+        f"{'min size':>12}{'mean size':>12}{'max size':>12}",
     ]
     for land_class, column in zip(scheme, pixels.T, strict=True):
         here = _summary(column[column > 0])

@@ -66,7 +66,12 @@ def _block_size(
 def _blocks_of(windows: NDArray[np.int64], size: int, regions: NDArray[np.int64], block: int) -> NDArray[np.int64]:
     """The (n, 4) numbers of the blocks under each chip's corners."""
     first, last = windows // block, (windows + size - 1) // block
-    corners = [(first[:, 0], first[:, 1]), (last[:, 0], first[:, 1]), (first[:, 0], last[:, 1]), (last[:, 0], last[:, 1])]
+    corners = [
+        (first[:, 0], first[:, 1]),
+        (last[:, 0], first[:, 1]),
+        (first[:, 0], last[:, 1]),
+        (last[:, 0], last[:, 1]),
+    ]
     names = np.stack([np.stack([regions, column, row], axis=-1) for column, row in corners], axis=1)
     _, numbers = np.unique(names.reshape(-1, 3), axis=0, return_inverse=True)
     return np.asarray(numbers, np.int64).reshape(len(windows), 4)

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,7 +12,7 @@ from landcover.chipstore import ChipStore
 from landcover.scheme import ClassScheme
 
 
-class Batches(keras.utils.PyDataset):  # type: ignore[misc]
+class Batches(keras.utils.PyDataset):
     """Chips of several stores in batches of (image, target), each chip once an epoch.
 
     image: (batch, size, size, bands) float32 grey values; target: (batch, size, size) uint8 output numbers, 0 for
@@ -40,7 +41,9 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def _new_order(self) -> NDArray[np.int64]:
         number = len(self._places)
-        return np.random.default_rng((self._seed, self._epoch)).permutation(number) if self._shuffle else np.arange(number)
+        return (
+            np.random.default_rng((self._seed, self._epoch)).permutation(number) if self._shuffle else np.arange(number)
+        )
 
     def __len__(self) -> int:
         return -(-len(self._places) // self._batch)
@@ -77,15 +80,15 @@ def output_table(scheme: ClassScheme) -> NDArray[np.uint8]:
 
 
 def turn(
-    image: NDArray[np.generic], target: NDArray[np.uint8], random: np.random.Generator
-) -> tuple[NDArray[np.generic], NDArray[np.uint8]]:
+    image: NDArray[Any], target: NDArray[np.uint8], random: np.random.Generator
+) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """One of the eight ways to lay a square, the same for image and target."""
-    quarter, mirror = random.integers(4), random.integers(2)
+    quarter, mirror = int(random.integers(4)), random.integers(2)
     image, target = np.rot90(image, quarter), np.rot90(target, quarter)
     return (image[:, ::-1], target[:, ::-1]) if mirror else (image, target)
 
 
-def jittered(image: NDArray[np.generic], share: float, random: np.random.Generator) -> NDArray[np.float32]:
+def jittered(image: NDArray[Any], share: float, random: np.random.Generator) -> NDArray[np.float32]:
     """The image as another sensor on another day might have seen it; a share of 0 changes nothing."""
     pixels = image.astype(np.float32)
     if share == 0:

@@ -39,7 +39,9 @@ def _looked_at(layer: Any, span: Span) -> Span:
     if isinstance(layer, keras.layers.Conv2DTranspose):
         kernel, stride = layer.kernel_size[0], layer.strides[0]
         if kernel > stride:
-            raise ModelError(f"layer {layer.name}: transposed convolutions with a kernel above the stride are not known")
+            raise ModelError(
+                f"layer {layer.name}: transposed convolutions with a kernel above the stride are not known"
+            )
         return low // stride, high // stride
     if isinstance(layer, keras.layers.Conv2D):
         if layer.strides[0] != 1 or (layer.padding != "same" and layer.kernel_size[0] > 1):

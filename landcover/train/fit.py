@@ -136,7 +136,7 @@ def _stores(paths: Paths, scheme: ClassScheme) -> tuple[list[ChipStore], list[Ch
     validation = open_stores(paths.validation, scheme)
     for folder, stores in ((paths.train, train), (paths.validation, validation)):
         if not any(map(len, stores)):
-            raise LabelError(f"{folder}: holds no chips: run `landcover prepare`, or lower chips.max_background's bar")
+            raise LabelError(f"{folder}: holds no chips: run `landcover prepare`, or raise chips.max_background")
     return train + open_stores(paths.augmented, scheme), validation
 
 
@@ -185,7 +185,7 @@ def _evaluate(learner: keras.Model, check: Batches, scheme: ClassScheme) -> dict
     }
 
 
-class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+class Watch(keras.callbacks.Callback):
     """Follows the training: tells progress and each epoch's figures, stops it when the loss is no number."""
 
     def __init__(

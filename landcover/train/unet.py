@@ -49,7 +49,9 @@ def build_unet(
     for level in range(len(FILTERS) - 1, 0, -1):
         filters, dropout = FILTERS[level - 1], DROPOUT[level - 1]
         start = keras.initializers.GlorotUniform(seed=next(seeds))
-        x = layers.Conv2DTranspose(filters, 2, strides=2, padding="same", kernel_initializer=start, name=f"up{level}")(x)
+        x = layers.Conv2DTranspose(filters, 2, strides=2, padding="same", kernel_initializer=start, name=f"up{level}")(
+            x
+        )
         x = layers.Concatenate(name=f"skip{level}")([x, skips[level - 1]])
         x = convolutions(x, filters, dropout, f"merge{level}")
     start = keras.initializers.GlorotUniform(seed=next(seeds))

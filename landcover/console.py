@@ -1,0 +1,114 @@
+"""What a terminal sees of a run: the options that all commands share, mistakes in one line, progress bars."""
+
+import logging
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from landcover.errors import LandcoverError
+
+if TYPE_CHECKING:
+    from landcover.progress import Advance
+
+PATIENCE = 2.0
+"""Seconds of silence before a progress bar appears."""
+
+log = logging.getLogger("landcover")
+
+
+class Pipeline(click.Group):
+    """Lists commands in pipeline order, and turns a user's mistake into one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except LandcoverError as error:
+            click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except KeyboardInterrupt:
+            click.echo("Interrupted: nothing half-written is left; the same command starts again.", err=True)
+            ctx.exit(130)
+        except OSError as error:
+            if error.filename is None and error.errno is None:
+                raise
+            click.echo(f"Error: {error.filename or 'a file'}: {error.strerror}", err=True)
+            ctx.exit(1)
+
+
+def common(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that every stage takes; the function gets the configuration in their place."""
+
+    @click.option("-c", "--config", "path", metavar="FILE", help="YAML file.  [default: configs/default.yaml]")
+    @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a setting: chips.stride=128.")
+    @click.option("--overwrite", is_flag=True, help="Replace output that exists.")
+    @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the result.")
+    @wraps(command)
+    def run(path: str | None, overrides: tuple[str, ...], verbose: bool, quiet: bool, **rest: Any) -> None:
+        from landcover.config import load_config
+
+        level = logging.DEBUG if verbose else logging.WARNING if quiet else logging.INFO
+        logging.basicConfig(level=logging.ERROR, format="%(message)s", force=True)
+        log.setLevel(level)
+        # GDAL's own messages come with the exception it raises
+        logging.getLogger("rasterio").setLevel(logging.CRITICAL)
+        logging.getLogger("pyogrio").setLevel(logging.ERROR)
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        command(load_config(path, overrides), **rest)
+
+    return run
+
+
+@contextmanager
+def bar(label: str, total: float, unit: str) -> Iterator["Advance"]:
+    """A progress bar on stderr with rate and time left; only on a terminal, and only after two seconds."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if not console.is_terminal or log.level >= logging.WARNING:
+        yield lambda amount: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    shown = Progress(*columns, console=console, transient=True)
+    task = shown.add_task(label, total=total, rate="")
+    started = time.monotonic()
+
+    def advance(amount: float) -> None:
+        elapsed = time.monotonic() - started
+        if elapsed > PATIENCE and not shown.live.is_started:
+            shown.start()
+        done = shown.tasks[0].completed + amount
+        shown.update(task, advance=amount, rate=f"{done / max(elapsed, 1e-6):,.1f} {unit}/s")
+
+    try:
+        yield advance
+    finally:
+        shown.stop()
+
+
+def import_quietly(module: str) -> None:
+    """Import a module with stderr closed even to compiled code: TensorFlow greets when it is loaded."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        import_module(module)
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

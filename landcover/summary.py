@@ -1,0 +1,78 @@
+"""What each stage made, in words: the lines that the commands print."""
+
+from typing import TYPE_CHECKING
+
+from landcover.prepare.split import DROPPED, TRAIN, VALIDATION
+from landcover.scheme import ClassScheme
+
+if TYPE_CHECKING:
+    from landcover.classify.predict import Classified
+    from landcover.prepare.augment import Augmented
+    from landcover.prepare.chips import Chips
+    from landcover.prepare.labels import Labels
+    from landcover.prepare.mosaic import Mosaic
+    from landcover.prepare.stack import Stacks
+    from landcover.train.fit import Trained
+
+
+def mosaic(made: "Mosaic") -> str:
+    warped = f", {made.warped} of them warped onto its grid" if made.warped else ""
+    return f"{made.path}: {made.scenes} image{'s' if made.scenes > 1 else ''}{warped}; {made.grid}"
+
+
+def labels(made: "Labels", scheme: ClassScheme) -> str:
+    listed = ", ".join(f"{c.name} {made.pixels[c.value]:,}" for c in scheme)
+    field = f" (field {', '.join(made.fields)})" if made.fields else ""
+    return f"{made.path}{field}: pixels of {listed}"
+
+
+def chips(made: "Chips") -> list[str]:
+    """A note for whatever the split could not meet, then the result."""
+    n = made.chips
+    result = (
+        f"{made.path}: {n[TRAIN]:,} training and {n[VALIDATION]:,} validation chips from {made.seen:,} windows; "
+        f"{n[DROPPED]:,} between the two sides left out"
+    )
+    return [*(f"Note: {text}" for text in made.unmet), result]
+
+
+def stacks(made: "Stacks", scheme: ClassScheme) -> str:
+    """The table of chips and labelled pixels per class and side of the split."""
+    width = max(len(name) for name in scheme.names) + 2
+    lines = [
+        f"{'':<{width}}{'training':>24}{'validation':>24}",
+        f"{'class':<{width}}" + f"{'chips':>10}{'pixels':>14}" * 2,
+    ]
+    for c in scheme:
+        cells = ((made.chips.get((s, c.value), 0), made.pixels.get((s, c.value), 0)) for s in (TRAIN, VALIDATION))
+        lines.append(f"{c.name:<{width}}" + "".join(f"{n:>10,}{pixels:>14,}" for n, pixels in cells))
+    return "\n".join(lines)
+
+
+def augmented(made: "Augmented") -> str:
+    listed = ", ".join(f"{name} {n:,}" for name, n in made.copies.items())
+    return f"{made.path}: copies of {listed}" if listed else f"{made.path}: no class is rare, nothing to copy"
+
+
+def epoch(figures: dict[str, float]) -> str:
+    return (
+        f"epoch {figures['epoch']:3.0f}  loss {figures['loss']:.4f}  mean IoU {figures['mean_iou']:.3f}  validation: "
+        f"loss {figures['val_loss']:.4f}  mean IoU {figures['val_mean_iou']:.3f}  ({figures['seconds']:.0f} s)"
+    )
+
+
+def trained(made: "Trained") -> str:
+    lines = ["validation IoU, per cent:"]
+    lines += [f"  {name:<32}{'-' if iou is None else f'{100 * iou:.1f}':>6}" for name, iou in made.per_class.items()]
+    warning = "; leaking split: these figures are too good" if made.split == "random" else ""
+    lines.append(
+        f"{made.path}: epoch {made.epoch} of {made.epochs}, validation loss {made.loss:.4f}, "
+        f"mean IoU {made.mean_iou:.3f}{warning}"
+    )
+    return "\n".join(lines)
+
+
+def classified(made: "Classified") -> str:
+    total = sum(made.pixels.values())
+    shares = ", ".join(f"{name} {100 * n / total:.1f}" for name, n in made.pixels.items())
+    return f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, halo {made.halo} px"

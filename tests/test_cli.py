@@ -1,0 +1,192 @@
+import json
+import logging
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner, Result
+from conftest import write_image, write_polygons
+
+from landcover.cli import main
+from landcover.console import bar, log
+
+ROOT = Path(__file__).parents[1]
+PIPELINE = ["sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify", "assess"]
+SMALL = """\
+paths: {{data: {0}/data, models: {0}/models, reports: {0}/reports}}
+mosaic: {{images: [{0}/data/raw/naip]}}
+labels: {{source: [{0}/data/raw/labels.gpkg]}}
+chips: {{size: 64, stride: 64, max_background: 0.95}}
+split: {{block: 128, validation: 0.2}}
+train: {{epochs: 1, batch: 16}}
+classify: {{model: {0}/models/unet/model.keras, tile: 256}}
+assess: {{reference: [{0}/data/raw/holdout/reference.gpkg]}}
+"""
+
+
+def run(*arguments: object) -> Result:
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def config(tmp_path) -> Path:
+    path = tmp_path / "c.yaml"
+    path.write_text(SMALL.format(tmp_path))
+    return path
+
+
+def test_commands_are_listed_in_pipeline_order() -> None:
+    assert main.list_commands(click.Context(main)) == PIPELINE
+    listed = [line.split()[0] for line in run("--help").output.split("Commands:")[1].splitlines() if line.strip()]
+    assert listed == PIPELINE
+
+
+@pytest.mark.parametrize("name", PIPELINE)
+def test_every_command_says_what_it_reads_and_writes_and_stands_in_the_readme(name) -> None:
+    text = run(name, "--help").output
+    for word in ("Reads:", "Writes:", f"Example: landcover {name}", "--config", "--set", "--overwrite", "--quiet"):
+        assert word in text, word
+    assert f"`landcover {name}`" in (ROOT / "README.md").read_text()
+
+
+def test_the_command_line_starts_without_what_is_slow() -> None:
+    slow = "tensorflow", "keras", "rasterio", "numpy", "geopandas", "matplotlib"
+    code = f"import sys, landcover.cli; print([m for m in {slow!r} if m in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+
+
+def test_the_whole_chain(tmp_path, config) -> None:
+    assert run("sample", "-c", config, "--size", 256).exit_code == 0
+    prepared = run("prepare", "-c", config)
+    assert prepared.exit_code == 0, prepared.output
+    assert "training" in prepared.stdout
+    assert "forest" in prepared.stdout
+    trained = run("train", "-c", config)
+    assert trained.exit_code == 0, trained.output
+    assert "mean IoU" in trained.stdout
+    tile = next((tmp_path / "data/raw/holdout").glob("m_*.tif"))
+    assert run("classify", tile, "-c", config).exit_code == 0
+    assessed = run("assess", "-c", config)
+    assert assessed.exit_code == 0, assessed.output
+    assert "overall accuracy" in assessed.stdout
+    record = json.loads((tmp_path / "reports" / f"{tile.stem}_landcover/accuracy.json").read_text())
+    with rasterio.open(tmp_path / f"data/maps/{tile.stem}_landcover.tif") as dataset:
+        assert dataset.shape == rasterio.open(tile).shape
+        assert record["pixels"] <= dataset.width * dataset.height
+    again = run("classify", tile, "-c", config)
+    assert again.exit_code == 1
+    assert "add --overwrite" in again.stderr
+
+
+def test_the_stages_one_by_one_are_prepare(tmp_path, config) -> None:
+    run("sample", "-c", config, "--size", 256)
+    for stage in ("mosaic", "labels", "chips", "stack", "augment"):
+        result = run(stage, "-c", config)
+        assert result.exit_code == 0, result.output
+        assert result.stdout
+    single = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "data/processed").rglob("*.h5")}
+    assert run("prepare", "-c", config, "--overwrite").exit_code == 0
+    assert single == {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "data/processed").rglob("*.h5")}
+
+
+def test_python_has_the_same_four_verbs(tmp_path) -> None:
+    code = (
+        "from landcover.config import load_config\n"
+        "from landcover.prepare import prepare\n"
+        "from landcover.train import train\n"
+        "from landcover.classify import classify\n"
+        "from landcover.assess import assess\n"
+        "print(all(map(callable, (load_config, prepare, train, classify, assess))))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "True"
+    readme = (ROOT / "README.md").read_text()
+    for line in code.splitlines()[:-1]:
+        assert line in readme
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["classify", "none.tif"], 1, "no such model"),
+        (["classify", "none.tif", "--halo", "-1"], 2, "--halo"),
+        (["classify", "none.tif", "--tile", "100"], 2, "--tile"),
+        (["mosaic", "none.tif"], 1, "none.tif"),
+        (["labels"], 1, "mosaic.vrt: no such file"),
+        (["chips"], 1, "mosaic.vrt: no such file"),
+        (["stack"], 1, "chips"),
+        (["augment"], 1, "run `landcover stack` first"),
+        (["train"], 1, "run `landcover prepare`"),
+        (["assess"], 2, "which map?"),
+        (["prepare", "--set", "chips.sizee=3"], 2, "did you mean size?"),
+        (["prepare", "-c", "none.yaml"], 2, "none.yaml: no such file"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(tmp_path, config, monkeypatch, arguments, code, message) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments, *([] if "-c" in arguments else ["-c", config]))
+    assert result.exit_code == code
+    assert message in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stdout == ""
+    assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"]
+
+
+def test_a_text_file_is_not_a_raster(tmp_path, config) -> None:
+    (tmp_path / "a.tif").write_text("no raster")
+    result = run("mosaic", tmp_path / "a.tif", "-c", config)
+    assert result.exit_code == 1
+    assert "a.tif: cannot be opened as a raster" in result.stderr
+
+
+def test_a_class_without_a_chip_is_said(tmp_path, config, noise) -> None:
+    write_image(tmp_path / "data/raw/naip/a.tif", noise(256, 256))
+    boxes = [(x, y, x + 60, y + 60, 1 + (x + y) // 64 % 2) for x in range(0, 256, 64) for y in range(0, 256, 64)]
+    write_polygons(tmp_path / "data/raw/labels.gpkg", boxes)
+    result = run("prepare", "-c", config)
+    assert result.exit_code == 0, result.output
+    assert "no chip holds water, harvested, open or bare land, forest, planted or dark cropland" in result.stderr
+
+
+def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, config, noise, monkeypatch) -> None:
+    write_image(tmp_path / "data/raw/naip/a.tif", noise(256, 256))
+    write_polygons(tmp_path / "data/raw/labels.gpkg", [(0, 0, 200, 200, 1)])
+    assert run("mosaic", "-c", config).exit_code == 0
+    assert run("labels", "-c", config).exit_code == 0
+    before = sorted(tmp_path.rglob("*"))
+
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("landcover.prepare.chips.write_chip", interrupt)
+    result = run("chips", "-c", config)
+    assert result.exit_code == 130
+    assert "Interrupted" in result.stderr
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_progress_is_quiet_when_stderr_is_no_terminal(capsys) -> None:
+    log.setLevel(logging.INFO)
+    with bar("working", 10, "chips") as advance:
+        advance(5)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_shows_rate_and_time_left_on_a_terminal(capsys, monkeypatch) -> None:
+    log.setLevel(logging.INFO)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr("landcover.console.PATIENCE", 0.0)
+    with bar("working", 10, "chips") as advance:
+        for _ in range(5):
+            advance(1)
+            np.linalg.inv(np.eye(200))
+    shown = capsys.readouterr().err
+    assert "working" in shown
+    assert "of 10 chips" in shown
+    assert "chips/s" in shown
