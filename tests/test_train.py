@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import landcover
-from landcover.chipstore import Chip, StoreInfo, create_store
+from landcover.chipstore import Chip, ChipStore, StoreInfo, create_store
 from landcover.config import Paths, TrainSettings
 from landcover.errors import LabelError, ModelError, OutputExists
 from landcover.model import in_precision, load_network, read_card
@@ -185,7 +185,7 @@ def test_every_chip_is_fed_once_an_epoch_in_a_new_order(tmp_path, scheme) -> Non
     from landcover.chipstore import open_stores
 
     stores = open_stores(_stores(tmp_path, scheme, number=7).train, scheme)
-    feed = Batches(stores, scheme, 3, shuffle=True, seed=1)
+    feed = Batches(stores, scheme, 3, fill=[0.0] * 4, shuffle=True, seed=1)
     assert len(feed) == 3
 
     def epoch() -> list[float]:
@@ -197,6 +197,21 @@ def test_every_chip_is_fed_once_an_epoch_in_a_new_order(tmp_path, scheme) -> Non
     assert first == same
     assert first != second
     assert sorted(first) == sorted(second) == sorted(float(stores[0].image(n).sum()) for n in range(7))
+
+
+def test_pixels_without_data_are_fed_as_the_mean(tmp_path, scheme) -> None:
+    image = np.full((32, 32, 4), 50, np.uint8)
+    image[:, 16:] = 0
+    image[0, 0, 3] = 0
+    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks")
+    with create_store(tmp_path / "water.h5", info) as writer:
+        writer.append(Chip(image, np.ones((32, 32), np.uint8), (0, 0, 32, 32), "a.tif"))
+    store = ChipStore(tmp_path / "water.h5")
+    (fed,), _ = Batches([store], scheme, 1, fill=[9.0, 8.0, 7.0, 6.0], jitter=0.2)[0]
+    store.close()
+    np.testing.assert_array_equal(fed[:, 16:], np.broadcast_to([9, 8, 7, 6], (32, 16, 4)))
+    assert (fed[:, :16, 0] > 20).all()
+    assert fed[0, 0, 3] != 6
 
 
 def test_image_and_target_are_turned_together_and_jitter_leaves_the_target() -> None:

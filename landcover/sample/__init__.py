@@ -42,7 +42,7 @@ def sample(scheme: Sequence[tuple[int, str, str]], folder: Path, seed: int = 0, 
 
     land = scene.mosaic(training, size)
     cover = land.cover()
-    drawn = drawing.draw(land.land, cover, training, windows=0.052, plain=0.024)
+    drawn = drawing.draw(land.land, cover, training, windows=0.060, plain=0.016)
     tiles = tuple(files.write_tile(naip / photo.name, photo.grey, land.place(photo)) for photo in land.photos)
     labels = files.write_polygons(folder / "labels.gpkg", drawn, land.transform, scheme)
     truth = files.write_truth(folder / "truth.tif", cover, land.transform, scheme)

@@ -26,11 +26,11 @@ _COLOURS: dict[Surface, list[tuple[int, int, int, int]]] = {
         (150, 158, 166, 152),
         (84, 80, 80, 80),
     ],
-    Surface.FLAT_ROOF: [(206, 204, 198, 190), (166, 163, 156, 150), (184, 168, 144, 160)],
+    Surface.FLAT_ROOF: [(206, 204, 198, 190), (166, 163, 156, 150), (178, 171, 160, 158)],
     Surface.ASPHALT: [(122, 120, 116, 112), (136, 133, 127, 122)],
     Surface.PAINT: [(182, 178, 160, 164)],
     Surface.LOT: [(104, 103, 102, 98), (122, 120, 116, 112)],
-    Surface.DRIVE: [(186, 182, 174, 168), (168, 156, 138, 156)],
+    Surface.DRIVE: [(158, 154, 147, 143), (154, 145, 131, 146)],
     Surface.RIVER: [(84, 92, 76, 48)],
     Surface.POND: [(50, 66, 62, 32), (78, 88, 70, 44), (104, 104, 74, 52)],
     Surface.LAWN: [(92, 112, 79, 158), (102, 114, 82, 152)],
@@ -170,7 +170,7 @@ def _water(colour: Floats, spot: Spot, grain: Grain, variety: Floats) -> Floats:
 def _grass(colour: Floats, spot: Spot, grain: Grain, variety: Floats) -> Floats:
     """Clumps and dry patches in no direction."""
     dry = 0.5 * grain.small[spot.index] + 0.35 * grain.medium[spot.index] + 0.3 * grain.large[spot.index]
-    light = 1 + 0.14 * grain.fine[spot.index] + 0.04 * grain.medium[spot.index]
+    light = 1 + 0.11 * grain.fine[spot.index] + 0.04 * grain.medium[spot.index]
     colour = colour * (1 + dry[:, None] * _DRY) * (1 + grain.blade[spot.index, None] * _VIGOUR)
     return _lit(colour, light)
 
@@ -191,7 +191,7 @@ def _rows(colour: Floats, spot: Spot, grain: Grain, variety: Floats) -> Floats:
     """Planted rows with soil between them, and the tracks of the sprayer."""
     across = spot.across + 4 * np.sin((spot.along + 300 * variety) / 90)
     rows = np.cos(2 * np.pi * across / (6 + 3 * variety))
-    closed = 0.68 + 0.46 * rows + 0.10 * grain.fine[spot.index] + 0.07 * grain.large[spot.index]
+    closed = 0.68 + 0.50 * rows + 0.10 * grain.fine[spot.index] + 0.07 * grain.large[spot.index]
     track = np.abs(across % 36 - 18)
     closed[(track > 1.5) & (track < 3.5)] -= 0.35
     leaves = np.clip(closed, 0, 1.1)[:, None]

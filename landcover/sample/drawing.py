@@ -25,12 +25,12 @@ _SMALLEST = 20
 _WINDOWS = (
     Surface.ROOF, Surface.FLAT_ROOF, Surface.HARDWOOD, Surface.ASPHALT, Surface.ROOF, Surface.POND, Surface.LOT,
     Surface.ROWS, Surface.ROOF, Surface.PINE, Surface.RIVER, Surface.DRIVE, Surface.ROOF, Surface.PASTURE, Surface.ROWS,
-    Surface.HARDWOOD, Surface.FLAT_ROOF, Surface.PLOUGHED, Surface.STUBBLE,
+    Surface.HARDWOOD, Surface.FLAT_ROOF, Surface.PAINT, Surface.PLOUGHED, Surface.ROOF, Surface.STUBBLE,
 )  # fmt: skip
 _PLAIN = (
-    Surface.ROWS, Surface.HARDWOOD, Surface.PLOUGHED, Surface.PASTURE, Surface.PINE, Surface.STUBBLE, Surface.RIVER,
-    Surface.FLAT_ROOF, Surface.ROWS, Surface.POND, Surface.LAWN, Surface.HARDWOOD, Surface.SOIL, Surface.ROWS,
-    Surface.PLOUGHED, Surface.PINE, Surface.ASPHALT, Surface.HARDWOOD, Surface.LOT, Surface.FLAT_ROOF,
+    Surface.ROWS, Surface.STUBBLE, Surface.PLOUGHED, Surface.PASTURE, Surface.HARDWOOD, Surface.LAWN, Surface.RIVER,
+    Surface.FLAT_ROOF, Surface.ROWS, Surface.STUBBLE, Surface.POND, Surface.PASTURE, Surface.SOIL, Surface.PINE,
+    Surface.ASPHALT, Surface.LOT,
 )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ class Batches(keras.utils.PyDataset):
     image: (batch, size, size, bands) float32 grey values; target: (batch, size, size) uint8 output numbers, 0 for
     background. With `shuffle` the order is new each epoch; with `turns` a chip is turned and mirrored at random, with
     `jitter` its brightness and contrast vary by up to that share, each band by half of it. Seeded by epoch and batch.
+    Pixels without data, 0 in all bands, become `fill`, a grey value a band, as they do when a map is made.
     """
 
     def __init__(
@@ -25,6 +26,7 @@ class Batches(keras.utils.PyDataset):
         stores: Sequence[ChipStore],
         scheme: ClassScheme,
         batch: int,
+        fill: Sequence[float],
         shuffle: bool = False,
         turns: bool = False,
         jitter: float = 0.0,
@@ -34,7 +36,7 @@ class Batches(keras.utils.PyDataset):
         self._stores, self._batch, self._shuffle = tuple(stores), batch, shuffle
         self._turns, self._jitter, self._seed, self._epoch = turns, jitter, seed, 0
         self._places = np.array([(n, row) for n, store in enumerate(stores) for row in range(len(store))])
-        self._outputs = output_table(scheme)
+        self._outputs, self._fill = output_table(scheme), np.asarray(fill, np.float32)
         # the HDF5 library is not safe from several threads
         self._reading = threading.Lock()
         self._order = self._new_order()
@@ -66,7 +68,9 @@ class Batches(keras.utils.PyDataset):
             target = self._outputs[label]
             if self._turns:
                 image, target = turn(image, target, random)
-            images.append(jittered(image, self._jitter, random))
+            pixels = jittered(image, self._jitter, random)
+            pixels[~image.any(axis=-1)] = self._fill
+            images.append(pixels)
             targets.append(target)
         return np.stack(images), np.stack(targets)
 

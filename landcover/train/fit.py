@@ -78,8 +78,8 @@ def fit(
     halo, multiple = receptive_field(network)
     precision = choose_precision(settings.precision, training=True)
     learner = logits_of(in_precision(network, precision))
-    feed = Batches(train, scheme, settings.batch, True, settings.turns, settings.jitter, settings.seed)
-    check = Batches(validation, scheme, settings.batch)
+    feed = Batches(train, scheme, settings.batch, statistics.mean, True, settings.turns, settings.jitter, settings.seed)
+    check = Batches(validation, scheme, settings.batch, statistics.mean)
     learner.compile(
         optimizer=keras.optimizers.AdamW(
             _schedule(settings, steps=len(feed) * settings.epochs), weight_decay=1e-4, clipnorm=1.0

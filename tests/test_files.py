@@ -1,0 +1,59 @@
+import pytest
+
+from landcover.errors import LandcoverError
+from landcover.files import whole_file, whole_folder
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path) -> None:
+    path = tmp_path / "new/a.txt"
+    with whole_file(path) as temporary:
+        temporary.write_text("first")
+        assert not path.exists()
+    assert path.read_text() == "first"
+
+    def fail() -> None:
+        with whole_file(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert path.read_text() == "first"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_is_whole_or_as_it_was(tmp_path) -> None:
+    path = tmp_path / "out"
+    with whole_folder(path) as temporary:
+        (temporary / "a").write_text("first")
+
+    def fail() -> None:
+        with whole_folder(path) as temporary:
+            (temporary / "b").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert [p.name for p in path.iterdir()] == ["a"]
+    with whole_folder(path) as temporary:
+        (temporary / "b").write_text("second")
+    assert [p.name for p in path.iterdir()] == ["b"]
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_a_killed_run_left_is_replaced(tmp_path) -> None:
+    (tmp_path / ".partial-out").mkdir()
+    (tmp_path / ".partial-out/old").write_text("half")
+    with whole_folder(tmp_path / "out") as temporary:
+        (temporary / "new").write_text("whole")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["new"]
+
+
+def test_a_full_disk_is_told_with_the_file(tmp_path) -> None:
+    def fill() -> None:
+        with whole_file(tmp_path / "a.tif"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(LandcoverError, match=r"a\.tif: cannot be written \(No space left on device\)"):
+        fill()
+    assert list(tmp_path.iterdir()) == []
