@@ -36,14 +36,16 @@ def sample(config: "Config", overwrite: bool, seed: int, size: int) -> None:
     Writes:  <data>/raw: naip/*.tif, labels.gpkg, holdout/ with a tile and its reference, truth.tif
     Example: landcover sample -c configs/sample.yaml
     """
+    from landcover.errors import ConfigError, LandcoverError
     from landcover.files import check_free, whole_folder
+    from landcover.sample import MARK
     from landcover.sample import sample as make
 
     raw = config.paths.data / "raw"
     check_free(raw, overwrite)
+    if raw.exists() and not (raw / MARK).exists():
+        raise LandcoverError(f"{raw}: holds files of your own: name another folder with --set paths.data=...")
     if len(config.scheme) != 6:
-        from landcover.errors import ConfigError
-
         raise ConfigError(f"scheme: the sample has six classes, this scheme {len(config.scheme)}")
     with whole_folder(raw) as folder:
         made = make([(c.value, c.name, c.color) for c in config.scheme], folder, seed, size)

@@ -145,7 +145,7 @@ def test_what_is_empty_or_wrong_stops_before_the_work(tmp_path, settings) -> Non
 
 
 def test_a_class_raster_that_fails_half_way_is_not_there(tmp_path, scheme) -> None:
-    grid = Grid(rasterio.crs.CRS.from_string(CRS), Affine(1, 0, 0, 0, -1, 0), 64, 64)
+    grid = Grid(rasterio.crs.CRS.from_string(CRS), Affine(1, 0, 9, 0, -1, 9), 64, 64)
 
     def fail() -> None:
         with class_raster(tmp_path / "m.tif", grid, scheme, cog=True) as dataset:

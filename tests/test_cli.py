@@ -85,6 +85,14 @@ def test_the_whole_chain(tmp_path, config) -> None:
     assert "add --overwrite" in again.stderr
 
 
+def test_a_sample_never_replaces_images_of_ones_own(tmp_path, config, noise) -> None:
+    mine = write_image(tmp_path / "data/raw/naip/a.tif", noise(64, 64))
+    result = run("sample", "-c", config, "--size", 128, "--overwrite")
+    assert result.exit_code == 1
+    assert "holds files of your own" in result.stderr
+    assert mine.exists()
+
+
 def test_the_stages_one_by_one_are_prepare(tmp_path, config) -> None:
     run("sample", "-c", config, "--size", 256)
     for stage in ("mosaic", "labels", "chips", "stack", "augment"):

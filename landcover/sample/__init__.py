@@ -6,9 +6,13 @@ metre. As the whole truth is known, so is the accuracy of any map of it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+MARK = "sample.json"
+"""In the folder of a sample: what it was made from, and that it may be made again."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,7 @@ def sample(scheme: Sequence[tuple[int, str, str]], folder: Path, seed: int = 0, 
     labels = files.write_polygons(folder / "labels.gpkg", drawn, land.transform, scheme)
     truth = files.write_truth(folder / "truth.tif", cover, land.transform, scheme)
 
+    (folder / MARK).write_text(json.dumps({"seed": seed, "size": size}) + "\n", encoding="utf-8")
     held = scene.holdout(testing, size)
     cover = held.cover()
     drawn = drawing.draw(held.land, cover, testing, windows=0.12, plain=0.0)
