@@ -66,8 +66,10 @@ def prepare(config: "Config", overwrite: bool) -> None:
     from landcover.prepare import prepare as run
 
     made = run(config, overwrite, bar)
-    for line in (tell.mosaic(made.mosaic), tell.labels(made.labels, config.scheme), *tell.chips(made.chips)):
+    for line in (tell.mosaic(made.mosaic), tell.labels(made.labels, config.scheme), tell.chips(made.chips)):
         log.info(line)
+    for line in tell.notes(made.chips):
+        log.warning(line)
     click.echo(tell.stacks(made.stacks, config.scheme))
     click.echo(tell.augmented(made.augmented))
 
@@ -126,8 +128,9 @@ def chips(config: "Config", overwrite: bool) -> None:
     made = run(
         paths.mosaic / FILE, paths.labels, config.chips, config.split, config.scheme, paths.chips, overwrite, bar
     )  # fmt: skip
-    for line in tell.chips(made):
-        click.echo(line)
+    for line in tell.notes(made):
+        log.warning(line)
+    click.echo(tell.chips(made))
 
 
 @main.command()

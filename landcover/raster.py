@@ -32,6 +32,7 @@ SCHEME_TAG = "LANDCOVER_SCHEME"
 def describe(path: str | Path) -> Scene:
     """Open an image and read what it says of itself. Raises ImageError for one that cannot be mapped."""
     with open_raster(path) as dataset:
+        _check_whole(dataset, path)
         grid = grid_of(dataset)
         dtypes = set(dataset.dtypes)
         if len(dtypes) > 1 or dataset.dtypes[0] not in IMAGE_TYPES:
@@ -51,6 +52,25 @@ def describe(path: str | Path) -> Scene:
             masked=not declared and _has_mask(dataset),
             acquired=acquisition_date(Path(path).name),
         )
+
+
+def _check_whole(dataset: DatasetReader, path: str | Path) -> None:
+    """Raise ImageError for a GeoTIFF whose blocks lie beyond its end, before hours are spent on the others."""
+    if dataset.driver != "GTiff" or not Path(path).is_file():
+        return
+    size = Path(path).stat().st_size
+    shared = dataset.tags(ns="IMAGE_STRUCTURE").get("INTERLEAVE") == "PIXEL"
+    for band in (1,) if shared else dataset.indexes:
+        for (row, column), window in dataset.block_windows(band):
+            offset, length = (
+                int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band) or 0)
+                for what in ("OFFSET", "SIZE")
+            )
+            if offset + length > size:
+                raise ImageError(
+                    f"{path}: is cut short: the block at column {window.col_off}, row {window.row_off} ends at byte "
+                    f"{offset + length:,}, the file at {size:,}: copy it again"
+                )
 
 
 def _has_mask(dataset: DatasetReader) -> bool:
@@ -152,7 +172,8 @@ def _read(dataset: DatasetReader, window: Window, band: int | None = None, mask:
             return np.asarray(dataset.read_masks(1, window=window))
         return np.asarray(dataset.read(band, window=window))
     except RasterioError as error:
-        name = "the image" if dataset.name.startswith("<") else dataset.name
+        # an image seen through a VRT goes by the name of its file
+        name = dataset.files[0] if dataset.name.startswith("<") and dataset.files else dataset.name
         raise ImageError(
             f"{name}: cannot be read at column {window.col_off}, row {window.row_off} "
             f"({_reason(error)}): is the file whole?"

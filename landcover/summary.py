@@ -26,14 +26,17 @@ def labels(made: "Labels", scheme: ClassScheme) -> str:
     return f"{made.path}{field}: pixels of {listed}"
 
 
-def chips(made: "Chips") -> list[str]:
-    """A note for whatever the split could not meet, then the result."""
+def notes(made: "Chips") -> list[str]:
+    """What the labels did not allow."""
+    return [f"Note: {text}" for text in made.unmet]
+
+
+def chips(made: "Chips") -> str:
     n = made.chips
-    result = (
+    return (
         f"{made.path}: {n[TRAIN]:,} training and {n[VALIDATION]:,} validation chips from {made.seen:,} windows; "
         f"{n[DROPPED]:,} between the two sides left out"
     )
-    return [*(f"Note: {text}" for text in made.unmet), result]
 
 
 def stacks(made: "Stacks", scheme: ClassScheme) -> str:

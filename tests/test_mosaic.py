@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import ORIGIN, write_image
+from rasterio.windows import Window
 
 from landcover.config import MosaicSettings
 from landcover.errors import ImageError, OutputExists
@@ -112,11 +113,17 @@ def test_what_is_no_image_is_refused(tmp_path: Path, noise, make, message: str) 
         mosaic(MosaicSettings(images=(str(path),)), tmp_path / "mosaic")
 
 
-def test_a_truncated_image_is_named_when_read(tmp_path: Path, noise) -> None:
-    path = write_image(tmp_path / "x.tif", noise(300, 300))
-    path.write_bytes(path.read_bytes()[:100_000])
-    with open_image(path) as dataset, pytest.raises(ImageError, match="cannot be read at column 0, row 0"):
-        read_bands(dataset, dataset.window(*dataset.bounds).round())
+def test_a_block_that_cannot_be_read_is_named(tmp_path: Path, noise) -> None:
+    path = write_image(tmp_path / "x.tif", noise(300, 300), tiled=True, blockxsize=128, blockysize=128, compress="lzw")
+    with rasterio.open(path) as dataset:
+        start = int(dataset.get_tag_item("BLOCK_OFFSET_1_1", "TIFF", bidx=1))
+    data = bytearray(path.read_bytes())
+    data[start : start + 200] = b"\xff" * 200
+    path.write_bytes(data)
+    with open_image(path) as dataset:
+        assert read_bands(dataset, Window(0, 0, 100, 100))[1].all()
+        with pytest.raises(ImageError, match=r"x\.tif: cannot be read at column 120, row 120"):
+            read_bands(dataset, Window(120, 120, 50, 50))
 
 
 def test_existing_output_is_kept(tmp_path: Path, noise) -> None:
@@ -135,3 +142,14 @@ def test_ohio_chips_make_the_scene_pixel_for_pixel(tmp_path: Path, real_data: Pa
     pixels, _ = _read(made.path)
     with rasterio.open(site / "site02_scene.tif") as scene:
         np.testing.assert_array_equal(pixels, scene.read())
+
+
+@pytest.mark.parametrize("layout", [{"tiled": True, "compress": "deflate"}, {"interleave": "band"}, {}])
+def test_a_truncated_image_is_named_before_the_work_starts(tmp_path, noise, layout) -> None:
+    write_image(tmp_path / "a.tif", noise(600, 600), **layout)
+    whole = (tmp_path / "a.tif").read_bytes()
+    settings = MosaicSettings(images=(str(tmp_path / "a.tif"),))
+    assert mosaic(settings, tmp_path / "mosaic").scenes == 1
+    (tmp_path / "a.tif").write_bytes(whole[: len(whole) * 9 // 10])
+    with pytest.raises(ImageError, match=r"a\.tif: is cut short"):
+        mosaic(settings, tmp_path / "mosaic", overwrite=True)

@@ -39,7 +39,8 @@ def split(
     if settings.method == "random":
         chosen = random.random(len(windows)) < settings.validation
         sides = np.where(chosen, VALIDATION, TRAIN)
-        return Split(sides, ("the split is random: validation chips overlap training chips, its figures leak",))
+        leak = "the split is random: validation chips overlap training chips, its figures leak"
+        return Split(sides, (leak, *_unmet(sides, pixels, scheme)))
     corners = windows + regions[:, 1:]
     blocks = _blocks_of(windows, size, regions[:, 0], _block_size(windows, size, regions[:, 0], pixels, settings))
     sides = _sides(blocks, _best_blocks(blocks, pixels, settings.validation, random))
@@ -134,7 +135,8 @@ def _overlapping(chips: NDArray[np.int64], others: NDArray[np.int64], size: int)
 
 
 def _unmet(sides: NDArray[np.str_], pixels: NDArray[np.int64], scheme: ClassScheme) -> list[str]:
-    messages = []
+    absent = [c.name for c, n in zip(scheme, pixels.sum(axis=0), strict=True) if not n]
+    messages = [f"no chip holds {', '.join(absent)}"] if absent else []
     for side in (TRAIN, VALIDATION):
         here = pixels[sides == side].sum(axis=0)
         missing = [c.name for c, n, total in zip(scheme, here, pixels.sum(axis=0), strict=True) if total and not n]
