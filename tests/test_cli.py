@@ -2,6 +2,7 @@ import json
 import logging
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
@@ -172,7 +173,7 @@ def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, config, noise,
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("landcover.prepare.chips.write_chip", interrupt)
+    monkeypatch.setattr(import_module("landcover.prepare.chips"), "write_chip", interrupt)
     result = run("chips", "-c", config)
     assert result.exit_code == 130
     assert "Interrupted" in result.stderr

@@ -38,7 +38,7 @@ class MeanIoU(keras.metrics.Metric):
 
     def per_class(self) -> NDArray[np.float64]:
         """(classes,) intersection over union, NaN for a class that does not occur."""
-        table = ops.convert_to_numpy(self.table.value).astype(np.float64)
+        table = ops.convert_to_numpy(self.table).astype(np.float64)
         both = np.diag(table)
         either = table.sum(axis=0) + table.sum(axis=1) - both
         return np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
