@@ -40,6 +40,11 @@ class StoreInfo:
     pixel_size: tuple[float, float]
     split: str
 
+    @property
+    def chip_bytes(self) -> int:
+        """What a chip takes up at most: compression only makes it less."""
+        return self.size**2 * (self.bands * np.dtype(self.dtype).itemsize + 1) + 4096
+
 
 class ChipWriter:
     """Appends chips to an open store, one at a time."""

@@ -61,7 +61,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         log.setLevel(level)
         # GDAL's own messages come with the exception it raises
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
-        logging.getLogger("pyogrio").setLevel(logging.ERROR)
+        logging.getLogger("pyogrio").setLevel(logging.CRITICAL)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         command(load_config(path, overrides), **rest)
 

@@ -15,6 +15,17 @@ def check_free(path: Path, overwrite: bool) -> None:
         raise OutputExists(path)
 
 
+def check_space(path: Path, needed: int) -> None:
+    """Raise LandcoverError if the disk on which a path will be has less than `needed` bytes free."""
+    there = next(folder for folder in path.absolute().parents if folder.exists())
+    free = shutil.disk_usage(there).free
+    if free < needed:
+        raise LandcoverError(
+            f"{path}: needs up to {needed / 1e6:,.0f} MB, but {there} has {free / 1e6:,.0f} MB free: make room, or "
+            "name another disk in paths"
+        )
+
+
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
     """A temporary path in the same folder, which becomes the file if the block ends well and vanishes if not.

@@ -10,15 +10,16 @@ import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
 from pydantic import ValidationError
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp, MaskFlags
 from rasterio.errors import RasterioError
-from rasterio.io import DatasetReader, DatasetWriter
+from rasterio.io import DatasetReader, DatasetWriter, MemoryFile
 from rasterio.windows import Window
 
 from landcover import vrt
-from landcover.errors import ImageError
+from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
-from landcover.grid import Grid, clip
+from landcover.grid import Grid, clip, cut
 from landcover.scene import Scene, acquisition_date
 from landcover.scheme import BACKGROUND, ClassScheme
 
@@ -187,28 +188,68 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
+class ClassWriter:
+    """Writes windows of an open class raster, and counts the pixels of each value that it wrote."""
+
+    def __init__(self, dataset: DatasetWriter) -> None:
+        self._dataset = dataset
+        self.counts = np.zeros(256, np.int64)
+
+    def write(self, classes: NDArray[np.uint8], window: Window) -> None:
+        """`classes` (rows, columns); no pixel is written twice."""
+        self._dataset.write(classes, 1, window=window)
+        self.counts += np.bincount(classes.ravel(), minlength=256)
+
+
 @contextmanager
 def class_raster(
     path: Path, grid: Grid, scheme: ClassScheme, tags: Mapping[str, str] | None = None, cog: bool = False
-) -> Iterator[DatasetWriter]:
+) -> Iterator[ClassWriter]:
     """A new uint8 GeoTIFF of classes, nodata 0, with colours and, in its sidecar, names.
 
-    Blocks never written take no space. With `cog` it becomes a Cloud Optimized GeoTIFF with mode overviews.
+    Blocks never written take no space. With `cog` it becomes a Cloud Optimized GeoTIFF with mode overviews. What was
+    written is read again before the file gets its name: on a full disk GDAL loses blocks without a word. Raises
+    LandcoverError then.
     """
-    with whole_file(path) as temporary:
+    sidecar = path.with_name(path.name + ".aux.xml")
+    with whole_file(path) as temporary, whole_file(sidecar) as names, rasterio.Env():
+        names.write_text(scheme.sidecar(), encoding="utf-8")
         working = temporary.with_name(f"{temporary.name}.working") if cog else temporary
         try:
             with _create(working, grid, scheme) as dataset:
                 dataset.update_tags(**{SCHEME_TAG: scheme.model_dump_json()}, **(tags or {}))
-                yield dataset
+                writer = ClassWriter(dataset)
+                yield writer
             if cog:
-                options = {"BLOCKSIZE": BLOCK, "COMPRESS": "DEFLATE", "OVERVIEW_RESAMPLING": "MODE"}
-                rasterio.shutil.copy(working, temporary, driver="COG", BIGTIFF="IF_SAFER", **options)
+                _copy_to_cog(working, temporary, path)
+            if not _holds(temporary, writer.counts):
+                raise LandcoverError(f"{path}: could not be written whole: is the disk full?")
         finally:
             if cog:
                 working.unlink(missing_ok=True)
-    with whole_file(path.with_name(path.name + ".aux.xml")) as temporary:
-        temporary.write_text(scheme.sidecar(), encoding="utf-8")
+
+
+def _copy_to_cog(source: Path, target: Path, path: Path) -> None:
+    options = {"BLOCKSIZE": BLOCK, "COMPRESS": "DEFLATE", "OVERVIEW_RESAMPLING": "MODE", "BIGTIFF": "IF_SAFER"}
+    try:
+        rasterio.shutil.copy(source, target, driver="COG", **options)
+    except CPLE_BaseError as error:
+        raise LandcoverError(f"{path}: could not be written whole ({_reason(error)}): is the disk full?") from None
+    finally:
+        for left in target.parent.glob(f"{target.name}.*.tmp"):
+            left.unlink()
+
+
+def _holds(path: Path, counts: NDArray[np.int64]) -> bool:
+    """Whether a class raster can be read and holds so many pixels of each value but 0."""
+    found = np.zeros(256, np.int64)
+    try:
+        with rasterio.open(path) as dataset:
+            for window in cut(Window(0, 0, dataset.width, dataset.height), 4 * BLOCK):
+                found += np.bincount(dataset.read(1, window=window).ravel(), minlength=256)
+    except RasterioError:
+        return False
+    return bool((found[1:] == counts[1:]).all())
 
 
 def _create(path: Path, grid: Grid, scheme: ClassScheme) -> DatasetWriter:
@@ -245,20 +286,20 @@ def scheme_of(dataset: DatasetReader) -> ClassScheme | None:
 
 
 def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
-    """A small GeoTIFF of pixels (rows, columns, bands)."""
-    with rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        dtype=pixels.dtype,
-        count=pixels.shape[2],
-        crs=grid.crs,
-        transform=grid.transform,
-        height=grid.height,
-        width=grid.width,
-        compress="deflate",
-        zlevel=1,
-        photometric="RGB" if pixels.shape[2] >= 3 else "MINISBLACK",
-        alpha="unspecified",
-    ) as dataset:
-        dataset.write(np.moveaxis(pixels, -1, 0))
+    """A small GeoTIFF of pixels (rows, columns, bands). Raises OSError on a full disk."""
+    with MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            dtype=pixels.dtype,
+            count=pixels.shape[2],
+            crs=grid.crs,
+            transform=grid.transform,
+            height=grid.height,
+            width=grid.width,
+            compress="deflate",
+            zlevel=1,
+            photometric="RGB" if pixels.shape[2] >= 3 else "MINISBLACK",
+            alpha="unspecified",
+        ) as dataset:
+            dataset.write(np.moveaxis(pixels, -1, 0))
+        path.write_bytes(memory.read())

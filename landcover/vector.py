@@ -6,7 +6,7 @@ from pathlib import Path
 import geopandas as gpd
 import pyogrio
 import shapely
-from pyogrio.errors import DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError
 from rasterio.crs import CRS
 
 from landcover.errors import LabelError
@@ -68,5 +68,8 @@ def write_layers(path: Path, layers: Sequence[tuple[str, gpd.GeoDataFrame]]) -> 
 
 
 def read_layer(path: Path, layer: str) -> gpd.GeoDataFrame:
-    """A layer of a GeoPackage that `write_layers` wrote."""
-    return pyogrio.read_dataframe(path, layer=layer)
+    """A layer of a GeoPackage that `write_layers` wrote. Raises LabelError for one that is gone or broken."""
+    try:
+        return pyogrio.read_dataframe(path, layer=layer)
+    except (DataSourceError, DataLayerError):
+        raise LabelError(f"{path}: cannot be read: run the stage that makes it again, with --overwrite") from None

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -9,7 +10,7 @@ from conftest import write_image, write_polygons
 
 from landcover.chipstore import ChipStore
 from landcover.config import AugmentSettings, ChipSettings, LabelSettings, MosaicSettings, SplitSettings
-from landcover.errors import LabelError
+from landcover.errors import LabelError, LandcoverError
 from landcover.prepare.augment import augment, turned, zoomed
 from landcover.prepare.chips import Chips, chips
 from landcover.prepare.labels import labels
@@ -190,6 +191,19 @@ def test_stacks_hold_every_chip_once_and_augment_adds_to_rare_classes(tmp_path, 
     np.testing.assert_array_equal(copied, [again.label(n) for n in range(len(again))])
     for opened in (store, origin, again):
         opened.close()
+
+
+def test_stack_and_augment_look_for_room_first(tmp_path, noise, scheme, monkeypatch) -> None:
+    write_image(tmp_path / "naip/a.tif", noise(64, 64))
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 64, 60, 1), (0, 60, 64, 64, 2)])
+    _chips(tmp_path, scheme, SMALL, method="random", validation=0.3)
+    stack(tmp_path / "chips", "random", scheme, tmp_path / "processed")
+    monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(LandcoverError, match="has 0 MB free"):
+        stack(tmp_path / "chips", "random", scheme, tmp_path / "again")
+    with pytest.raises(LandcoverError, match="has 0 MB free"):
+        augment(tmp_path / "processed/train", AugmentSettings(classes=("forest",)), scheme, tmp_path / "augmented")
+    assert not (tmp_path / "again").exists()
 
 
 def test_turns_are_exact_and_zoom_keeps_the_centre() -> None:

@@ -6,7 +6,7 @@ from conftest import CRS, ORIGIN, write_image
 
 from landcover.classify.predict import classify_image
 from landcover.config import ClassifySettings, MosaicSettings
-from landcover.errors import ConfigError, ImageError, ModelError, OutputExists
+from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutputExists
 from landcover.grid import Grid
 from landcover.model import ModelCard, save_model
 from landcover.prepare.mosaic import mosaic
@@ -149,9 +149,23 @@ def test_a_class_raster_that_fails_half_way_is_not_there(tmp_path, scheme) -> No
 
     def fail() -> None:
         with class_raster(tmp_path / "m.tif", grid, scheme, cog=True) as dataset:
-            dataset.write(np.ones((64, 64), np.uint8), 1)
+            dataset.write(np.ones((64, 64), np.uint8), grid.whole)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_map_that_lost_blocks_is_not_kept(tmp_path, scheme) -> None:
+    # what a full disk does: GDAL writes on, and says nothing
+    grid = Grid(rasterio.crs.CRS.from_string(CRS), Affine(1, 0, 9, 0, -1, 9), 64, 64)
+
+    def lose() -> None:
+        with class_raster(tmp_path / "m.tif", grid, scheme) as target:
+            target.write(np.ones((64, 64), np.uint8), grid.whole)
+            target.counts[1] += 1
+
+    with pytest.raises(LandcoverError, match="is the disk full"):
+        lose()
     assert list(tmp_path.iterdir()) == []

@@ -1,7 +1,7 @@
 import pytest
 
 from landcover.errors import LandcoverError
-from landcover.files import whole_file, whole_folder
+from landcover.files import check_space, whole_file, whole_folder
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path) -> None:
@@ -47,6 +47,13 @@ def test_what_a_killed_run_left_is_replaced(tmp_path) -> None:
     with whole_folder(tmp_path / "out") as temporary:
         (temporary / "new").write_text("whole")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["new"]
+
+
+def test_too_little_room_is_told_before_the_work(tmp_path) -> None:
+    check_space(tmp_path / "not/yet/there", 1000)
+    with pytest.raises(LandcoverError, match=r"needs up to 1,000,000,000,000 MB"):
+        check_space(tmp_path / "not/yet/there", 10**18)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_is_told_with_the_file(tmp_path) -> None:

@@ -14,7 +14,7 @@ from landcover.scheme import ClassScheme
 def test_colours_and_names_are_what_gdal_reads(tmp_path, scheme) -> None:
     grid = Grid(rasterio.crs.CRS.from_string(CRS), Affine(1, 0, 9, 0, -1, 9), 16, 16)
     with class_raster(tmp_path / "c.tif", grid, scheme) as dataset:
-        dataset.write(np.full((16, 16), 7, np.uint8), 1)
+        dataset.write(np.full((16, 16), 7, np.uint8), grid.whole)
     with rasterio.open(tmp_path / "c.tif") as dataset:
         assert dataset.colormap(1)[1] == (31, 120, 180, 255)
         assert dataset.colormap(1)[0][3] == 0

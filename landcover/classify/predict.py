@@ -49,7 +49,6 @@ def classify_image(
         precision = choose_precision(settings.precision)
         network = class_network(load_network(settings.model, precision))
         values = np.array([BACKGROUND, *card.scheme.values], np.uint8)
-        counts = np.zeros(256, np.int64)
         tags = {
             "LANDCOVER_VERSION": __version__,
             "LANDCOVER_MODEL_SHA256": hashlib.sha256(settings.model.read_bytes()).hexdigest(),
@@ -64,9 +63,9 @@ def classify_image(
                 if inside.any():
                     numbers = predict_tile(network, pixels, valid, card)
                     classes = np.where(inside, values[_centre(numbers, tile)], BACKGROUND).astype(np.uint8)
-                    target.write(classes, 1, window=tile.centre)
-                    counts += np.bincount(classes.ravel(), minlength=256)
+                    target.write(classes, tile.centre)
                 advance(tile.centre.height * tile.centre.width / 1e6)
+            counts = target.counts
             if not counts[1:].any():
                 raise ImageError(f"{image}: has no pixel with data: nothing to map")
     return Classified(out, {c.name: int(counts[c.value]) for c in card.scheme}, precision, halo)

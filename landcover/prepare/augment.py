@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 from landcover.chipstore import SUFFIX, Chip, ChipStore, create_store, open_stores
 from landcover.config import AugmentSettings
 from landcover.errors import LabelError
-from landcover.files import check_free, whole_folder
+from landcover.files import check_free, check_space, whole_folder
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 
@@ -45,6 +45,7 @@ def augment(
     by_slug = {c.slug: c for c in scheme}
     wanted = _rare(stores, scheme) if settings.classes == "auto" else {_value(c, scheme) for c in settings.classes}
     chosen = [s for s in stores if by_slug[s.path.stem].value in wanted] if settings.copies else []
+    check_space(out, sum(map(len, chosen)) * settings.copies * stores[0].info.chip_bytes)
     copies: dict[str, int] = {}
     with (
         whole_folder(out) as folder,

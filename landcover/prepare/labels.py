@@ -1,10 +1,7 @@
 """Labels on exactly the mosaic's grid: rasterized, then reclassified."""
 
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from landcover.config import LabelSettings
 from landcover.errors import LabelError
@@ -13,7 +10,7 @@ from landcover.labelset import Polygons, open_labels
 from landcover.progress import Progress, silent
 from landcover.raster import class_raster, grid_of, open_raster
 from landcover.remap import Remap
-from landcover.scheme import BACKGROUND, ClassScheme
+from landcover.scheme import ClassScheme
 
 
 @dataclass(frozen=True)
@@ -43,17 +40,14 @@ def labels(
         grid = grid_of(dataset)
     source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
     cells = source.cells()
-    pixels: Counter[int] = Counter()
     with class_raster(out, grid, scheme) as target, progress("labels", len(cells), "cells") as advance:
         for window in cells:
             classes = source.read(window)
             if classes.any():
-                target.write(classes, 1, window=window)
-                values, counts = np.unique(classes, return_counts=True)
-                pixels.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+                target.write(classes, window)
             advance(1)
-        pixels.pop(BACKGROUND, None)
-        if not pixels:
+        counts = target.counts
+        if not counts[1:].any():
             raise LabelError(f"{', '.join(settings.source)}: no pixel of the mosaic is labelled")
     fields = dict.fromkeys(s.field for s in source.sources if isinstance(s, Polygons))
-    return Labels(out, {value: pixels[value] for value in scheme.values}, tuple(fields))
+    return Labels(out, {value: int(counts[value]) for value in scheme.values}, tuple(fields))

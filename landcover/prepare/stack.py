@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from landcover.chipstore import SUFFIX, Chip, ChipWriter, StoreInfo, create_store
 from landcover.errors import LabelError
-from landcover.files import check_free, whole_folder
+from landcover.files import check_free, check_space, whole_folder
 from landcover.prepare.chips import TABLE
 from landcover.prepare.split import TRAIN, VALIDATION
 from landcover.progress import Progress, silent
@@ -47,6 +47,8 @@ def stack(
     pixels = table[[f"pixels_{c.value}" for c in scheme]].to_numpy(np.int64)
     home = homes(pixels, LEAST_SHARE)
     info = _info(chips / "images" / table["chip"].iloc[0], scheme, split)
+    # the HDF5 library does not survive a full disk
+    check_space(out / TRAIN, len(table) * info.chip_bytes)
     counts: Counter[tuple[str, int]] = Counter()
     totals: Counter[tuple[str, int]] = Counter()
     with progress("stacking", len(table), "chips") as advance:
