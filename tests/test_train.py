@@ -1,4 +1,8 @@
 import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -229,6 +233,28 @@ def test_image_and_target_are_turned_together_and_jitter_leaves_the_target() -> 
 def test_outputs_follow_the_scheme(scheme) -> None:
     table = output_table(scheme)
     assert table[[0, 1, 2, 7, 9]].tolist() == [0, 1, 2, 3, 0]
+
+
+@pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
+def test_a_step_runs_on_jax() -> None:
+    code = """
+from functools import partial
+import keras, numpy as np
+from landcover.train.losses import masked_crossentropy
+from landcover.train.metrics import MeanIoU
+from landcover.train.unet import build_unet, logits_of
+
+network = logits_of(build_unet(4, 2))
+metric = MeanIoU(2)
+network.compile("adam", partial(masked_crossentropy, weights=[0.0, 1.0, 1.0]), metrics=[metric])
+random = np.random.default_rng(0)
+images, targets = random.uniform(0, 255, (2, 32, 32, 4)).astype("float32"), random.integers(0, 3, (2, 32, 32))
+loss = network.train_on_batch(images, targets.astype("uint8"))[0]
+print(keras.backend.backend(), np.isfinite(loss), np.nansum(metric.per_class()) > 0)
+"""
+    env = os.environ | {"KERAS_BACKEND": "jax"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
+    assert done.stdout.split() == ["jax", "True", "True"], done.stderr
 
 
 def test_no_layer_of_tensorflow_is_needed() -> None:
