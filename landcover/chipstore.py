@@ -31,7 +31,8 @@ class Chip:
 
 @dataclass(frozen=True)
 class StoreInfo:
-    """What a chip store says of itself. `split` is the method: blocks or random; `pixel_size` is (x, y)."""
+    """What a chip store says of itself: `pixel_size` (x, y) in metres on the ground; `split` the method, blocks or
+    random; `split_key` the same in all stores of one split, and in no others."""
 
     scheme: ClassScheme
     size: int
@@ -39,6 +40,7 @@ class StoreInfo:
     dtype: str
     pixel_size: tuple[float, float]
     split: str
+    split_key: str
 
     @property
     def chip_bytes(self) -> int:
@@ -59,6 +61,7 @@ class ChipWriter:
         file.attrs["scheme"] = info.scheme.model_dump_json()
         file.attrs["pixel_size"] = info.pixel_size
         file.attrs["split"] = info.split
+        file.attrs["split_key"] = info.split_key
         self._file = file
 
     def append(self, chip: Chip) -> None:
@@ -93,6 +96,7 @@ class ChipStore:
                 dtype=str(self._image.dtype),
                 pixel_size=(float(attrs["pixel_size"][0]), float(attrs["pixel_size"][1])),
                 split=str(attrs["split"]),
+                split_key=str(attrs["split_key"]),
             )
         except (OSError, KeyError, ValueError) as error:
             raise LandcoverError(f"{path}: is no chip store ({error}): run `landcover stack --overwrite`") from None

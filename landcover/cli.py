@@ -38,12 +38,12 @@ def sample(config: "Config", overwrite: bool, seed: int, size: int) -> None:
     """
     from landcover.errors import ConfigError, LandcoverError
     from landcover.files import check_free, whole_folder
-    from landcover.sample import MARK
+    from landcover.sample import holds_more
     from landcover.sample import sample as make
 
     raw = config.paths.data / "raw"
     check_free(raw, overwrite)
-    if raw.exists() and not (raw / MARK).exists():
+    if raw.exists() and holds_more(raw):
         raise LandcoverError(f"{raw}: holds files of your own: name another folder with --set paths.data=...")
     if len(config.scheme) != 6:
         raise ConfigError(f"scheme: the sample has six classes, this scheme {len(config.scheme)}")
@@ -146,7 +146,7 @@ def stack(config: "Config", overwrite: bool) -> None:
     from landcover import summary as tell
     from landcover.prepare.stack import stack as run
 
-    made = run(config.paths.chips, config.split.method, config.scheme, config.paths.stacks, overwrite, bar)
+    made = run(config.paths.chips, config.scheme, config.paths.stacks, overwrite, bar)
     click.echo(tell.stacks(made, config.scheme))
 
 
@@ -188,7 +188,7 @@ def train(config: "Config", overwrite: bool) -> None:
 @main.command()
 @common
 @click.argument("image")
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="Model file.  [default: classify.model]")
+@click.option("-m", "--model", type=click.Path(path_type=Path), help="Model file.  [default: that of train.name]")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Map.  [default: <data>/maps/<image>_landcover.tif]")
 @click.option("--tile", metavar="N", help="Tile size in pixels.")
 @click.option("--halo", metavar="N|auto", help="Pixels around a tile that are read but not kept.")

@@ -23,7 +23,7 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, (str, Path)) else value
 
 
-Sources = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+Sources = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 """Files, folders, globs or URLs; a single one may stand without brackets."""
 
 ALABAMA = (
@@ -123,12 +123,12 @@ class AugmentSettings(Section):
 
 
 class TrainSettings(Section):
-    name: str = Field("unet", pattern=r"^[\w.-]+$")
+    name: str = Field("unet", pattern=r"^\w[\w.-]*$")
     epochs: int = Field(30, ge=1)
     batch: int = Field(8, ge=1)
     learning_rate: float = Field(0.001, gt=0)
     patience: int = Field(5, ge=1)
-    class_weights: Literal["auto"] | dict[ClassKey, float] = "auto"
+    class_weights: Literal["auto"] | dict[ClassKey, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = "auto"
     weight_cap: float = Field(5.0, ge=1)
     turns: bool = True
     jitter: float = Field(0.1, ge=0, lt=1)
@@ -161,6 +161,30 @@ class Config(Section):
     train: TrainSettings = TrainSettings()
     classify: ClassifySettings = ClassifySettings()
     assess: AssessSettings = AssessSettings()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_paths(cls, given: Any) -> Any:
+        """What is not named lies where `paths` and `train.name` say."""
+        if not isinstance(given, dict):
+            return given
+        try:
+            paths = Paths.model_validate(given.get("paths") or {})
+            name = TrainSettings.model_validate(given.get("train") or {}).name
+        except ValidationError:
+            return given
+        followers = (
+            ("mosaic", "images", str(paths.data / "raw" / "naip")),
+            ("labels", "source", str(paths.data / "raw" / "labels.gpkg")),
+            ("classify", "model", paths.models / name / "model.keras"),
+            ("assess", "reference", str(paths.data / "raw" / "reference.gpkg")),
+        )
+        filled = dict(given)
+        for section, key, place in followers:
+            settings = given.get(section) or {}
+            if isinstance(settings, dict) and settings.get(key) is None:
+                filled[section] = {**settings, key: place}
+        return filled
 
     @model_validator(mode="after")
     def _targets_known(self) -> "Config":
@@ -220,7 +244,10 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     if not isinstance(settings, dict):
         raise ConfigError(f"{path}, line 1: expected sections such as `chips: {{size: 256}}`")
     places: dict[Location, str] = {}
-    _note_places(tree, (), path, places)
+    try:
+        _note_places(tree, (), path, places)
+    except RecursionError:
+        raise ConfigError(f"{path}: an anchor refers to itself") from None
     return settings, places
 
 

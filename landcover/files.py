@@ -46,23 +46,31 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def whole_folder(path: Path) -> Iterator[Path]:
-    """As `whole_file`, for a folder. What was there before is moved aside and removed at the very end."""
+    """As `whole_file`, for a folder. What was there before is moved aside, and removed when the new one is in place."""
     temporary = path.with_name(f".partial-{path.name}")
     former = path.with_name(f".former-{path.name}")
     _make_folder(path.parent)
+    _put_back(former, path)
     _remove(temporary)
     _make_folder(temporary)
     try:
         yield temporary
-        _remove(former)
         if path.exists():
             os.replace(path, former)
         os.replace(temporary, path)
+        _remove(former)
     except OSError as error:
         raise LandcoverError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
+        _put_back(former, path)
         _remove(temporary)
-        _remove(former)
+
+
+def _put_back(former: Path, path: Path) -> None:
+    """Undo a replacement that was cut off half-way, or clear up after one that was not."""
+    if former.exists() and not path.exists():
+        os.replace(former, path)
+    _remove(former)
 
 
 def _make_folder(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil, floor
+from math import ceil, cos, floor, radians
 
 from affine import Affine
 from rasterio.crs import CRS
@@ -10,6 +10,9 @@ from rasterio.windows import Window
 
 ALIGNED = 0.05
 """Two grids are the same when nowhere more than this share of a pixel apart: real files round their pixel sizes."""
+
+METRES_A_DEGREE = 111_195.0
+"""Along a meridian of a sphere of 6,371 km radius."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,16 @@ class Grid:
     def pixel_size(self) -> tuple[float, float]:
         """(x, y), both positive."""
         return self.transform.a, -self.transform.e
+
+    @property
+    def pixel_metres(self) -> tuple[float, float]:
+        """(x, y) on the ground, in metres; of a geographic CRS in the middle of the grid, on a sphere."""
+        x, y = self.pixel_size
+        if self.crs.is_geographic:
+            latitude = radians(self.transform.f + self.transform.e * self.height / 2)
+            return x * METRES_A_DEGREE * cos(latitude), y * METRES_A_DEGREE
+        metres = float(self.crs.linear_units_factor[1])
+        return x * metres, y * metres
 
     @property
     def bounds(self) -> tuple[float, float, float, float]:

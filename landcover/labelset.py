@@ -31,6 +31,9 @@ FIELDS = ("classvalue", "class_value", "class_id", "value", "code", "gridcode", 
           "label", "name", "landcover", "land_cover")  # fmt: skip
 """Names of class fields in the order of trust, Esri's training samples first; upper and lower case alike."""
 
+COUNTERS = ("id", "fid", "objectid", "ogc_fid", "gid", "index")
+"""Names of fields that number features: never taken for the class."""
+
 CELL = 1024
 """Labels are made in cells of this many pixels a side, always the same ones, so that a map has one answer."""
 
@@ -61,11 +64,12 @@ class Polygons:
 
 @dataclass(frozen=True)
 class Pixels:
-    """A raster of class codes; where it has no data it says nothing, unless the remap gives nodata a class."""
+    """A raster of class codes. `values` is the class value of each pixel value that occurs, UNTOUCHED for one that
+    says nothing: nodata and 0, unless the remap gives them a class."""
 
     path: str
     bounds: tuple[float, float, float, float]
-    values: Mapping[Code, int]
+    values: Mapping[int, int]
     codes: Mapping[Code, int]
     unused: int
 
@@ -80,15 +84,15 @@ class Pixels:
             if grid.aligned(own):
                 column, row = own.position(grid)
                 here = Window(window.col_off + round(column), window.row_off + round(row), window.width, window.height)
-                return self._classes(dataset, here, dataset.nodata)
+                return self._classes(dataset, here)
             # a nodata value that does not occur: the real one may have a class
             with WarpedVRT(
                 dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
                 resampling=Resampling.nearest, src_nodata=self.unused, add_alpha=True,
             ) as warped:  # fmt: skip
-                return self._classes(warped, window, dataset.nodata)
+                return self._classes(warped, window)
 
-    def _classes(self, dataset: DatasetReader, window: Window, nodata: float | None) -> NDArray[np.uint8]:
+    def _classes(self, dataset: DatasetReader, window: Window) -> NDArray[np.uint8]:
         classes = np.full((int(window.height), int(window.width)), UNTOUCHED, np.uint8)
         inside = clip(window, dataset.height, dataset.width)
         if inside is None:
@@ -99,7 +103,8 @@ class Pixels:
             # the alpha band of a warp is 0 outside the source
             there = np.asarray(dataset.read(dataset.count, window=inside)) > 0
         found, position = np.unique(values, return_inverse=True)
-        table = np.array([self.values[_pixel_code(v, nodata)] for v in found], np.uint8)
+        # outside the source a warp may show a value that the source does not hold
+        table = np.array([self.values.get(v, UNTOUCHED) for v in found.tolist()], np.uint8)
         row, column = inside.row_off - window.row_off, inside.col_off - window.col_off
         part = classes[row : row + inside.height, column : column + inside.width]
         part[there] = table[position.reshape(values.shape)][there]
@@ -186,7 +191,11 @@ def _find_field(path: str, frame: gpd.GeoDataFrame, columns: list[str], remap: R
         return field
     by_name = {column.casefold(): column for column in columns}
     known = [by_name[name] for name in FIELDS if name in by_name]
-    fitting = [c for c in known or columns if all(remap(code_of(v)) is not None for v in frame[c])]
+    guesses = known or [c for c in columns if c.casefold() not in COUNTERS]
+    meant = {c: [remap(code_of(v)) for v in frame[c]] for c in guesses}
+    fitting = [c for c, values in meant.items() if None not in values]
+    for other in fitting[1:] if known else ():
+        _check_agree(path, frame, fitting[0], other, meant)
     if fitting and (known or len(fitting) == 1):
         return fitting[0]
     if known:
@@ -198,6 +207,18 @@ def _find_field(path: str, frame: gpd.GeoDataFrame, columns: list[str], remap: R
     )
 
 
+def _check_agree(
+    path: str, frame: gpd.GeoDataFrame, field: str, other: str, meant: Mapping[str, list[int | None]]
+) -> None:
+    """Two fields that both look like the class must say the same, or every label may be another's."""
+    for row, (one, two) in enumerate(zip(meant[field], meant[other], strict=True)):
+        if one != two:
+            raise LabelError(
+                f"{path}: feature {frame.index[row]} is class {one} by {field} ({frame[field].iloc[row]}) and {two} by "
+                f"{other} ({frame[other].iloc[row]}): set labels.field, or mend the scheme"
+            )
+
+
 def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
     with open_raster(path) as dataset:
         own = grid_of(dataset)
@@ -206,23 +227,35 @@ def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
         if not np.issubdtype(np.dtype(dataset.dtypes[0]), np.integer):
             raise LabelError(f"{path}: pixels are {dataset.dtypes[0]}; class codes are whole numbers")
         nodata = dataset.nodata
-        counts: Counter[Code] = Counter()
+        found: Counter[int] = Counter()
         for window in cut(own.whole, 2048):
-            found, number = np.unique(read_band(dataset, window), return_counts=True)
-            for value, n in zip(found.tolist(), number.tolist(), strict=True):
-                counts[_pixel_code(value, nodata)] += n
+            values, number = np.unique(read_band(dataset, window), return_counts=True)
+            found.update(dict(zip(values.tolist(), number.tolist(), strict=True)))
+    # a remap that names the nodata value itself means it
+    meaning: dict[int, Code] = {v: NODATA if v == nodata and v not in remap.exact else v for v in found}
+    codes: Counter[Code] = Counter()
+    for value, code in meaning.items():
+        codes[code] += found[value]
+    classes = {v: UNTOUCHED if _says_nothing(code, remap) else remap(code) or 0 for v, code in meaning.items()}
+    unused = next(v for v in range(len(found) + 1) if v not in found)
+    return Pixels(path, _bounds_on(path, own, grid), classes, codes, unused)
+
+
+def _says_nothing(code: Code, remap: Remap) -> bool:
+    return code not in remap.exact and (code == NODATA or (code == BACKGROUND and remap(code) == BACKGROUND))
+
+
+def _bounds_on(path: str, own: Grid, grid: Grid) -> tuple[float, float, float, float]:
+    """Where a label raster lies in the CRS of another grid. Raises LabelError where it cannot."""
     try:
         bounds = transform_bounds(own.crs, grid.crs, *own.bounds)
     except RasterioError:
-        raise LabelError(f"{path}: cannot be brought from {name_of(own.crs)} to {name_of(grid.crs)}") from None
-    values = {code: remap(code) or 0 for code in counts}
-    values |= {code: UNTOUCHED for code in (NODATA, BACKGROUND) if code not in remap.exact}
-    present = {nodata if code == NODATA else code for code in counts}
-    return Pixels(path, bounds, values, counts, unused=next(v for v in range(len(present) + 1) if v not in present))
-
-
-def _pixel_code(value: float, nodata: float | None) -> Code:
-    return NODATA if nodata is not None and value == nodata else int(value)
+        bounds = (np.nan,) * 4
+    if not np.isfinite(bounds).all():
+        raise LabelError(
+            f"{path}: cannot be brought from {name_of(own.crs)} to {name_of(grid.crs)}: is its CRS the right one?"
+        )
+    return bounds
 
 
 def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:

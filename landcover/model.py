@@ -1,5 +1,6 @@
 """The model file: Keras's own, with what the weights were trained on beside them."""
 
+import logging
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -14,15 +15,21 @@ from landcover.scheme import ClassScheme
 if TYPE_CHECKING:
     import keras
 
+log = logging.getLogger(__name__)
+
 ENTRY = "landcover.json"
 """The name of the description inside model.keras, which is a zip file."""
+
+OTHER_SIZE = 0.25
+"""Pixels that differ by more than this share in size show other things than those of the training."""
 
 FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 """Layers that stay in float32 in a bfloat16 net: what goes in, and what is compared."""
 
 
 class ModelCard(BaseModel):
-    """What a model must know of its training to be used rightly. Means and deviations are per band, in grey values."""
+    """What a model must know of its training to be used rightly. Means and deviations are per band, in grey values;
+    `pixel_size` is (x, y) in metres."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -94,9 +101,17 @@ def in_precision(network: "keras.Model", precision: Literal["float32", "bfloat16
     return again
 
 
-def check_image(card: ModelCard, path: str, bands: int, dtype: str) -> None:
-    """Raise ImageError if an image cannot be what the model was trained on."""
+def check_image(card: ModelCard, path: str, bands: int, dtype: str, pixel_size: tuple[float, float]) -> None:
+    """Raise ImageError if an image cannot be what the model was trained on, warn where it is doubtful.
+
+    `pixel_size` (x, y) in metres.
+    """
     if bands != card.bands:
         raise ImageError(f"{path}: has {bands} bands, but the model was trained on {card.bands}")
     if dtype != card.dtype:
         raise ImageError(f"{path}: pixels are {dtype}, but the model was trained on {card.dtype}")
+    if any(abs(here / there - 1) > OTHER_SIZE for here, there in zip(pixel_size, card.pixel_size, strict=True)):
+        log.warning(
+            "Note: %s has pixels of %.3g x %.3g m, but the model was trained on %.3g x %.3g m: resample the image, or "
+            "doubt the map", path, *pixel_size, *card.pixel_size,
+        )  # fmt: skip

@@ -41,6 +41,8 @@ class Remap:
                 if low > high:
                     raise ValueError(f"{key!r} is not a range: write the smaller number first")
                 ranges.append((low, high, value))
+            elif isinstance(key, str) and re.match(r"[+-]?\d", key.strip()) and isinstance(code_of(key), str):
+                raise ValueError(f'{key!r} is neither a number nor a range: write a range like "11-14"')
             else:
                 code = code_of(key)
                 exact[code.casefold() if isinstance(code, str) else code] = value

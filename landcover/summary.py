@@ -33,9 +33,10 @@ def notes(made: "Chips") -> list[str]:
 
 def chips(made: "Chips") -> str:
     n = made.chips
+    taken = ", ".join(f"{name} {count:,}" for name, count in made.filtered.items())
     return (
         f"{made.path}: {n[TRAIN]:,} training and {n[VALIDATION]:,} validation chips from {made.seen:,} windows; "
-        f"{n[DROPPED]:,} between the two sides left out"
+        f"{n[DROPPED]:,} between the two sides left out; filters took: {taken}"
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
@@ -11,6 +12,7 @@ from rasterio.crs import CRS
 
 from landcover.errors import LabelError
 from landcover.files import whole_file
+from landcover.grid import name_of
 
 VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".kml", ".gml", ".sqlite", ".parquet")
 
@@ -37,7 +39,12 @@ def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
     if frame.crs is None:
         raise LabelError(f"{path}: has no coordinate reference system: assign one (ogr2ogr -a_srs EPSG:...)")
     _check_geometry(path, frame)
-    return frame.to_crs(crs.to_wkt())
+    placed = frame.to_crs(crs.to_wkt())
+    if not np.isfinite(placed.geometry.bounds.to_numpy()).all():
+        raise LabelError(
+            f"{path}: cannot be brought from {frame.crs.name} to {name_of(crs)}: is its CRS the right one?"
+        )
+    return placed
 
 
 def _check_geometry(path: str, frame: gpd.GeoDataFrame) -> None:

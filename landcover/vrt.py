@@ -32,8 +32,11 @@ def scene(image: Scene) -> str:
         band = ET.SubElement(holder, "VRTRasterBand", dataType="Byte")
         _source(band, "SimpleSource", image.source, "mask,1", whole, whole)
         return _text(root)
-    band = ET.SubElement(holder, "VRTRasterBand", dataType="Byte", subClass="VRTDerivedRasterBand")
-    ET.SubElement(band, "PixelFunctionType").text = "max"
+    band = ET.SubElement(holder, "VRTRasterBand", dataType="Byte")
+    if image.bands > 1:
+        # of one source, GDAL's "max" is 0 everywhere
+        band.set("subClass", "VRTDerivedRasterBand")
+        ET.SubElement(band, "PixelFunctionType").text = "max"
     for index, nodata in enumerate(image.nodata or (0,) * image.bands, start=1):
         source = _source(band, "ComplexSource", image.source, str(index), whole, whole)
         # a look-up table is exact on whole numbers: nodata is 0, all else 255

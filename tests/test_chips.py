@@ -17,6 +17,7 @@ from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import mosaic
 from landcover.prepare.split import TRAIN, VALIDATION, split
 from landcover.prepare.stack import homes, stack
+from landcover.scheme import ClassScheme
 
 
 def _chips(folder: Path, scheme, settings: ChipSettings, **splitting) -> Chips:
@@ -114,6 +115,45 @@ def test_no_training_pixel_lies_in_a_validation_chip_and_every_class_is_on_both_
     assert 0.04 < sum(made.pixels[VALIDATION]) / total < 0.2
 
 
+def test_a_window_belongs_to_the_region_that_it_meets(tmp_path, noise, scheme) -> None:
+    # an island in the notch of an L lies in the bounding box of both
+    for name, column, row, rows, columns in (("a", 0, 0, 32, 160), ("b", 0, 32, 128, 32), ("c", 96, 96, 32, 32)):
+        write_image(tmp_path / f"naip/{name}.tif", noise(rows, columns), column, row)
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 160, 160, 1)])
+    made = _chips(tmp_path, scheme, ChipSettings(size=32, stride=32), method="random")
+    table = _table(tmp_path)
+    assert len(table) == len(set(zip(table["column"], table["row"], strict=True))) == 10
+    assert sum(sum(p) for p in made.pixels.values()) == 10 * 32 * 32
+
+
+def test_labels_of_another_scheme_are_refused(tmp_path, noise, scheme) -> None:
+    write_image(tmp_path / "naip/a.tif", noise(64, 64))
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 64, 60, 1), (0, 60, 64, 64, 2)])
+    made = _chips(tmp_path, scheme, SMALL, method="random", validation=0.3)
+    values = zip(scheme, (2, 1, 7), strict=True)
+    swapped = ClassScheme.model_validate([c.model_dump() | {"value": v} for c, v in values])
+    places = tmp_path / "mosaic/mosaic.vrt", tmp_path / "labels.tif"
+    with pytest.raises(LabelError, match="another scheme: run `landcover labels --overwrite`"):
+        chips(*places, SMALL, SplitSettings(), swapped, made.path, True)
+    with pytest.raises(LabelError, match="another scheme: run `landcover chips --overwrite`"):
+        stack(made.path, swapped, tmp_path / "processed")
+
+
+def test_stores_know_their_split(tmp_path, noise, scheme) -> None:
+    write_image(tmp_path / "naip/a.tif", noise(96, 96))
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 96, 60, 1), (0, 60, 96, 96, 2)])
+    infos = []
+    for seed in (0, 0, 1):
+        _chips(tmp_path, scheme, SMALL, method="random", validation=0.3, seed=seed)
+        stack(tmp_path / "chips", scheme, tmp_path / "processed", overwrite=True)
+        store = ChipStore(next((tmp_path / "processed/train").glob("*.h5")))
+        infos.append(store.info)
+        store.close()
+    assert {info.split for info in infos} == {"random"}
+    assert infos[0] == infos[1]
+    assert infos[0].split_key != infos[2].split_key
+
+
 def test_overlapping_regions_do_not_leak(scheme) -> None:
     # two regions whose bounding boxes overlap: blocks are counted from each region's own corner
     windows = np.array([[x, 0] for x in range(0, 640, 8)] * 2)
@@ -162,7 +202,7 @@ def test_stacks_hold_every_chip_once_and_augment_adds_to_rare_classes(tmp_path, 
     write_image(tmp_path / "naip/a.tif", noise(200, 200))
     write_polygons(tmp_path / "l.gpkg", [(0, 0, 200, 180, 1), (0, 180, 30, 200, 2), (150, 150, 170, 170, 7)])
     made = _chips(tmp_path, scheme, SMALL, method="random", validation=0.3)
-    stacks = stack(tmp_path / "chips", "random", scheme, tmp_path / "processed")
+    stacks = stack(tmp_path / "chips", scheme, tmp_path / "processed")
     table = _table(tmp_path)
     assert sum(stacks.chips.values()) == len(table) == made.chips[TRAIN] + made.chips[VALIDATION]
     sources = []
@@ -197,10 +237,10 @@ def test_stack_and_augment_look_for_room_first(tmp_path, noise, scheme, monkeypa
     write_image(tmp_path / "naip/a.tif", noise(64, 64))
     write_polygons(tmp_path / "l.gpkg", [(0, 0, 64, 60, 1), (0, 60, 64, 64, 2)])
     _chips(tmp_path, scheme, SMALL, method="random", validation=0.3)
-    stack(tmp_path / "chips", "random", scheme, tmp_path / "processed")
+    stack(tmp_path / "chips", scheme, tmp_path / "processed")
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
     with pytest.raises(LandcoverError, match="has 0 MB free"):
-        stack(tmp_path / "chips", "random", scheme, tmp_path / "again")
+        stack(tmp_path / "chips", scheme, tmp_path / "again")
     with pytest.raises(LandcoverError, match="has 0 MB free"):
         augment(tmp_path / "processed/train", AugmentSettings(classes=("forest",)), scheme, tmp_path / "augmented")
     assert not (tmp_path / "again").exists()

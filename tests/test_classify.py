@@ -129,6 +129,24 @@ def test_a_truncated_image_is_named_and_leaves_no_map(tmp_path, settings) -> Non
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
 
 
+def test_pixels_of_another_size_are_warned_of(tmp_path, settings, caplog) -> None:
+    with caplog.at_level("WARNING"):
+        classify_image(write_image(tmp_path / "a.tif", _blurred(64, 64), size=0.8), settings, tmp_path / "a_map.tif")
+        assert caplog.text == ""
+        classify_image(write_image(tmp_path / "b.tif", _blurred(64, 64), size=0.6), settings, tmp_path / "b_map.tif")
+    assert "b.tif has pixels of 0.6 x 0.6 m, but the model was trained on 1 x 1 m" in caplog.text
+
+
+def test_the_map_does_not_replace_its_image(tmp_path, settings) -> None:
+    path = write_image(tmp_path / "a.tif", _blurred(64, 64))
+    before = path.read_bytes()
+    for out in (path, tmp_path):
+        with pytest.raises(ImageError, match="needs a file of its own"):
+            classify_image(path, settings, out, overwrite=True)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+
+
 def test_what_is_empty_or_wrong_stops_before_the_work(tmp_path, settings) -> None:
     path = write_image(tmp_path / "a.tif", np.zeros((4, 64, 64), np.uint8))
     with pytest.raises(ImageError, match="no pixel with data"):

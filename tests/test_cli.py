@@ -19,12 +19,10 @@ ROOT = Path(__file__).parents[1]
 PIPELINE = ["sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify", "assess"]
 SMALL = """\
 paths: {{data: {0}/data, models: {0}/models, reports: {0}/reports}}
-mosaic: {{images: [{0}/data/raw/naip]}}
-labels: {{source: [{0}/data/raw/labels.gpkg]}}
 chips: {{size: 64, stride: 64, max_background: 0.95}}
 split: {{block: 128, validation: 0.2}}
 train: {{epochs: 1, batch: 16}}
-classify: {{model: {0}/models/unet/model.keras, tile: 256}}
+classify: {{tile: 256}}
 assess: {{reference: [{0}/data/raw/holdout/reference.gpkg]}}
 """
 
@@ -92,6 +90,12 @@ def test_a_sample_never_replaces_images_of_ones_own(tmp_path, config, noise) -> 
     assert result.exit_code == 1
     assert "holds files of your own" in result.stderr
     assert mine.exists()
+    mine.unlink()
+    assert run("sample", "-c", config, "--size", 128, "--overwrite").exit_code == 0
+    assert run("sample", "-c", config, "--size", 128, "--overwrite").exit_code == 0
+    added = write_image(tmp_path / "data/raw/naip/a.tif", noise(64, 64))
+    assert run("sample", "-c", config, "--size", 128, "--overwrite").exit_code == 1
+    assert added.exists()
 
 
 def test_the_stages_one_by_one_are_prepare(tmp_path, config) -> None:

@@ -44,6 +44,11 @@ def test_default_yaml_names_every_key_with_the_value_that_the_program_uses() -> 
         ),
         ("labels:\n  reclassify: {0: 9}\n", "line 2: labels.reclassify: 0 goes to 9"),
         ("augment: {classes: [swamp]}\n", "'swamp' is no class of the scheme"),
+        ("train: {class_weights: {1: -2}}\n", "line 1: train.class_weights"),
+        ("train: {class_weights: {1: .nan}}\n", "line 1: train.class_weights"),
+        ("train: {name: ..}\n", "line 1: train.name"),
+        ("mosaic: {images: []}\n", "line 1: mosaic.images"),
+        ("mosaic: &a {images: *a}\n", "refers to itself"),
     ],
 )
 def test_mistakes_are_told_by_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -54,6 +59,14 @@ def test_mistakes_are_told_by_file_and_line(tmp_path: Path, text: str, message: 
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_what_is_not_named_follows_paths_and_name() -> None:
+    config = load_config(None, ["paths.data=mine", "paths.models=nets", "train.name=v2", "labels.source=a.gpkg"])
+    assert config.mosaic.images == (str(Path("mine/raw/naip")),)
+    assert config.labels.source == ("a.gpkg",)
+    assert config.classify.model == Path("nets/v2/model.keras")
+    assert config.assess.reference == (str(Path("mine/raw/reference.gpkg")),)
 
 
 def test_command_line_goes_over_yaml(tmp_path: Path) -> None:

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from landcover.errors import LandcoverError
@@ -47,6 +50,43 @@ def test_what_a_killed_run_left_is_replaced(tmp_path) -> None:
     with whole_folder(tmp_path / "out") as temporary:
         (temporary / "new").write_text("whole")
     assert [p.name for p in (tmp_path / "out").iterdir()] == ["new"]
+
+
+def test_a_replacement_cut_off_half_way_is_undone(tmp_path) -> None:
+    path = tmp_path / "out"
+    (tmp_path / ".former-out").mkdir()
+    (tmp_path / ".former-out/a").write_text("first")
+
+    def fail() -> None:
+        with whole_folder(path):
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert (path / "a").read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_former_folder_returns_when_the_new_one_cannot_take_its_place(tmp_path, monkeypatch) -> None:
+    path = tmp_path / "out"
+    with whole_folder(path) as temporary:
+        (temporary / "a").write_text("first")
+    replace = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        if Path(source).name.startswith(".partial"):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    def second() -> None:
+        with whole_folder(path) as temporary:
+            (temporary / "a").write_text("second")
+
+    monkeypatch.setattr(os, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        second()
+    assert (path / "a").read_text() == "first"
+    assert [p.name for p in tmp_path.iterdir()] == ["out"]
 
 
 def test_too_little_room_is_told_before_the_work(tmp_path) -> None:

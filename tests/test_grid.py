@@ -21,6 +21,14 @@ def test_grids_are_aligned_where_pixels_lie_on_pixels() -> None:
     assert grid().place(grid(30, -20)) == Window(30, -20, 200, 100)
 
 
+def test_pixels_have_a_size_on_the_ground() -> None:
+    assert grid().pixel_metres == pytest.approx((0.6, 0.6))
+    feet = Grid(Crs.from_epsg(2228), Affine(2, 0, 0, 0, -2, 0), 10, 10)
+    assert feet.pixel_metres == pytest.approx((0.6096, 0.6096), rel=1e-4)
+    degrees = Grid(Crs.from_epsg(4326), Affine(1e-5, 0, 10, 0, -1e-5, 60), 10, 10)
+    assert degrees.pixel_metres == pytest.approx((0.556, 1.112), rel=1e-3)
+
+
 def test_a_part_lies_where_its_window_does() -> None:
     part = grid().part(Window(10, 20, 30, 40))
     assert part.shape == (40, 30)

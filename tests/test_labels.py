@@ -133,6 +133,45 @@ def test_labels_that_cannot_be_used_are_refused(image, tmp_path, scheme, make, m
     assert not (tmp_path / "labels.tif").exists()
 
 
+def test_two_fields_that_disagree_are_not_guessed_between(image, tmp_path, scheme) -> None:
+    drawn = _file(tmp_path / "l.gpkg", [SQUARE], Classvalue=[1], Classname=["forest"])
+    with pytest.raises(LabelError, match=r"feature 1 is class 1 by Classvalue \(1\) and 2 by Classname \(forest\)"):
+        _made(image, scheme, drawn)
+    assert _made(image, scheme, drawn, field="Classname")[0].pixels == {1: 0, 2: 100, 7: 0}
+    numbered = _file(tmp_path / "n.gpkg", [SQUARE], objectid=[1], landuse=["Lake"])
+    with pytest.raises(LabelError, match="which field holds the class"):
+        _made(image, scheme, numbered)
+
+
+@pytest.mark.parametrize("nodata", [None, 0])
+@pytest.mark.parametrize("table", [{0: 7}, {"0-0": 7}])
+@pytest.mark.parametrize("size", [1.0, 0.5])
+def test_0_in_a_raster_is_a_class_where_the_remap_says_so(image, tmp_path, scheme, nodata, table, size) -> None:
+    codes = np.ones((1, 20, 20), np.uint8)
+    codes[:, :, 10:] = 0
+    drawn = write_image(tmp_path / "codes.tif", codes, size=size, nodata=nodata)
+    made, _ = _made(image, scheme, drawn, reclassify=table)
+    # a range does not reach what the file itself calls nodata
+    expected = 0 if nodata == 0 and "0-0" in table else 200 * size**2
+    assert made.pixels == {1: 200 * size**2, 2: 0, 7: expected}
+
+
+def test_a_raster_without_0_on_another_grid_says_nothing_around_itself(image, tmp_path, scheme) -> None:
+    drawn = write_image(tmp_path / "codes.tif", np.full((1, 30, 30), 2, np.uint8), column=1, size=0.7)
+    made, classes = _made(image, scheme, drawn, reclassify={0: 1})
+    assert made.pixels[1] == 0
+    assert made.pixels[2] == (classes == 2).sum() > 400
+
+
+def test_coordinates_that_cannot_be_in_their_crs_are_named(image, tmp_path, scheme) -> None:
+    away = _file(tmp_path / "l.gpkg", [SQUARE], crs="EPSG:4326")
+    with pytest.raises(LabelError, match=r"l\.gpkg: .* WGS 84 to EPSG:26916: is its CRS the right one"):
+        _made(image, scheme, away)
+    raster = write_image(tmp_path / "codes.tif", np.ones((1, 9, 9), np.uint8), crs="EPSG:4326")
+    with pytest.raises(LabelError, match=r"codes\.tif: cannot be brought from EPSG:4326 to EPSG:26916"):
+        _made(image, scheme, raster)
+
+
 def test_ohio_polygons_burn_back_to_the_masks(tmp_path: Path, real_data: Path) -> None:
     folder = real_data / "ohio-naip-landcover"
     names = ("building", "road", "bare land", "forest", "water")

@@ -113,6 +113,17 @@ def test_what_is_no_image_is_refused(tmp_path: Path, noise, make, message: str) 
         mosaic(MosaicSettings(images=(str(path),)), tmp_path / "mosaic")
 
 
+@pytest.mark.parametrize("bands", [1, 2, 5])
+def test_any_number_of_bands_has_its_data(tmp_path: Path, noise, bands) -> None:
+    pixels = noise(40, 40, bands)
+    pixels[:, :, 30:] = 0
+    write_image(tmp_path / "a.tif", pixels)
+    with open_image(tmp_path / "a.tif") as dataset:
+        _, valid = read_bands(dataset, Window(0, 0, 40, 40))
+    assert valid[:, :30].all()
+    assert not valid[:, 30:].any()
+
+
 def test_a_block_that_cannot_be_read_is_named(tmp_path: Path, noise) -> None:
     path = write_image(tmp_path / "x.tif", noise(300, 300), tiled=True, blockxsize=128, blockysize=128, compress="lzw")
     with rasterio.open(path) as dataset:

@@ -46,3 +46,6 @@ def test_a_remap_takes_codes_ranges_names_and_nodata(scheme) -> None:
         Remap.parse({1: 9}, scheme)
     with pytest.raises(ValueError, match="smaller number first"):
         Remap.parse({"9-2": 1}, scheme)
+    for key in ("11 to 14", "11\u201314", "-5-3"):
+        with pytest.raises(ValueError, match="neither a number nor a range"):
+            Remap.parse({key: 1}, scheme)

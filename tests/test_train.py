@@ -123,7 +123,7 @@ def test_precision_changes_the_arithmetic_not_the_weights() -> None:
 def _stores(folder: Path, scheme, number: int = 8, size: int = 32) -> Paths:
     """Chips whose classes differ by brightness, a third of each chip unlabelled."""
     random = np.random.default_rng(0)
-    info = StoreInfo(scheme, size, 4, "uint8", (1.0, 1.0), "blocks")
+    info = StoreInfo(scheme, size, 4, "uint8", (1.0, 1.0), "blocks", "k")
     paths = Paths(data=folder / "data", models=folder / "models")
     for side in (paths.train, paths.validation):
         with create_store(side / "water.h5", info) as writer:
@@ -177,6 +177,16 @@ def test_no_chips_no_training(tmp_path, scheme) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_chips_of_two_splits_are_not_mixed(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme)
+    paths.augmented.mkdir()
+    other = StoreInfo(scheme, 64, 4, "uint8", (1.0, 1.0), "blocks", "another")
+    with create_store(paths.augmented / "water.h5", other) as writer:
+        writer.append(Chip(np.ones((64, 64, 4), np.uint8), np.ones((64, 64), np.uint8), (0, 0, 64, 64), "a.tif"))
+    with pytest.raises(LabelError, match=r"augmented/water\.h5: is not of the same chips as .*train/water\.h5"):
+        fit(paths, TrainSettings(epochs=1), scheme)
+
+
 def test_what_is_no_model_is_refused(tmp_path) -> None:
     with pytest.raises(ModelError, match="no such model"):
         read_card(tmp_path / "x.keras")
@@ -207,7 +217,7 @@ def test_pixels_without_data_are_fed_as_the_mean(tmp_path, scheme) -> None:
     image = np.full((32, 32, 4), 50, np.uint8)
     image[:, 16:] = 0
     image[0, 0, 3] = 0
-    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks")
+    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
     with create_store(tmp_path / "water.h5", info) as writer:
         writer.append(Chip(image, np.ones((32, 32), np.uint8), (0, 0, 32, 32), "a.tif"))
     store = ChipStore(tmp_path / "water.h5")

@@ -40,10 +40,12 @@ def classify_image(
     In float32 the map is the same whatever the tile size. Raises ImageError, ModelError, ConfigError, OutputExists.
     """
     check_free(out, overwrite)
+    if out.is_dir() or out.resolve() == Path(image).resolve():
+        raise ImageError(f"{out}: the map needs a file of its own: name one with -o")
     card = read_card(settings.model)
     with open_image(image) as dataset:
-        check_image(card, str(image), dataset.count, dataset.dtypes[0])
         grid = grid_of(dataset)
+        check_image(card, str(image), dataset.count, dataset.dtypes[0], grid.pixel_metres)
         halo = card.halo if settings.halo == "auto" else settings.halo
         plan = list(tiles(grid.height, grid.width, settings.tile, halo, card.multiple))
         precision = choose_precision(settings.precision)

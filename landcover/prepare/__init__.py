@@ -33,6 +33,6 @@ def prepare(config: Config, overwrite: bool = False, progress: Progress = silent
     cut = chips(
         made.path, labelled.path, config.chips, config.split, scheme, paths.chips, overwrite, progress
     )  # fmt: skip
-    stacked = stack(paths.chips, config.split.method, scheme, paths.stacks, overwrite, progress)
+    stacked = stack(paths.chips, scheme, paths.stacks, overwrite, progress)
     augmented = augment(paths.train, config.augment, scheme, paths.augmented, overwrite, progress)
     return Prepared(made, labelled, cut, stacked, augmented)

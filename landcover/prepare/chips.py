@@ -6,10 +6,12 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from shapely.geometry import box
+from shapely.geometry.base import BaseGeometry
 
 from landcover.config import ChipSettings, SplitSettings
 from landcover.errors import LabelError
@@ -17,9 +19,10 @@ from landcover.files import check_free, whole_folder
 from landcover.grid import Grid, steps
 from landcover.prepare.classified_tiles import write_classified_tiles
 from landcover.prepare.mosaic import FOOTPRINTS
+from landcover.prepare.record import SplitRecord, split_key, write_record
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, read_band, read_bands, read_valid, write_chip
+from landcover.raster import grid_of, open_raster, read_band, read_bands, read_valid, scheme_of, write_chip
 from landcover.scheme import ClassScheme
 from landcover.vector import read_layer, write_layers
 
@@ -43,12 +46,14 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Chips:
-    """What `chips` made: the folder, chips and labelled pixels per class on each side, what the split did not meet."""
+    """What `chips` made: the folder, chips and labelled pixels per class on each side, how many windows were seen and
+    how many each filter took, what the split did not meet."""
 
     path: Path
     pixels: dict[str, tuple[int, ...]]
     chips: dict[str, int]
     seen: int
+    filtered: dict[str, int]
     unmet: tuple[str, ...]
 
 
@@ -73,6 +78,8 @@ def chips(
         grid = grid_of(image)
         if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):
             raise LabelError(f"{labels}: is on another grid than {mosaic}: run `landcover labels --overwrite`")
+        if scheme_of(classes) != scheme:
+            raise LabelError(f"{labels}: was made with another scheme: run `landcover labels --overwrite`")
         outlines = read_layer(mosaic.with_name(FOOTPRINTS), "boundary").geometry
         found = _candidates(image, classes, grid, outlines, settings, scheme, progress)
         if not len(found.windows):
@@ -84,11 +91,14 @@ def chips(
         sided = split(found.windows, settings.size, found.regions, found.pixels, scheme, split_settings)
         with whole_folder(out) as folder:
             _write(folder, image, classes, grid, found, sided, settings.size, scheme, progress)
+            key = split_key(found.windows, found.regions, found.pixels, sided.sides == TRAIN, sided.sides == VALIDATION)
+            write_record(folder, SplitRecord(method=split_settings.method, key=key, scheme=scheme))
     return Chips(
         out,
         pixels={side: tuple(found.pixels[sided.sides == side].sum(axis=0).tolist()) for side in (TRAIN, VALIDATION)},
         chips={side: int((sided.sides == side).sum()) for side in (TRAIN, VALIDATION, DROPPED)},
         seen=found.seen,
+        filtered={"no label": found.unlabelled, "max_background": found.background, "max_nodata": found.nodata},
         unmet=sided.unmet,
     )
 
@@ -110,6 +120,10 @@ def _candidates(
     strips = [(number, strip) for number, o in enumerate(outlines) for strip in _strips(grid.cover(o.bounds), settings)]
     with progress("looking for chips", len(strips), "strips") as advance:
         for number, (corner, window, columns) in strips:
+            columns = columns[_touching(grid, window, columns, settings.size, outlines.iloc[number])]
+            if not len(columns):
+                advance(1)
+                continue
             seen += len(columns)
             labelled = read_band(classes, window)
             valid = read_valid(image, window) if labelled.any() else np.zeros(labelled.shape, bool)
@@ -133,6 +147,16 @@ def _candidates(
         np.array(pixels, np.int64).reshape(-1, len(scheme)),
         seen, unlabelled, background, nodata,
     )  # fmt: skip
+
+
+def _touching(
+    grid: Grid, strip: Window, columns: NDArray[np.int64], size: int, outline: BaseGeometry
+) -> NDArray[np.bool_]:
+    """Which windows of a strip meet the outline of their region: its bounding box may hold other regions."""
+    x, y = grid.pixel_size
+    left, _, _, top = grid.bounds
+    start, upper = left + columns * x, top - strip.row_off * y
+    return np.asarray(shapely.intersects(shapely.box(start, upper - size * y, start + size * x, upper), outline))
 
 
 def _strips(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int, int], Window, NDArray[np.int64]]]:

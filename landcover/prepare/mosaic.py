@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 import rasterio.shutil
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -108,11 +109,15 @@ def _placement(lattice: Grid, scene: Scene) -> Window:
     if lattice.aligned(scene.grid):
         return lattice.place(scene.grid)
     try:
-        return lattice.cover(transform_bounds(scene.grid.crs, lattice.crs, *scene.grid.bounds))
+        bounds = transform_bounds(scene.grid.crs, lattice.crs, *scene.grid.bounds)
     except RasterioError:
+        bounds = (np.nan,) * 4
+    if not np.isfinite(bounds).all():
         raise ImageError(
-            f"{scene.path}: cannot be brought from {name_of(scene.grid.crs)} to {name_of(lattice.crs)}"
-        ) from None
+            f"{scene.path}: cannot be brought from {name_of(scene.grid.crs)} to {name_of(lattice.crs)}: is its CRS the "
+            "right one?"
+        )
+    return lattice.cover(bounds)
 
 
 def _union(lattice: Grid, windows: Sequence[Window]) -> tuple[Grid, list[Window]]:

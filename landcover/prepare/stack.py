@@ -12,6 +12,7 @@ from landcover.chipstore import SUFFIX, Chip, ChipWriter, StoreInfo, create_stor
 from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
 from landcover.prepare.chips import TABLE
+from landcover.prepare.record import SplitRecord, read_record
 from landcover.prepare.split import TRAIN, VALIDATION
 from landcover.progress import Progress, silent
 from landcover.raster import grid_of, open_raster, read_band
@@ -31,9 +32,7 @@ class Stacks:
     pixels: dict[tuple[str, int], int]
 
 
-def stack(
-    chips: Path, split: str, scheme: ClassScheme, out: Path, overwrite: bool = False, progress: Progress = silent
-) -> Stacks:
+def stack(chips: Path, scheme: ClassScheme, out: Path, overwrite: bool = False, progress: Progress = silent) -> Stacks:
     """Write out/train/<class>.h5 and out/validation/<class>.h5 from a folder of chips. Raises LabelError,
     OutputExists."""
     for side in (TRAIN, VALIDATION):
@@ -41,12 +40,12 @@ def stack(
     if not (chips / TABLE).exists():
         raise LabelError(f"{chips / TABLE}: no such file: run `landcover chips` first")
     table = read_layer(chips / TABLE, "chips")
-    missing = [f"pixels_{c.value}" for c in scheme if f"pixels_{c.value}" not in table.columns]
-    if missing:
+    record = read_record(chips)
+    if record.scheme != scheme:
         raise LabelError(f"{chips / TABLE}: was made with another scheme: run `landcover chips --overwrite`")
     pixels = table[[f"pixels_{c.value}" for c in scheme]].to_numpy(np.int64)
     home = homes(pixels, LEAST_SHARE)
-    info = _info(chips / "images" / table["chip"].iloc[0], scheme, split)
+    info = _info(chips / "images" / table["chip"].iloc[0], record)
     # the HDF5 library does not survive a full disk
     check_space(out / TRAIN, len(table) * info.chip_bytes)
     counts: Counter[tuple[str, int]] = Counter()
@@ -60,8 +59,8 @@ def stack(
                     if land_class.value not in writers:
                         path = folder / f"{land_class.slug}{SUFFIX}"
                         writers[land_class.value] = open_files.enter_context(create_store(path, info))
-                    record = table.iloc[row]
-                    writers[land_class.value].append(_read_chip(chips, record["chip"], record["column"], record["row"]))
+                    name, column, top = table.loc[row, ["chip", "column", "row"]]
+                    writers[land_class.value].append(_read_chip(chips, name, column, top))
                     counts[side, land_class.value] += 1
                     for c, n in zip(scheme, pixels[row].tolist(), strict=True):
                         totals[side, c.value] += n
@@ -77,10 +76,17 @@ def homes(pixels: NDArray[np.int64], least_share: float) -> NDArray[np.int64]:
     return np.asarray(np.where(enough, rarity, len(rarity)).argmin(axis=1), np.int64)
 
 
-def _info(first: Path, scheme: ClassScheme, split: str) -> StoreInfo:
+def _info(first: Path, record: SplitRecord) -> StoreInfo:
     with open_raster(first) as dataset:
-        pixel_size = grid_of(dataset).pixel_size
-        return StoreInfo(scheme, dataset.width, dataset.count, dataset.dtypes[0], pixel_size, split)
+        return StoreInfo(
+            record.scheme,
+            dataset.width,
+            dataset.count,
+            dataset.dtypes[0],
+            grid_of(dataset).pixel_metres,
+            record.method,
+            record.key,
+        )
 
 
 def _read_chip(chips: Path, name: str, column: int, row: int) -> Chip:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 MARK = "sample.json"
-"""In the folder of a sample: what it was made from, and that it may be made again."""
+"""In the folder of a sample: what it was made from, and which files are its own."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,10 @@ def sample(scheme: Sequence[tuple[int, str, str]], folder: Path, seed: int = 0, 
     labels = files.write_polygons(folder / "labels.gpkg", drawn, land.transform, scheme)
     truth = files.write_truth(folder / "truth.tif", cover, land.transform, scheme)
 
-    (folder / MARK).write_text(json.dumps({"seed": seed, "size": size}) + "\n", encoding="utf-8")
     held = scene.holdout(testing, size)
     cover = held.cover()
     drawn = drawing.draw(held.land, cover, testing, windows=0.12, plain=0.0)
-    return Sample(
+    made = Sample(
         tiles=tiles,
         labels=labels,
         truth=truth,
@@ -63,3 +62,16 @@ def sample(scheme: Sequence[tuple[int, str, str]], folder: Path, seed: int = 0, 
         reference=files.write_polygons(apart / "reference.gpkg", drawn, held.transform, scheme),
         holdout_truth=files.write_truth(apart / "truth.tif", cover, held.transform, scheme),
     )
+    files_made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    mark = {"seed": seed, "size": size, "files": files_made}
+    (folder / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+    return made
+
+
+def holds_more(folder: Path) -> bool:
+    """Whether a folder holds files that `sample` did not write there."""
+    try:
+        known = {*json.loads((folder / MARK).read_text(encoding="utf-8"))["files"], MARK}
+    except (OSError, ValueError, KeyError):
+        known = set()
+    return any(str(path.relative_to(folder)) not in known for path in folder.rglob("*") if path.is_file())

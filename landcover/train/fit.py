@@ -137,7 +137,14 @@ def _stores(paths: Paths, scheme: ClassScheme) -> tuple[list[ChipStore], list[Ch
     for folder, stores in ((paths.train, train), (paths.validation, validation)):
         if not any(map(len, stores)):
             raise LabelError(f"{folder}: holds no chips: run `landcover prepare`, or raise chips.max_background")
-    return train + open_stores(paths.augmented, scheme), validation
+    train += open_stores(paths.augmented, scheme)
+    for store in (*train, *validation):
+        if store.info != train[0].info:
+            # copies or validation chips of an earlier split would leak
+            raise LabelError(
+                f"{store.path}: is not of the same chips as {train[0].path}: run `landcover prepare` again"
+            )
+    return train, validation
 
 
 def training_statistics(stores: list[ChipStore], scheme: ClassScheme) -> Statistics:
