@@ -230,7 +230,8 @@ def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     except FileNotFoundError:
         raise ConfigError(f"{path}: no such file; name the configuration with --config") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read as text ({error})") from None
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise ConfigError(f"{path}: cannot be read as text ({reason})") from None
     try:
         tree = yaml.compose(text, yaml.SafeLoader)
         settings = yaml.safe_load(text)
@@ -302,6 +303,8 @@ def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> st
         message = f"unknown key {key}: {hint}"
     else:
         problem = mistake["msg"].removeprefix("Value error, ")
+        if mistake["type"] in ("model_type", "dict_type"):
+            problem = f"expected settings under it, such as {_keys_at(location)[0]}"
         message = f"{key}: {problem}" if key else problem
         if not isinstance(mistake["input"], (dict, list, BaseModel)):
             message += f" (it is {mistake['input']!r})"

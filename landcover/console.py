@@ -35,7 +35,7 @@ class Pipeline(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt:
-            click.echo("Interrupted: nothing half-written is left; the same command starts again.", err=True)
+            click.echo("Interrupted: nothing half-written is left. To start again, add --overwrite.", err=True)
             ctx.exit(130)
         except OSError as error:
             if error.filename is None and error.errno is None:
@@ -51,7 +51,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a setting: chips.stride=128.")
     @click.option("--overwrite", is_flag=True, help="Replace output that exists.")
     @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
-    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors and the result.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors, notes and the result.")
     @wraps(command)
     def run(path: str | None, overrides: tuple[str, ...], verbose: bool, quiet: bool, **rest: Any) -> None:
         from landcover.config import load_config

@@ -15,6 +15,12 @@ def check_free(path: Path, overwrite: bool) -> None:
         raise OutputExists(path)
 
 
+def check_made(path: Path, stage: str) -> None:
+    """Raise LandcoverError if what an earlier stage makes is not there."""
+    if not path.exists():
+        raise LandcoverError(f"{path}: no such file: run `landcover {stage}` first")
+
+
 def check_space(path: Path, needed: int) -> None:
     """Raise LandcoverError if the disk on which a path will be has less than `needed` bytes free."""
     there = next(folder for folder in path.absolute().parents if folder.exists())

@@ -29,6 +29,9 @@ IMAGE_TYPES = ("uint8", "uint16")
 SCHEME_TAG = "LANDCOVER_SCHEME"
 """Metadata item of a class raster: its scheme as JSON."""
 
+MODEL_TAG = "LANDCOVER_MODEL_SHA256"
+"""Metadata item of a map: the fingerprint of the model file that made it."""
+
 
 def describe(path: str | Path) -> Scene:
     """Open an image and read what it says of itself. Raises ImageError for one that cannot be mapped."""

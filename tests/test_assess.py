@@ -109,6 +109,22 @@ def test_what_cannot_be_compared_is_refused(tmp_path, config) -> None:
         assess(config, shown, [str(truth)])
 
 
+def test_map_and_reference_are_not_swapped(tmp_path, config) -> None:
+    shown, truth = _raster(tmp_path / "map.tif", MAP), _raster(tmp_path / "t.tif", TRUTH)
+    with rasterio.open(shown, "r+") as dataset:
+        dataset.update_tags(LANDCOVER_MODEL_SHA256="0")
+    with pytest.raises(LabelError, match=r"map\.tif: is a map that a model made"):
+        assess(config, truth, [str(shown)])
+    assert assess(config, shown, [str(truth)]).table.counts.tolist() == COUNTS
+
+
+def test_the_mean_is_over_the_classes_of_the_reference(tmp_path, config) -> None:
+    made = assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "t.tif", np.minimum(TRUTH, 2)))])
+    assert made.measures.mean_iou == pytest.approx(np.mean(made.measures.iou[:2]))
+    assert made.measures.iou[2] == 0
+    assert "not in the reference, so not in the mean: bare land" in as_text(made.table, made.measures)
+
+
 def test_a_map_of_other_classes_is_refused(tmp_path, config, scheme) -> None:
     other = scheme.model_dump_json().replace("bare land", "crops")
     shown = _raster(tmp_path / "map.tif", MAP)

@@ -176,6 +176,15 @@ def test_a_class_in_one_place_alone_is_said_to_be_missing(scheme) -> None:
     assert "bare land" in made.unmet[0]
 
 
+def test_a_few_places_still_leave_one_to_validate(scheme) -> None:
+    windows = np.zeros((3, 2), np.int64)
+    regions = np.array([[0, 0, 0], [1, 900, 0], [2, 0, 900]])
+    made = split(windows, 256, regions, np.full((3, 3), 1000), scheme, SplitSettings())
+    assert sorted(made.sides) == [TRAIN, TRAIN, VALIDATION]
+    alone = split(windows[:1], 256, regions[:1], np.full((1, 3), 1000), scheme, SplitSettings())
+    assert any("no chip is left for" in text and "lower chips.size" in text for text in alone.unmet)
+
+
 def test_the_folder_is_what_esri_calls_classified_tiles(tmp_path, noise, scheme) -> None:
     write_image(tmp_path / "naip/a.tif", noise(64, 64))
     write_polygons(tmp_path / "l.gpkg", [(0, 0, 20, 64, 1), (30, 0, 64, 64, 7)])

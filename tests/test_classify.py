@@ -8,7 +8,7 @@ from landcover.classify.predict import classify_image
 from landcover.config import ClassifySettings, MosaicSettings
 from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutputExists
 from landcover.grid import Grid
-from landcover.model import ModelCard, save_model
+from landcover.model import ModelCard, load_network, read_card, save_model
 from landcover.prepare.mosaic import mosaic
 from landcover.raster import class_raster
 from landcover.scheme import ClassScheme
@@ -129,6 +129,26 @@ def test_a_truncated_image_is_named_and_leaves_no_map(tmp_path, settings) -> Non
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
 
 
+def test_a_class_that_no_chip_showed_is_not_mapped(tmp_path, settings, scheme) -> None:
+    path = write_image(tmp_path / "a.tif", _blurred(200, 200))
+    before = _map(path, settings, tmp_path / "before.tif")
+    card = read_card(settings.model)
+    most = int(np.bincount(before.ravel()).argmax())
+    seen = {c.name: 0 if c.value == most else 5 for c in scheme}
+    again = settings.model_copy(update={"model": tmp_path / "model.keras"})
+    save_model(load_network(settings.model), card.model_copy(update={"pixels": seen}), again.model)
+    after = _map(path, again, tmp_path / "after.tif")
+    assert most not in after
+    assert (after > 0).all()
+    np.testing.assert_array_equal(after[before != most], before[before != most])
+
+
+def test_a_map_is_named_as_the_geotiff_that_it_is(tmp_path, settings) -> None:
+    path = write_image(tmp_path / "a.tif", _blurred(64, 64))
+    with pytest.raises(ImageError, match="a map is a GeoTIFF"):
+        classify_image(path, settings, tmp_path / "map.png")
+
+
 def test_pixels_of_another_size_are_warned_of(tmp_path, settings, caplog) -> None:
     with caplog.at_level("WARNING"):
         classify_image(write_image(tmp_path / "a.tif", _blurred(64, 64), size=0.8), settings, tmp_path / "a_map.tif")
@@ -140,11 +160,12 @@ def test_pixels_of_another_size_are_warned_of(tmp_path, settings, caplog) -> Non
 def test_the_map_does_not_replace_its_image(tmp_path, settings) -> None:
     path = write_image(tmp_path / "a.tif", _blurred(64, 64))
     before = path.read_bytes()
-    for out in (path, tmp_path):
+    (tmp_path / "b.tif").mkdir()
+    for out in (path, tmp_path / "b.tif"):
         with pytest.raises(ImageError, match="needs a file of its own"):
             classify_image(path, settings, out, overwrite=True)
     assert path.read_bytes() == before
-    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tif", "b.tif"]
 
 
 def test_what_is_empty_or_wrong_stops_before_the_work(tmp_path, settings) -> None:

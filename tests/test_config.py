@@ -46,6 +46,7 @@ def test_default_yaml_names_every_key_with_the_value_that_the_program_uses() -> 
         ("augment: {classes: [swamp]}\n", "'swamp' is no class of the scheme"),
         ("train: {class_weights: {1: -2}}\n", "line 1: train.class_weights"),
         ("train: {class_weights: {1: .nan}}\n", "line 1: train.class_weights"),
+        ("chips: 256\n", "line 1: chips: expected settings under it, such as size"),
         ("train: {name: ..}\n", "line 1: train.name"),
         ("mosaic: {images: []}\n", "line 1: mosaic.images"),
         ("mosaic: &a {images: *a}\n", "refers to itself"),

@@ -11,9 +11,9 @@ from landcover.assess.table import as_record, as_text
 from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LabelError
 from landcover.files import check_free, whole_folder
-from landcover.labelset import open_labels
+from landcover.labelset import Pixels, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, scheme_of
+from landcover.raster import MODEL_TAG, grid_of, open_raster, scheme_of
 from landcover.scheme import ClassScheme
 
 __all__ = ["Assessed", "as_text", "assess"]
@@ -49,6 +49,7 @@ def assess(
         grid = grid_of(dataset)
         _check_scheme(shown, scheme_of(dataset), config.scheme)
     labels = open_labels(reference or config.assess.reference, grid, config.remap, config.labels.field)
+    _check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
     table = tabulate(shown, labels, config.scheme, progress)
     measures = accuracy(table.counts)
     with whole_folder(out) as folder:
@@ -67,6 +68,13 @@ def _check_scheme(path: Path, mapped: ClassScheme | None, scheme: ClassScheme) -
                 f"{path}: {land_class.value} is {land_class.name} in the map and {known.name if known else 'nothing'} "
                 "in the scheme: name the configuration of the map with --config"
             )
+
+
+def _check_reference(paths: Sequence[str]) -> None:
+    for path in paths:
+        with open_raster(path) as dataset:
+            if MODEL_TAG in dataset.tags():
+                raise LabelError(f"{path}: is a map that a model made, not a reference: are the two swapped?")
 
 
 def _only_map(folder: Path) -> Path:

@@ -22,8 +22,8 @@ class Accuracy:
 
     @property
     def mean_iou(self) -> float:
-        """Over the classes that occur in map or reference."""
-        return float(np.nanmean(self.iou))
+        """Over the classes that the reference holds: those with a recall."""
+        return float(np.mean(self.iou[~np.isnan(self.recall)]))
 
 
 def accuracy(counts: NDArray[np.int64]) -> Accuracy:

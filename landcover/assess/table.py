@@ -41,6 +41,9 @@ def as_text(table: Contingency, measures: Accuracy) -> str:
         f"overall accuracy {_percent(measures.overall)} %, kappa {measures.kappa:.3f}, "
         f"mean IoU {_percent(measures.mean_iou)} %, {counts.sum():,} pixels",
     ]
+    absent = [c.name for c, n in zip(table.scheme, counts.sum(axis=0), strict=True) if not n]
+    if absent:
+        lines.append(f"not in the reference, so not in the mean: {', '.join(absent)}")
     if table.unmapped:
         lines.append(f"{table.unmapped:,} more reference pixels have no data in the map and are not counted")
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """A map of a whole image: tile by tile, with a halo, without seams."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from landcover.files import check_free
 from landcover.model import ModelCard, check_image, load_network, read_card
 from landcover.precision import choose_precision
 from landcover.progress import Progress, silent
-from landcover.raster import class_raster, grid_of, open_image, read_bands
+from landcover.raster import MODEL_TAG, class_raster, grid_of, open_image, read_bands
 from landcover.scheme import BACKGROUND
 
 
@@ -40,6 +41,8 @@ def classify_image(
     In float32 the map is the same whatever the tile size. Raises ImageError, ModelError, ConfigError, OutputExists.
     """
     check_free(out, overwrite)
+    if out.suffix.lower() not in (".tif", ".tiff"):
+        raise ImageError(f"{out}: a map is a GeoTIFF: name it .tif")
     if out.is_dir() or out.resolve() == Path(image).resolve():
         raise ImageError(f"{out}: the map needs a file of its own: name one with -o")
     card = read_card(settings.model)
@@ -49,11 +52,12 @@ def classify_image(
         halo = card.halo if settings.halo == "auto" else settings.halo
         plan = list(tiles(grid.height, grid.width, settings.tile, halo, card.multiple))
         precision = choose_precision(settings.precision)
-        network = class_network(load_network(settings.model, precision))
+        shown = [number for number, c in enumerate(card.scheme, start=1) if card.pixels.get(c.name, 1)]
+        network = class_network(load_network(settings.model, precision), shown)
         values = np.array([BACKGROUND, *card.scheme.values], np.uint8)
         tags = {
             "LANDCOVER_VERSION": __version__,
-            "LANDCOVER_MODEL_SHA256": hashlib.sha256(settings.model.read_bytes()).hexdigest(),
+            MODEL_TAG: hashlib.sha256(settings.model.read_bytes()).hexdigest(),
         }
         with (
             class_raster(out, grid, card.scheme, tags, cog=True) as target,
@@ -73,10 +77,12 @@ def classify_image(
     return Classified(out, {c.name: int(counts[c.value]) for c in card.scheme}, precision, halo)
 
 
-def class_network(network: keras.Model) -> keras.Model:
-    """A network from grey values to output numbers (batch, rows, columns) uint8, background never among them."""
+def class_network(network: keras.Model, shown: Sequence[int]) -> keras.Model:
+    """A network from grey values to output numbers (batch, rows, columns) uint8: only those `shown` in training, and
+    never background."""
     logits = network.get_layer("logits").output
-    best = ops.cast(ops.argmax(logits[..., 1:], axis=-1) + 1, "uint8")
+    barred = np.array([0.0 if number in shown else -np.inf for number in range(logits.shape[-1])], np.float32)
+    best = ops.cast(ops.argmax(logits + barred, axis=-1), "uint8")
     return keras.Model(network.input, best, name="classes")
 
 

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from landcover.config import ChipSettings, SplitSettings
 from landcover.errors import LabelError
-from landcover.files import check_free, whole_folder
+from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid, steps
 from landcover.prepare.classified_tiles import write_classified_tiles
 from landcover.prepare.mosaic import FOOTPRINTS
@@ -74,6 +74,8 @@ def chips(
     the edge. Raises LabelError if no chip passes the filters, and OutputExists.
     """
     check_free(out, overwrite)
+    check_made(mosaic, "mosaic")
+    check_made(labels, "labels")
     with open_raster(mosaic) as image, open_raster(labels) as classes:
         grid = grid_of(image)
         if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):

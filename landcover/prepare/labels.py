@@ -5,7 +5,7 @@ from pathlib import Path
 
 from landcover.config import LabelSettings
 from landcover.errors import LabelError
-from landcover.files import check_free
+from landcover.files import check_free, check_made
 from landcover.labelset import Polygons, open_labels
 from landcover.progress import Progress, silent
 from landcover.raster import class_raster, grid_of, open_raster
@@ -36,6 +36,7 @@ def labels(
     Only cells that a label touches are made and stored. Raises LabelError, OutputExists.
     """
     check_free(out, overwrite)
+    check_made(mosaic, "mosaic")
     with open_raster(mosaic) as dataset:
         grid = grid_of(dataset)
     source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)

@@ -9,6 +9,7 @@ from landcover.config import SplitSettings
 from landcover.scheme import ClassScheme
 
 TRAIN, VALIDATION, DROPPED = "train", "validation", "dropped"
+REMEDY = "label more places, lower chips.size or split.block, or change split.validation"
 TRIALS = 400
 """Random choices of blocks that are tried; the best one is kept."""
 
@@ -39,7 +40,7 @@ def split(
     if settings.method == "random":
         chosen = random.random(len(windows)) < settings.validation
         sides = np.where(chosen, VALIDATION, TRAIN)
-        leak = "the split is random: validation chips overlap training chips, its figures leak"
+        leak = "the split is random: where chips overlap or touch, its figures leak"
         return Split(sides, (leak, *_unmet(sides, pixels, scheme)))
     corners = windows + regions[:, 1:]
     blocks = _blocks_of(windows, size, regions[:, 0], _block_size(windows, size, regions[:, 0], pixels, settings))
@@ -102,7 +103,8 @@ def _best_blocks(
         missing = ((validation == 0) | (train == 0)) & present
         off = np.abs(validation / np.maximum(kept, 1) - share)[present].mean() / share
         lost = 1 - kept.sum() / max(total.sum(), 1)
-        cost = 10.0 * missing.sum() + off + lost
+        empty = not (sides == VALIDATION).any() or not (sides == TRAIN).any()
+        cost = 1000.0 * empty + 10.0 * missing.sum() + off + lost
         if cost < least:
             best, least = chosen, cost
     return best
@@ -120,6 +122,9 @@ def _draw(
         gains = (held[block] > 0) & (sum_ < goal)
         if gains.any() and (after <= np.maximum(2 * goal, 0.5 * total)).all() and after.sum() < 1.5 * goal.sum() + 1:
             chosen[block], sum_ = True, after
+    if not chosen.any():
+        # every block is more than was asked for: one is still better than none
+        chosen[random.choice(np.flatnonzero(held.sum(axis=1)))] = True
     return chosen
 
 
@@ -137,9 +142,12 @@ def _overlapping(chips: NDArray[np.int64], others: NDArray[np.int64], size: int)
 def _unmet(sides: NDArray[np.str_], pixels: NDArray[np.int64], scheme: ClassScheme) -> list[str]:
     absent = [c.name for c, n in zip(scheme, pixels.sum(axis=0), strict=True) if not n]
     messages = [f"no chip holds {', '.join(absent)}"] if absent else []
-    for side in (TRAIN, VALIDATION):
+    for side, name in ((TRAIN, "training"), (VALIDATION, "validation")):
+        if not (sides == side).any():
+            messages.append(f"no chip is left for {name}: {REMEDY}")
+            continue
         here = pixels[sides == side].sum(axis=0)
         missing = [c.name for c, n, total in zip(scheme, here, pixels.sum(axis=0), strict=True) if total and not n]
         if missing:
-            messages.append(f"no {side} chip holds {', '.join(missing)}")
+            messages.append(f"no {name} chip holds {', '.join(missing)}")
     return messages

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 
 def draw_curves(history: Sequence[Mapping[str, float]], best: int, path: Path) -> None:
@@ -16,6 +17,7 @@ def draw_curves(history: Sequence[Mapping[str, float]], best: int, path: Path) -
         panel.plot(epochs, [h[f"val_{key}"] for h in history], marker=".", color="#e31a1c", label="validation")
         panel.axvline(epochs[best], color="#888888", linestyle=":", label=f"kept: epoch {epochs[best]:.0f}")
         panel.set(xlabel="epoch", ylabel=title)
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.grid(alpha=0.3)
         panel.legend()
     figure.savefig(path, dpi=120)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from landcover.train.metrics import MeanIoU
 from landcover.train.unet import build_unet, logits_of
 
 Epoch = dict[str, float]
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,9 @@ def fit(
     info = train[0].info
     statistics = training_statistics([s for s in train if s.path.parent == paths.train], scheme)
     weights = _weights(settings, scheme, statistics.pixels)
+    unseen = [name for name, pixels in zip(scheme.names, statistics.pixels, strict=True) if not pixels]
+    if unseen:
+        log.warning("Note: no training pixel of %s: the map will not show what was not shown", ", ".join(unseen))
     keras.utils.set_random_seed(settings.seed)
     network = build_unet(info.bands, len(scheme), statistics.mean, statistics.deviation, settings.seed)
     halo, multiple = receptive_field(network)
@@ -136,7 +141,10 @@ def _stores(paths: Paths, scheme: ClassScheme) -> tuple[list[ChipStore], list[Ch
     validation = open_stores(paths.validation, scheme)
     for folder, stores in ((paths.train, train), (paths.validation, validation)):
         if not any(map(len, stores)):
-            raise LabelError(f"{folder}: holds no chips: run `landcover prepare`, or raise chips.max_background")
+            raise LabelError(
+                f"{folder}: holds no chips: run `landcover prepare`; if it left none for this side, label more "
+                "places, or lower chips.size or split.block"
+            )
     train += open_stores(paths.augmented, scheme)
     for store in (*train, *validation):
         if store.info != train[0].info:

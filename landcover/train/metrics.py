@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 class MeanIoU(keras.metrics.Metric):
     """Mean intersection over union of the classes, background left out on both sides.
 
-    The counts of a whole pass are added up before anything is divided. A class that neither the labels nor the
-    network show takes no part in the mean.
+    The counts of a whole pass are added up before anything is divided. A class that the labels do not hold takes no
+    part in the mean; where the network shows it, others lose.
     """
 
     def __init__(self, classes: int, name: str = "mean_iou", **kwargs: Any) -> None:
@@ -33,12 +33,12 @@ class MeanIoU(keras.metrics.Metric):
         table = ops.cast(self.table, "float32")
         both = ops.diagonal(table)
         either = ops.sum(table, axis=0) + ops.sum(table, axis=1) - both
-        present = ops.cast(either > 0, "float32")
-        return ops.sum(both / ops.maximum(either, 1.0)) / ops.maximum(ops.sum(present), 1.0)
+        present = ops.cast(ops.sum(table, axis=1) > 0, "float32")
+        return ops.sum(present * both / ops.maximum(either, 1.0)) / ops.maximum(ops.sum(present), 1.0)
 
     def per_class(self) -> NDArray[np.float64]:
-        """(classes,) intersection over union, NaN for a class that does not occur."""
+        """(classes,) intersection over union, NaN for a class that the labels do not hold."""
         table = ops.convert_to_numpy(self.table).astype(np.float64)
         both = np.diag(table)
         either = table.sum(axis=0) + table.sum(axis=1) - both
-        return np.divide(both, either, out=np.full(len(both), np.nan), where=either > 0)
+        return np.divide(both, either, out=np.full(len(both), np.nan), where=table.sum(axis=1) > 0)
