@@ -11,9 +11,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from landcover.errors import ConfigError
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
+from landcover.yamlfile import Location, read_yaml
 
 DEFAULT_FILE = Path("configs/default.yaml")
-Location = tuple[str | int, ...]
 Precision = Literal["auto", "float32", "bfloat16"]
 ClassKey = int | str
 """A class by its value or its name."""
@@ -214,58 +214,13 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     settings: dict[str, Any] = {}
     places: dict[Location, str] = {}
     if path is not None:
-        settings, places = _read_yaml(Path(path))
+        settings, places = read_yaml(Path(path))
     for override in overrides:
         _apply(override, settings, places)
     try:
         return Config.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(_first_mistake(error, places)) from None
-
-
-def _read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
-    """The settings in a file, and "file, line N" of every key."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ConfigError(f"{path}: no such file; name the configuration with --config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"{path}: cannot be read as text ({reason})") from None
-    try:
-        tree = yaml.compose(text, yaml.SafeLoader)
-        settings = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
-    if tree is None or settings is None:
-        return {}, {}
-    if not isinstance(settings, dict):
-        raise ConfigError(f"{path}, line 1: expected sections such as `chips: {{size: 256}}`")
-    places: dict[Location, str] = {}
-    try:
-        _note_places(tree, (), path, places)
-    except RecursionError:
-        raise ConfigError(f"{path}: an anchor refers to itself") from None
-    return settings, places
-
-
-def _note_places(node: yaml.Node, location: Location, path: Path, places: dict[Location, str]) -> None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            here = (*location, key.value)
-            place = f"{path}, line {key.start_mark.line + 1}"
-            if here in places:
-                raise ConfigError(f"{place}: {'.'.join(map(str, here))} stands twice, first at {places[here]}")
-            places[here] = place
-            _note_places(value, here, path, places)
-    elif isinstance(node, yaml.SequenceNode):
-        for index, value in enumerate(node.value):
-            here = (*location, index)
-            places[here] = f"{path}, line {value.start_mark.line + 1}"
-            _note_places(value, here, path, places)
 
 
 def _apply(override: str, settings: dict[str, Any], places: dict[Location, str]) -> None:
