@@ -48,7 +48,7 @@ def sample(config: "Config", overwrite: bool, seed: int, size: int) -> None:
     if len(config.scheme) != 6:
         raise ConfigError(f"scheme: the sample has six classes, this scheme {len(config.scheme)}")
     with whole_folder(raw) as folder:
-        made = make([(c.value, c.name, c.color) for c in config.scheme], folder, seed, size)
+        made = make([(c.value, c.name, c.color) for c in config.scheme], folder, seed, size, bar)
     click.echo(f"{raw}: {len(made.tiles)} tiles of {size} x {size} px, labels, and a holdout tile with its truth")
 
 

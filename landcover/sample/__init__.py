@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from landcover.progress import Progress, silent
+
 MARK = "sample.json"
 """In the folder of a sample: what it was made from, and which files are its own."""
 
@@ -27,7 +29,13 @@ class Sample:
     holdout_truth: Path
 
 
-def sample(scheme: Sequence[tuple[int, str, str]], folder: Path, seed: int = 0, size: int = 1120) -> Sample:
+def sample(
+    scheme: Sequence[tuple[int, str, str]],
+    folder: Path,
+    seed: int = 0,
+    size: int = 1120,
+    progress: Progress = silent,
+) -> Sample:
     """Write a sample of tiles of `size` pixels into `folder`; the same seed and size give the same pixels.
 
     `scheme` lists value, name and "#rrggbb" of six classes: buildings, roads or parking lots, water, open or bare land,
@@ -43,27 +51,33 @@ def sample(scheme: Sequence[tuple[int, str, str]], folder: Path, seed: int = 0, 
     for directory in (naip, apart):
         directory.mkdir(parents=True, exist_ok=True)
     training, testing = (np.random.default_rng([seed, part]) for part in (0, 1))
+    with progress("sample", 6, "steps") as advance:
+        land = scene.mosaic(training, size)
+        advance(1)
+        cover = land.cover()
+        drawn = drawing.draw(land.land, cover, training, windows=0.060, plain=0.016)
+        advance(1)
+        tiles = tuple(files.write_tile(naip / photo.name, photo.grey, land.place(photo)) for photo in land.photos)
+        labels = files.write_polygons(folder / "labels.gpkg", drawn, land.transform, scheme)
+        truth = files.write_truth(folder / "truth.tif", cover, land.transform, scheme)
+        advance(1)
 
-    land = scene.mosaic(training, size)
-    cover = land.cover()
-    drawn = drawing.draw(land.land, cover, training, windows=0.060, plain=0.016)
-    tiles = tuple(files.write_tile(naip / photo.name, photo.grey, land.place(photo)) for photo in land.photos)
-    labels = files.write_polygons(folder / "labels.gpkg", drawn, land.transform, scheme)
-    truth = files.write_truth(folder / "truth.tif", cover, land.transform, scheme)
-
-    held = scene.holdout(testing, size)
-    cover = held.cover()
-    drawn = drawing.draw(held.land, cover, testing, windows=0.12, plain=0.0)
-    made = Sample(
-        tiles=tiles,
-        labels=labels,
-        truth=truth,
-        holdout=files.write_tile(apart / held.photos[0].name, held.photos[0].grey, held.transform),
-        reference=files.write_polygons(apart / "reference.gpkg", drawn, held.transform, scheme),
-        holdout_truth=files.write_truth(apart / "truth.tif", cover, held.transform, scheme),
-    )
-    files_made = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    mark = {"seed": seed, "size": size, "files": files_made}
+        held = scene.holdout(testing, size)
+        advance(1)
+        cover = held.cover()
+        drawn = drawing.draw(held.land, cover, testing, windows=0.12, plain=0.0)
+        advance(1)
+        made = Sample(
+            tiles=tiles,
+            labels=labels,
+            truth=truth,
+            holdout=files.write_tile(apart / held.photos[0].name, held.photos[0].grey, held.transform),
+            reference=files.write_polygons(apart / "reference.gpkg", drawn, held.transform, scheme),
+            holdout_truth=files.write_truth(apart / "truth.tif", cover, held.transform, scheme),
+        )
+        advance(1)
+    written = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+    mark = {"seed": seed, "size": size, "files": written}
     (folder / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
     return made
 
