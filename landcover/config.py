@@ -128,7 +128,7 @@ class TrainSettings(Section):
     batch: int = Field(8, ge=1)
     learning_rate: float = Field(0.001, gt=0)
     patience: int = Field(5, ge=1)
-    class_weights: Literal["auto"] | dict[ClassKey, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = "auto"
+    class_weights: Literal["auto"] | dict[ClassKey, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = "auto"
     weight_cap: float = Field(5.0, ge=1)
     turns: bool = True
     jitter: float = Field(0.1, ge=0, lt=1)

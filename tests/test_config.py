@@ -45,6 +45,7 @@ def test_default_yaml_names_every_key_with_the_value_that_the_program_uses() -> 
         ("labels:\n  reclassify: {0: 9}\n", "line 2: labels.reclassify: 0 goes to 9"),
         ("augment: {classes: [swamp]}\n", "'swamp' is no class of the scheme"),
         ("train: {class_weights: {1: -2}}\n", "line 1: train.class_weights"),
+        ("train: {class_weights: {1: 0}}\n", "line 1: train.class_weights"),
         ("train: {class_weights: {1: .nan}}\n", "line 1: train.class_weights"),
         ("chips: 256\n", "line 1: chips: expected settings under it, such as size"),
         ("train: {name: ..}\n", "line 1: train.name"),

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.errors import LabelError
-from landcover.files import whole_file
 from landcover.labelset import LabelSet
 from landcover.progress import Progress, silent
 from landcover.raster import open_raster, read_band
@@ -29,7 +28,7 @@ class Contingency:
     def write_csv(self, path: Path) -> None:
         """Rows map, columns reference, with totals."""
         totals = self.counts.sum(axis=0)
-        with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        with path.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(["map \\ reference", *self.scheme.names, "total"])
             for name, row in zip(self.scheme.names, self.counts.tolist(), strict=True):

@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landcover.errors import LabelError
-from landcover.files import whole_file
 from landcover.scheme import ClassScheme
 
 FILE = "split.json"
@@ -34,8 +33,7 @@ def split_key(*tables: NDArray[Any]) -> str:
 
 
 def write_record(folder: Path, record: SplitRecord) -> None:
-    with whole_file(folder / FILE) as temporary:
-        temporary.write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / FILE).write_text(record.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def read_record(folder: Path) -> SplitRecord:
