@@ -187,26 +187,48 @@ def train(config: "Config", overwrite: bool) -> None:
 
 @main.command()
 @common
-@click.argument("image")
+@click.argument("images", nargs=-1, required=True)
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="Model file.  [default: that of train.name]")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Map.  [default: <data>/maps/<image>_landcover.tif]")
-@click.option("--tile", metavar="N", help="Tile size in pixels.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
+@click.option("--confidence", is_flag=True, default=None, help="Also write how probable the mapped class is, per cent.")
+@click.option("--aoi", type=click.Path(path_type=Path), help="Polygons: map only what is inside.")
+@click.option("--memory", metavar="SIZE", help="What the process may take up, such as 2GB: sets the tile size.")
+@click.option("--tile", metavar="N|auto", help="Tiles of at most N pixels a side.")
+@click.option("--batch", metavar="N|auto", help="Tiles computed together.")
 @click.option("--halo", metavar="N|auto", help="Pixels around a tile that are read but not kept.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Number format of the network.")
-def classify(config: "Config", overwrite: bool, image: str, out: Path | None, **options: Any) -> None:
-    """Map the land cover of a whole IMAGE.
+@click.option("--collar/--no-collar", default=None, help="0 in all bands is no data where the file declares none.")
+@click.option("--skip-bad", is_flag=True, default=None, help="Map parts of a file that cannot be read as no data.")
+def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Path | None, **options: Any) -> None:
+    """Map the land cover of whole IMAGES (files, folders, globs, URLs), or of a mosaic.vrt.
+
+    A run that was cut off goes on where it stopped when the same command is given again.
 
     \b
-    Reads:   an image, or a mosaic.vrt; the model
-    Writes:  a Cloud Optimized GeoTIFF of class values with colours and names, 0 where there is no data
+    Reads:   images; the model
+    Writes:  <data>/maps/<image>_landcover.tif, a Cloud Optimized GeoTIFF of class values with colours and names,
+             0 where there is no data
     Example: landcover classify naip.tif -o map.tif
     """
     from landcover import summary as tell
+    from landcover.classify import Failed, classify_all
     from landcover.classify import classify as run
+    from landcover.errors import ConfigError, ImageError
+    from landcover.raster import RASTER_SUFFIXES
+    from landcover.sources import expand
 
+    settings = _with(config, "classify", options)
+    paths = expand(images, RASTER_SUFFIXES, ImageError)
     import_quietly("keras")
-    made = run(_with(config, "classify", options), image, out, overwrite, bar)
-    click.echo(tell.classified(made))
+    if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):
+        click.echo(tell.classified(run(settings, paths[0], out, overwrite, bar)))
+        return
+    if out is not None and out.suffix.lower() in (".tif", ".tiff"):
+        raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
+    results = classify_all(settings, paths, out, overwrite, bar)
+    click.echo(tell.many(results))
+    if any(isinstance(made, Failed) for made in results):
+        click.get_current_context().exit(1)
 
 
 @main.command()

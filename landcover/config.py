@@ -1,6 +1,7 @@
 """The configuration: one frozen model a section, filled from YAML and --set, with mistakes told by file and line."""
 
 import difflib
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -25,6 +26,21 @@ def _listed(value: object) -> object:
 
 Sources = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 """Files, folders, globs or URLs; a single one may stand without brackets."""
+
+
+def _bytes(value: object) -> object:
+    match = re.fullmatch(r"\s*([\d.]+)\s*([kMGT]?)i?B?\s*", value, re.IGNORECASE) if isinstance(value, str) else None
+    if match is None:
+        return value
+    number, unit = match.groups()
+    try:
+        return round(float(number) * 1000 ** " KMGT".index(unit.upper() or " "))
+    except ValueError:
+        return value
+
+
+Memory = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+"""Bytes, also written as 2GB or 500 MB."""
 
 ALABAMA = (
     {"value": 1, "name": "buildings", "color": "#e31a1c"},
@@ -138,9 +154,15 @@ class TrainSettings(Section):
 
 class ClassifySettings(Section):
     model: Path = Path("models/unet/model.keras")
-    tile: int = Field(1024, ge=16, multiple_of=16)
+    tile: Literal["auto"] | Annotated[int, Field(ge=16, multiple_of=16)] = "auto"
+    batch: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
+    memory: Memory = 2_450_000_000
     halo: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     precision: Precision = "auto"
+    confidence: bool = False
+    aoi: Path | None = None
+    collar: bool = True
+    skip_bad: bool = False
 
 
 class AssessSettings(Section):

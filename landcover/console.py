@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.errors import LandcoverError
+from landcover.errors import Interrupted, LandcoverError
 
 if TYPE_CHECKING:
     from landcover.progress import Advance
@@ -34,8 +34,9 @@ class Pipeline(click.Group):
         except LandcoverError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
-        except KeyboardInterrupt:
-            click.echo("Interrupted: nothing half-written is left. To start again, add --overwrite.", err=True)
+        except KeyboardInterrupt as stop:
+            kept = stop if isinstance(stop, Interrupted) else "nothing half-written is left"
+            click.echo(f"Interrupted: {kept}", err=True)
             ctx.exit(130)
         except OSError as error:
             if error.filename is None and error.errno is None:

@@ -30,3 +30,7 @@ class OutputExists(LandcoverError):
 
     def __init__(self, path: object) -> None:
         super().__init__(f"{path} exists already: add --overwrite to replace it")
+
+
+class Interrupted(KeyboardInterrupt):
+    """The user stopped a run; the message says what is kept."""

@@ -39,7 +39,7 @@ def whole_file(path: Path) -> Iterator[Path]:
     The temporary name is the same each time, so what a killed run leaves behind is replaced by the next one.
     """
     temporary = path.with_name(f".partial-{path.name}")
-    _make_folder(path.parent)
+    make_folder(path.parent)
     _remove(temporary)
     try:
         yield temporary
@@ -55,10 +55,10 @@ def whole_folder(path: Path) -> Iterator[Path]:
     """As `whole_file`, for a folder. What was there before is moved aside, and removed when the new one is in place."""
     temporary = path.with_name(f".partial-{path.name}")
     former = path.with_name(f".former-{path.name}")
-    _make_folder(path.parent)
+    make_folder(path.parent)
     _put_back(former, path)
     _remove(temporary)
-    _make_folder(temporary)
+    make_folder(temporary)
     try:
         yield temporary
         if path.exists():
@@ -79,7 +79,8 @@ def _put_back(former: Path, path: Path) -> None:
     _remove(former)
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make a folder if it is not there. Raises LandcoverError."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

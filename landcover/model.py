@@ -1,6 +1,5 @@
 """The model file: Keras's own, with what the weights were trained on beside them."""
 
-import logging
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -8,20 +7,15 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landcover import __version__
-from landcover.errors import ImageError, ModelError
+from landcover.errors import ModelError
 from landcover.files import whole_file
 from landcover.scheme import ClassScheme
 
 if TYPE_CHECKING:
     import keras
 
-log = logging.getLogger(__name__)
-
 ENTRY = "landcover.json"
 """The name of the description inside model.keras, which is a zip file."""
-
-OTHER_SIZE = 0.25
-"""Pixels that differ by more than this share in size show other things than those of the training."""
 
 FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 """Layers that stay in float32 in a bfloat16 net: what goes in, and what is compared."""
@@ -84,7 +78,7 @@ def load_network(path: Path, precision: Literal["float32", "bfloat16"] = "float3
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: Keras cannot load it ({' '.join(str(error).split())[:200]})") from None
-    return in_precision(network, precision)
+    return network if precision == "float32" else in_precision(network, precision)
 
 
 def in_precision(network: "keras.Model", precision: Literal["float32", "bfloat16"]) -> "keras.Model":
@@ -99,19 +93,3 @@ def in_precision(network: "keras.Model", precision: Literal["float32", "bfloat16
     again = keras.Model.from_config(config)
     again.set_weights(network.get_weights())
     return again
-
-
-def check_image(card: ModelCard, path: str, bands: int, dtype: str, pixel_size: tuple[float, float]) -> None:
-    """Raise ImageError if an image cannot be what the model was trained on, warn where it is doubtful.
-
-    `pixel_size` (x, y) in metres.
-    """
-    if bands != card.bands:
-        raise ImageError(f"{path}: has {bands} bands, but the model was trained on {card.bands}")
-    if dtype != card.dtype:
-        raise ImageError(f"{path}: pixels are {dtype}, but the model was trained on {card.dtype}")
-    if any(abs(here / there - 1) > OTHER_SIZE for here, there in zip(pixel_size, card.pixel_size, strict=True)):
-        log.warning(
-            "Note: %s has pixels of %.3g x %.3g m, but the model was trained on %.3g x %.3g m: resample the image, or "
-            "doubt the map", path, *pixel_size, *card.pixel_size,
-        )  # fmt: skip

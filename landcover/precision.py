@@ -1,28 +1,39 @@
 """Which number format to compute in."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
 from landcover.config import Precision
 
+Format = Literal["float32", "bfloat16"]
 log = logging.getLogger(__name__)
 
-FAST_FLAGS = ("avx512_bf16", "amx_bf16")
-"""Processor features with which a forward pass in bfloat16 is faster than in float32 (Linux's names)."""
+WORTH = 1.15
+"""bfloat16 must be faster than float32 by this factor: a trial is not exact, and float32 is."""
 
 
-def choose_precision(asked: Precision, training: bool = False) -> Literal["float32", "bfloat16"]:
-    """float32 or bfloat16 as asked; with "auto" bfloat16 where the hardware is built for it.
+def choose_precision(
+    asked: Precision, training: bool = False, trial: Callable[[Format], float] | None = None
+) -> Format:
+    """float32 or bfloat16 as asked; with "auto" bfloat16 where the hardware is faster in it.
 
-    That is a GPU with tensor cores; a processor with one of FAST_FLAGS for a forward pass, one with AMX for training
-    (with AVX512-BF16 alone a training step took 1.5 times as long in bfloat16 as in float32).
+    That is a GPU with tensor cores, or a processor with AMX. A processor with AVX512-BF16 alone may be faster or
+    slower in a forward pass (1.7 and 0.7 times as fast were seen): there a `trial` decides, which gives the seconds
+    that a piece of work takes in a format. A training step was slower on all of these that were tried.
     """
     if asked != "auto":
         return asked
-    flags = ("amx_bf16",) if training else FAST_FLAGS
-    chosen: Literal["float32", "bfloat16"] = "bfloat16" if _has_gpu() or _processor_has(flags) else "float32"
-    log.debug("precision auto: %s", chosen)
+    if _has_gpu() or _processor_has(("amx_bf16",)):
+        log.info("Computing in bfloat16, which this %s is built for", "GPU" if _has_gpu() else "processor")
+        return "bfloat16"
+    if training or trial is None or not _processor_has(("avx512_bf16",)):
+        log.debug("precision auto: float32")
+        return "float32"
+    gain = trial("float32") / trial("bfloat16")
+    chosen: Format = "bfloat16" if gain > WORTH else "float32"
+    log.info("Computing in %s: on this processor bfloat16 is %.2f times as fast as float32", chosen, gain)
     return chosen
 
 

@@ -1,6 +1,6 @@
-"""Raster files: what is in one, reading it by window, writing class rasters."""
+"""Raster files: opening them, reading by window, writing class rasters."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,75 +11,26 @@ import rasterio.shutil
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from rasterio._err import CPLE_BaseError
-from rasterio.enums import ColorInterp, MaskFlags
+from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, DatasetWriter, MemoryFile
 from rasterio.windows import Window
 
-from landcover import vrt
 from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
 from landcover.grid import Grid, clip, cut
-from landcover.scene import Scene, acquisition_date
 from landcover.scheme import BACKGROUND, ClassScheme
 
 BLOCK = 512
 RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg", ".mrf")
-IMAGE_TYPES = ("uint8", "uint16")
+NO_PERCENT = 255
+"""Nodata of a raster of percentages."""
+
 SCHEME_TAG = "LANDCOVER_SCHEME"
 """Metadata item of a class raster: its scheme as JSON."""
 
 MODEL_TAG = "LANDCOVER_MODEL_SHA256"
 """Metadata item of a map: the fingerprint of the model file that made it."""
-
-
-def describe(path: str | Path) -> Scene:
-    """Open an image and read what it says of itself. Raises ImageError for one that cannot be mapped."""
-    with open_raster(path) as dataset:
-        _check_whole(dataset, path)
-        grid = grid_of(dataset)
-        dtypes = set(dataset.dtypes)
-        if len(dtypes) > 1 or dataset.dtypes[0] not in IMAGE_TYPES:
-            raise ImageError(
-                f"{path}: pixels are {' and '.join(sorted(dtypes))}; images must be {' or '.join(IMAGE_TYPES)}: "
-                "rescale it first (gdal_translate -ot Byte -scale)"
-            )
-        nodata = dataset.nodatavals
-        declared = all(value is not None and value == value for value in nodata)
-        return Scene(
-            path=str(path),
-            source=dataset.files[0] if dataset.files[0].startswith("/vsi") else str(Path(path).resolve()),
-            grid=grid,
-            bands=dataset.count,
-            dtype=dataset.dtypes[0],
-            nodata=tuple(nodata) if declared else None,
-            masked=not declared and _has_mask(dataset),
-            acquired=acquisition_date(Path(path).name),
-        )
-
-
-def _check_whole(dataset: DatasetReader, path: str | Path) -> None:
-    """Raise ImageError for a GeoTIFF whose blocks lie beyond its end, before hours are spent on the others."""
-    if dataset.driver != "GTiff" or not Path(path).is_file():
-        return
-    size = Path(path).stat().st_size
-    shared = dataset.tags(ns="IMAGE_STRUCTURE").get("INTERLEAVE") == "PIXEL"
-    for band in (1,) if shared else dataset.indexes:
-        for (row, column), window in dataset.block_windows(band):
-            offset, length = (
-                int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band) or 0)
-                for what in ("OFFSET", "SIZE")
-            )
-            if offset + length > size:
-                raise ImageError(
-                    f"{path}: is cut short: the block at column {window.col_off}, row {window.row_off} ends at byte "
-                    f"{offset + length:,}, the file at {size:,}: copy it again"
-                )
-
-
-def _has_mask(dataset: DatasetReader) -> bool:
-    """Whether the file has a mask of its own. An alpha band is none: band 4 of NAIP is often marked so."""
-    return all(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
 
 
 def grid_of(dataset: DatasetReader) -> Grid:
@@ -97,54 +48,19 @@ def grid_of(dataset: DatasetReader) -> Grid:
 @contextmanager
 def open_raster(path: str | Path) -> Iterator[DatasetReader]:
     """Open any raster for reading. Raises ImageError for a file that is missing or none."""
+    with connect(path) as dataset:
+        yield dataset
+
+
+def connect(path: str | Path) -> DatasetReader:
+    """As `open_raster`, for one that the caller closes."""
     text = str(path)
     if "://" not in text and not text.startswith(("/vsi", "<")) and not Path(text).exists():
         raise ImageError(f"{path}: no such file")
     try:
-        dataset = rasterio.open(path)
+        return rasterio.open(path)
     except RasterioError as error:
         raise ImageError(f"{path}: cannot be opened as a raster ({_reason(error)})") from None
-    with dataset:
-        yield dataset
-
-
-@contextmanager
-def open_image(path: str | Path) -> Iterator[DatasetReader]:
-    """Open an image so that its mask says where it has data and NIR is never taken for alpha: see `vrt.scene`.
-
-    A mosaic that `landcover mosaic` wrote is opened as it is. Raises ImageError.
-    """
-    if is_mosaic(path):
-        with open_raster(path) as dataset:
-            yield dataset
-        return
-    with open_raster(vrt.scene(describe(path))) as dataset:
-        yield dataset
-
-
-def is_mosaic(path: str | Path) -> bool:
-    """Whether this is a mosaic that `landcover mosaic` wrote."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return vrt.MARK in file.read(4096)
-    except (OSError, UnicodeDecodeError):
-        return False
-
-
-def read_bands(dataset: DatasetReader, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Pixels (rows, columns, bands) and where they are valid (rows, columns); outside the raster they are not.
-
-    Raises ImageError, naming the window, if the file cannot be read there.
-    """
-    shape = (int(window.height), int(window.width))
-    pixels = np.zeros((*shape, dataset.count), dataset.dtypes[0])
-    valid = np.zeros(shape, bool)
-    inside = clip(window, dataset.height, dataset.width)
-    if inside is not None:
-        part = _slices(inside, window)
-        pixels[part] = np.moveaxis(_read(dataset, inside), 0, -1)
-        valid[part] = _read(dataset, inside, mask=True) > 0
-    return pixels, valid
 
 
 def read_band(dataset: DatasetReader, window: Window, fill: int = BACKGROUND) -> NDArray[Any]:
@@ -152,34 +68,24 @@ def read_band(dataset: DatasetReader, window: Window, fill: int = BACKGROUND) ->
     values = np.full((int(window.height), int(window.width)), fill, dataset.dtypes[0])
     inside = clip(window, dataset.height, dataset.width)
     if inside is not None:
-        values[_slices(inside, window)] = _read(dataset, inside, band=1)
+        row, column = inside.row_off - window.row_off, inside.col_off - window.col_off
+        part = (slice(row, row + inside.height), slice(column, column + inside.width))
+        values[part] = read_window(dataset, inside, band=1)
     return values
 
 
-def read_valid(dataset: DatasetReader, window: Window) -> NDArray[np.bool_]:
-    """Where (rows, columns) the raster has data; beyond its edges it has none."""
-    valid = np.zeros((int(window.height), int(window.width)), bool)
-    inside = clip(window, dataset.height, dataset.width)
-    if inside is not None:
-        valid[_slices(inside, window)] = _read(dataset, inside, mask=True) > 0
-    return valid
+def read_window(dataset: DatasetReader, window: Window, band: int | None = None, mask: bool = False) -> NDArray[Any]:
+    """All bands (bands, rows, columns), one band, or the mask (rows, columns) of a window inside the raster.
 
-
-def _slices(inside: Window, window: Window) -> tuple[slice, slice]:
-    row, column = inside.row_off - window.row_off, inside.col_off - window.col_off
-    return slice(row, row + inside.height), slice(column, column + inside.width)
-
-
-def _read(dataset: DatasetReader, window: Window, band: int | None = None, mask: bool = False) -> NDArray[Any]:
+    Raises ImageError, naming the window, if the file cannot be read there.
+    """
     try:
         if mask:
             return np.asarray(dataset.read_masks(1, window=window))
         return np.asarray(dataset.read(band, window=window))
     except RasterioError as error:
-        # an image seen through a VRT goes by the name of its file
-        name = dataset.files[0] if dataset.name.startswith("<") and dataset.files else dataset.name
         raise ImageError(
-            f"{name}: cannot be read at column {window.col_off}, row {window.row_off} "
+            f"{dataset.name}: cannot be read at column {window.col_off}, row {window.row_off} "
             f"({_reason(error)}): is the file whole?"
         ) from None
 
@@ -191,49 +97,87 @@ def _reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
-class ClassWriter:
-    """Writes windows of an open class raster, and counts the pixels of each value that it wrote."""
+class Target:
+    """Writes windows of an open raster of one byte band, and counts pixels of the values that matter."""
 
-    def __init__(self, dataset: DatasetWriter) -> None:
+    def __init__(self, dataset: DatasetWriter, values: Sequence[int] = ()) -> None:
         self._dataset = dataset
-        self.counts = np.zeros(256, np.int64)
+        self._nodata = int(dataset.nodata)
+        self.pixels = dict.fromkeys(values, 0)
+        self.total = 0
+        """Of all that was written: what the file must add up to in the end."""
 
-    def write(self, classes: NDArray[np.uint8], window: Window) -> None:
-        """`classes` (rows, columns); no pixel is written twice."""
-        self._dataset.write(classes, 1, window=window)
-        self.counts += np.bincount(classes.ravel(), minlength=256)
+    def write(self, values: NDArray[np.uint8], window: Window) -> None:
+        """`values` (rows, columns); no pixel is written twice."""
+        self._dataset.write(values, 1, window=window)
+        self.total += _sum(values, self._nodata)
+        for value in self.pixels:
+            self.pixels[value] += int(np.count_nonzero(values == value))
 
 
 @contextmanager
 def class_raster(
     path: Path, grid: Grid, scheme: ClassScheme, tags: Mapping[str, str] | None = None, cog: bool = False
-) -> Iterator[ClassWriter]:
-    """A new uint8 GeoTIFF of classes, nodata 0, with colours and, in its sidecar, names.
+) -> Iterator[Target]:
+    """A new uint8 GeoTIFF of classes, nodata 0, with colours; names in its sidecar, and a style for QGIS beside it.
 
-    Blocks never written take no space. With `cog` it becomes a Cloud Optimized GeoTIFF with mode overviews. What was
-    written is read again before the file gets its name: on a full disk GDAL loses blocks without a word. Raises
-    LandcoverError then.
+    With `cog` it becomes a Cloud Optimized GeoTIFF with mode overviews. Raises LandcoverError where it cannot be
+    written.
     """
-    sidecar = path.with_name(path.name + ".aux.xml")
-    with whole_file(path) as temporary, whole_file(sidecar) as names, rasterio.Env():
-        names.write_text(scheme.sidecar(), encoding="utf-8")
-        working = temporary.with_name(f"{temporary.name}.working") if cog else temporary
+    beside = {path.with_name(path.name + ".aux.xml"): scheme.sidecar(), path.with_suffix(".qml"): scheme.style()}
+    with _byte_raster(path, grid, BACKGROUND, scheme, tags or {}, "MODE" if cog else None, beside) as target:
+        yield target
+
+
+@contextmanager
+def percent_raster(path: Path, grid: Grid, tags: Mapping[str, str]) -> Iterator[Target]:
+    """A new Cloud Optimized GeoTIFF of 0 to 100 per cent, NO_PERCENT where there is none. Raises LandcoverError."""
+    with _byte_raster(path, grid, NO_PERCENT, None, tags, "AVERAGE", {}) as target:
+        yield target
+
+
+@contextmanager
+def _byte_raster(
+    path: Path,
+    grid: Grid,
+    nodata: int,
+    scheme: ClassScheme | None,
+    tags: Mapping[str, str],
+    overviews: str | None,
+    beside: Mapping[Path, str],
+) -> Iterator[Target]:
+    """A new GeoTIFF of one uint8 band; with `overviews`, the way they are resampled, a Cloud Optimized one. Texts
+    `beside` it are written before it gets its name.
+
+    Blocks never written take no space. What was written is read again before the file gets its name: on a full disk
+    GDAL loses blocks without a word. Raises LandcoverError then.
+    """
+    with whole_file(path) as temporary:
+        working = temporary.with_name(f"{temporary.name}.working") if overviews else temporary
         try:
-            with _create(working, grid, scheme) as dataset:
-                dataset.update_tags(**{SCHEME_TAG: scheme.model_dump_json()}, **(tags or {}))
-                writer = ClassWriter(dataset)
-                yield writer
-            if cog:
-                _copy_to_cog(working, temporary, path)
-            if not _holds(temporary, writer.counts):
+            with _create(working, grid, nodata, quick=overviews is not None) as dataset:
+                dataset.update_tags(**tags)
+                if scheme is not None:
+                    dataset.update_tags(**{SCHEME_TAG: scheme.model_dump_json()})
+                    dataset.colorinterp = [ColorInterp.palette]
+                    dataset.write_colormap(1, scheme.colour_table())
+                target = Target(dataset, scheme.values if scheme is not None else ())
+                yield target
+            if overviews:
+                _copy_to_cog(working, temporary, path, overviews)
+            if _total(temporary, nodata) != target.total:
                 raise LandcoverError(f"{path}: could not be written whole: is the disk full?")
+            for place, text in beside.items():
+                with whole_file(place) as written:
+                    written.write_text(text, encoding="utf-8")
         finally:
-            if cog:
+            if overviews:
                 working.unlink(missing_ok=True)
 
 
-def _copy_to_cog(source: Path, target: Path, path: Path) -> None:
-    options = {"BLOCKSIZE": BLOCK, "COMPRESS": "DEFLATE", "OVERVIEW_RESAMPLING": "MODE", "BIGTIFF": "IF_SAFER"}
+def _copy_to_cog(source: Path, target: Path, path: Path, overviews: str) -> None:
+    options = {"BLOCKSIZE": BLOCK, "COMPRESS": "DEFLATE", "OVERVIEW_RESAMPLING": overviews, "BIGTIFF": "IF_SAFER",
+               "NUM_THREADS": "ALL_CPUS", "SPARSE_OK": "YES"}  # fmt: skip
     try:
         rasterio.shutil.copy(source, target, driver="COG", **options)
     except CPLE_BaseError as error:
@@ -243,20 +187,27 @@ def _copy_to_cog(source: Path, target: Path, path: Path) -> None:
             left.unlink()
 
 
-def _holds(path: Path, counts: NDArray[np.int64]) -> bool:
-    """Whether a class raster can be read and holds so many pixels of each value but 0."""
-    found = np.zeros(256, np.int64)
+def _total(path: Path, nodata: int) -> int | None:
+    """The sum of a byte raster's values but nodata, None if it cannot be read."""
+    total = 0
     try:
         with rasterio.open(path) as dataset:
             for window in cut(Window(0, 0, dataset.width, dataset.height), 4 * BLOCK):
-                found += np.bincount(dataset.read(1, window=window).ravel(), minlength=256)
+                values = dataset.read(1, window=window)
+                total += _sum(values, nodata)
     except RasterioError:
-        return False
-    return bool((found[1:] == counts[1:]).all())
+        return None
+    return total
 
 
-def _create(path: Path, grid: Grid, scheme: ClassScheme) -> DatasetWriter:
-    dataset = rasterio.open(
+def _sum(values: NDArray[np.uint8], nodata: int) -> int:
+    whole = int(values.sum(dtype=np.int64))
+    return whole - nodata * int(np.count_nonzero(values == nodata)) if nodata else whole
+
+
+def _create(path: Path, grid: Grid, nodata: int, quick: bool) -> DatasetWriter:
+    """`quick`: for a file that is soon copied."""
+    return rasterio.open(
         path,
         "w",
         driver="GTiff",
@@ -266,17 +217,15 @@ def _create(path: Path, grid: Grid, scheme: ClassScheme) -> DatasetWriter:
         transform=grid.transform,
         height=grid.height,
         width=grid.width,
-        nodata=BACKGROUND,
+        nodata=nodata,
         tiled=True,
         blockxsize=BLOCK,
         blockysize=BLOCK,
         compress="deflate",
+        zlevel=1 if quick else 6,
         SPARSE_OK=True,
         BIGTIFF="IF_SAFER",
     )
-    dataset.colorinterp = [ColorInterp.palette]
-    dataset.write_colormap(1, scheme.colour_table())
-    return dataset
 
 
 def scheme_of(dataset: DatasetReader) -> ClassScheme | None:

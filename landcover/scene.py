@@ -1,27 +1,66 @@
-"""One image as its file describes it."""
+"""One image as its file describes it, and its place on a grid."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+from rasterio.windows import Window
 
 from landcover.grid import Grid
+
+MASK: Literal["mask"] = "mask"
+ZEROS: Literal["zeros"] = "zeros"
+Gaps = tuple[float, ...] | Literal["mask", "zeros"] | None
+"""How a file marks pixels without data: a nodata value a band, a mask of its own, 0 in all bands, or not at all."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """An image file in its place on a grid."""
+
+    path: str
+    window: Window
+    gaps: Gaps
+
+    def below(self, folder: Path) -> "Layer":
+        """The layer with its path as seen from elsewhere, not from the folder."""
+        return replace(self, path=str(folder / self.path))
+
+    def record(self) -> dict[str, Any]:
+        """As it stands in a mosaic's VRT."""
+        window = [int(n) for n in self.window.flatten()]
+        return asdict(self) | {"window": window}
+
+    @classmethod
+    def from_record(cls, record: Mapping[str, Any]) -> "Layer":
+        gaps = record["gaps"]
+        return cls(record["path"], Window(*record["window"]), tuple(gaps) if isinstance(gaps, list) else gaps)
 
 
 @dataclass(frozen=True)
 class Scene:
     """An image in a file. `nodata` has one value a band, or is None where the file declares none.
 
-    `source` is the path as GDAL opens it, from any folder; `masked` says that the file brings a mask of its own.
+    `source` is the path as GDAL opens it, from any folder; `files` are those that hold it; `masked` says that it brings
+    a mask of its own.
     """
 
     path: str
     source: str
+    files: tuple[str, ...]
     grid: Grid
     bands: int
     dtype: str
     nodata: tuple[float, ...] | None
     masked: bool
     acquired: date | None
+
+    def layer(self, path: str, window: Window) -> Layer:
+        """The file at a path as a layer; with neither nodata value nor mask, 0 in all bands is no data."""
+        return Layer(path, window, self.nodata or (MASK if self.masked else ZEROS))
 
 
 def acquisition_date(name: str) -> date | None:

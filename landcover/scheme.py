@@ -107,3 +107,14 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
                 ET.SubElement(row, "F").text = str(cell)
         ET.indent(dataset)
         return ET.tostring(dataset, encoding="unicode") + "\n"
+
+    def style(self) -> str:
+        """QGIS's .qml of a class raster: each value with its name and colour."""
+        qgis = ET.Element("qgis", version="3.28", styleCategories="AllStyleCategories")
+        pipe = ET.SubElement(qgis, "pipe")
+        renderer = ET.SubElement(pipe, "rasterrenderer", type="paletted", band="1", opacity="1", alphaBand="-1")
+        palette = ET.SubElement(renderer, "colorPalette")
+        for c in self.root:
+            ET.SubElement(palette, "paletteEntry", value=str(c.value), label=c.name, color=c.color, alpha="255")
+        ET.indent(qgis)
+        return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"

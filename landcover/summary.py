@@ -6,6 +6,9 @@ from landcover.prepare.split import DROPPED, TRAIN, VALIDATION
 from landcover.scheme import ClassScheme
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from landcover.classify import Failed, Kept
     from landcover.classify.predict import Classified
     from landcover.prepare.augment import Augmented
     from landcover.prepare.chips import Chips
@@ -77,6 +80,25 @@ def trained(made: "Trained") -> str:
 
 
 def classified(made: "Classified") -> str:
+    """The share of each class, and the map."""
     total = sum(made.pixels.values())
     shares = ", ".join(f"{name} {100 * n / total:.1f}" for name, n in made.pixels.items())
-    return f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, halo {made.halo} px"
+    tiling = made.tiling
+    return (
+        f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, tiles of {tiling.rows} x "
+        f"{tiling.columns} px, halo {tiling.halo} px" + (f"; {made.confidence}" if made.confidence else "")
+    )
+
+
+def many(results: "Sequence[Classified | Kept | Failed]") -> str:
+    """One line an image: the pixels of its map, or why there is none."""
+    lines = []
+    for made in results:
+        if hasattr(made, "reason"):
+            lines.append(f"failed   {made.path}: {made.reason.removeprefix(f'{made.path}: ')}")
+        elif hasattr(made, "pixels"):
+            lines.append(f"mapped   {made.path}: {sum(made.pixels.values()):,} pixels")
+        else:
+            lines.append(f"kept     {made.path}: was made before from the same image, model and options")
+    words = [line.split()[0] for line in lines]
+    return "\n".join([*lines, ", ".join(f"{words.count(w)} {w}" for w in ("mapped", "kept", "failed") if w in words)])

@@ -4,15 +4,20 @@ A scene's VRT fixes what its file leaves open: band 4 is no alpha band, and a ma
 works the mask out while reading, from the bands, so nothing is copied and nothing goes stale.
 """
 
+import json
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from rasterio.windows import Window
 
 from landcover.grid import Grid
-from landcover.scene import Scene
+from landcover.scene import Layer, Scene
 
 MARK = "landcover mosaic"
+LAYERS = "LAYERS"
+"""Metadata item of a mosaic: its layers from top to bottom, for readers that do without GDAL's masks: these are worked
+out again for each band, which takes ten times as long as reading the pixels."""
+
 COLOURS = ("Red", "Green", "Blue")
 GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16"}
 
@@ -56,11 +61,15 @@ def unwarp(path: str, grid: Grid, bands: int, dtype: str) -> str:
     return _text(root)
 
 
-def mosaic(grid: Grid, scenes: Sequence[tuple[str, Window]], bands: int, dtype: str) -> str:
-    """The VRT of scenes placed on a grid. A later scene covers an earlier one wherever it has data."""
+def mosaic(grid: Grid, scenes: Sequence[tuple[str, Window]], layers: Sequence[Layer], bands: int, dtype: str) -> str:
+    """The VRT of scenes placed on a grid. A later scene covers an earlier one wherever it has data.
+
+    `layers` says the same from top to bottom, of the files that the scenes' own VRTs show.
+    """
     root = _dataset(grid)
     metadata = ET.Element("Metadata")
     ET.SubElement(metadata, "MDI", key="CONTENT").text = MARK
+    ET.SubElement(metadata, "MDI", key=LAYERS).text = json.dumps([layer.record() for layer in layers])
     root.insert(0, metadata)
     for index in range(1, bands + 1):
         band = _band(root, index, dtype, bands)

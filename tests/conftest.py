@@ -71,3 +71,34 @@ def noise() -> Callable[..., NDArray[np.uint8]]:
         return np.random.default_rng(seed).integers(1, 255, (bands, rows, columns), np.uint8)
 
     return make
+
+
+def textured(rows: int, columns: int) -> NDArray[np.uint8]:
+    """Noise (4, rows, columns) with something to see at every scale; nowhere 0."""
+    random = np.random.default_rng(1)
+    image = sum(
+        np.kron(random.normal(0, 30, (4, rows // n + 1, columns // n + 1)), np.ones((n, n)))[:, :rows, :columns]
+        for n in (1, 8, 40)
+    )
+    return np.clip(image + 128, 1, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def random_model(tmp_path_factory: pytest.TempPathFactory, scheme: ClassScheme) -> Path:
+    """A model with random weights: its map is all the more fragile."""
+    from landcover.field import receptive_field
+    from landcover.model import ModelCard, save_model
+    from landcover.train.unet import build_unet
+
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    network = build_unet(4, len(scheme), [128.0] * 4, [70.0] * 4, seed=5)
+    random = np.random.default_rng(0)
+    last = network.get_layer("logits")
+    last.set_weights([random.normal(0, 1, w.shape) for w in last.get_weights()])
+    halo, multiple = receptive_field(network)
+    card = ModelCard(
+        scheme=scheme, bands=4, dtype="uint8", mean=(128.0,) * 4, deviation=(70.0,) * 4, pixel_size=(1.0, 1.0),
+        chip_size=256, halo=halo, multiple=multiple, split="blocks", pixels={}, scores={},
+    )  # fmt: skip
+    save_model(network, card, path)
+    return path

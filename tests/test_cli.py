@@ -127,7 +127,7 @@ def test_python_has_the_same_four_verbs(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["classify", "none.tif"], 1, "no such model"),
+        (["classify", "none.tif"], 1, "none.tif: no such file"),
         (["classify", "none.tif", "--halo", "-1"], 2, "--halo"),
         (["classify", "none.tif", "--tile", "100"], 2, "--tile"),
         (["mosaic", "none.tif"], 1, "none.tif"),

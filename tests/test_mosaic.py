@@ -8,8 +8,8 @@ from rasterio.windows import Window
 
 from landcover.config import MosaicSettings
 from landcover.errors import ImageError, OutputExists
+from landcover.image import find_image
 from landcover.prepare.mosaic import mosaic
-from landcover.raster import open_image, read_bands
 from landcover.vector import read_layer
 
 
@@ -41,6 +41,13 @@ def test_overlaps_by_order_collars_never_cover_and_nir_never_masks(tmp_path: Pat
     pixels, mask = _read(made.path)
     np.testing.assert_array_equal(pixels, expected)
     np.testing.assert_array_equal(mask, valid)
+    # our own reader sees what GDAL sees, also beyond the edges
+    with find_image(made.path).open() as image:
+        for window in (made.grid.whole, Window(45, 5, 20, 30)):
+            ours, there = image.read(window)
+            rows, columns = window.toslices()
+            np.testing.assert_array_equal(np.moveaxis(ours, -1, 0), expected[:, rows, columns])
+            np.testing.assert_array_equal(there, valid[rows, columns])
     assert made.grid.bounds == (ORIGIN[0], ORIGIN[1] - 70, ORIGIN[0] + 130, ORIGIN[1])
 
 
@@ -118,8 +125,8 @@ def test_any_number_of_bands_has_its_data(tmp_path: Path, noise, bands) -> None:
     pixels = noise(40, 40, bands)
     pixels[:, :, 30:] = 0
     write_image(tmp_path / "a.tif", pixels)
-    with open_image(tmp_path / "a.tif") as dataset:
-        _, valid = read_bands(dataset, Window(0, 0, 40, 40))
+    with find_image(tmp_path / "a.tif").open() as image:
+        _, valid = image.read(Window(0, 0, 40, 40))
     assert valid[:, :30].all()
     assert not valid[:, 30:].any()
 
@@ -131,10 +138,10 @@ def test_a_block_that_cannot_be_read_is_named(tmp_path: Path, noise) -> None:
     data = bytearray(path.read_bytes())
     data[start : start + 200] = b"\xff" * 200
     path.write_bytes(data)
-    with open_image(path) as dataset:
-        assert read_bands(dataset, Window(0, 0, 100, 100))[1].all()
+    with find_image(path).open() as image:
+        assert image.read(Window(0, 0, 100, 100))[1].all()
         with pytest.raises(ImageError, match=r"x\.tif: cannot be read at column 120, row 120"):
-            read_bands(dataset, Window(120, 120, 50, 50))
+            image.read(Window(120, 120, 50, 50))
 
 
 def test_existing_output_is_kept(tmp_path: Path, noise) -> None:

@@ -12,9 +12,9 @@ import landcover
 from landcover.chipstore import Chip, ChipStore, StoreInfo, create_store
 from landcover.config import Paths, TrainSettings
 from landcover.errors import LabelError, ModelError, OutputExists
+from landcover.field import receptive_field
 from landcover.model import in_precision, load_network, read_card
 from landcover.train.batches import Batches, jittered, output_table, turn
-from landcover.train.field import receptive_field
 from landcover.train.fit import fit
 from landcover.train.losses import class_weights, masked_crossentropy
 from landcover.train.metrics import MeanIoU

@@ -1,32 +1,95 @@
-"""The windows of a map: tiles that fill the image, each read with a halo around it."""
+"""The windows of a map: tiles that fill the image, each read with a halo around it, as large as memory allows."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isqrt
 
 from rasterio.windows import Window
 
 from landcover.errors import ConfigError
-from landcover.grid import cut, grow
+from landcover.grid import clip, grow
+
+LARGEST = 2048
+"""Pixels a side: beyond it the halo hardly weighs, and tensors leave the processor's caches."""
+
+BASE = 950e6
+"""Bytes that Python, TensorFlow, a model, GDAL's cache and tiles read ahead take beside the network's tensors."""
+
+BATCH_PIXELS = 1_500_000
+"""A batch of this many pixels keeps two cores busy; more of them is not faster."""
 
 
 @dataclass(frozen=True)
 class Tile:
-    """`centre` is mapped; `read` is what the network sees: the centre grown to a multiple of the net's stride, and a
-    halo. `top` and `left` say where the centre starts in it."""
+    """`centre` is mapped, `read` is what the network sees. The centre starts a halo from the corner of `read`."""
 
+    index: int
     centre: Window
     read: Window
-    top: int
-    left: int
 
 
-def tiles(height: int, width: int, size: int, halo: int, multiple: int) -> Iterator[Tile]:
-    """Tiles of an image, row by row, on multiples of size, so that a pixel's place in the net's pooling is the same
-    whatever the size. Raises ConfigError for a size or halo that is no multiple."""
-    for name, value in (("tile", size), ("halo", halo)):
+@dataclass(frozen=True)
+class Tiling:
+    """How an image is cut: tiles of rows x columns pixels, `batch` of them at a time."""
+
+    rows: int
+    columns: int
+    halo: int
+    batch: int
+
+    def tiles(self, height: int, width: int) -> Iterator[Tile]:
+        """Row by row. All are read in one size, beyond the image's edges too: a network is compiled for one shape."""
+        index = 0
+        for row in range(0, height, self.rows):
+            for column in range(0, width, self.columns):
+                whole = Window(column, row, self.columns, self.rows)
+                centre = clip(whole, height, width)
+                if centre is not None:
+                    yield Tile(index, centre, grow(whole, self.halo))
+                index += 1
+
+    def number(self, height: int, width: int) -> int:
+        return -(-height // self.rows) * -(-width // self.columns)
+
+    @property
+    def overhead(self) -> float:
+        """Pixels read for each pixel mapped."""
+        return (self.rows + 2 * self.halo) * (self.columns + 2 * self.halo) / (self.rows * self.columns)
+
+
+def choose_tiling(
+    height: int,
+    width: int,
+    halo: int,
+    multiple: int,
+    bytes_a_pixel: float,
+    memory: float,
+    tile: int | None = None,
+    batch: int | None = None,
+) -> Tiling:
+    """The fewest tiles of about equal size that memory (in bytes, for all of the process) allows, at most `tile` a
+    side. `bytes_a_pixel`: what the network takes up for each pixel that it sees.
+
+    Tiles are on multiples of the network's stride, so that a pixel's place in its pooling is the same whatever the
+    tiling. Raises ConfigError for a tile or halo that is no multiple, or too little memory.
+    """
+    for name, value in (("tile", tile or multiple), ("halo", halo)):
         if value % multiple:
             raise ConfigError(f"--{name} {value}: must be a multiple of {multiple} for this model")
-    for centre in cut(Window(0, 0, width, height), size):
-        rows, columns = -(-centre.height // multiple) * multiple, -(-centre.width // multiple) * multiple
-        read = grow(Window(centre.col_off, centre.row_off, columns, rows), halo)
-        yield Tile(centre, read, halo, halo)
+    seen = max(memory - BASE, 0) / bytes_a_pixel
+    most = (isqrt(int(seen)) - 2 * halo) // multiple * multiple
+    if tile is not None:
+        most = min(tile, most) if batch is None else tile
+    if most < multiple:
+        needed = BASE + bytes_a_pixel * (multiple + 2 * halo) ** 2
+        raise ConfigError(f"--memory {memory / 1e9:.3g} GB: this model needs at least {needed / 1e9:.2g} GB")
+    rows, columns = (_even(side, min(most, LARGEST), multiple) for side in (height, width))
+    one = Tiling(rows, columns, halo, 1)
+    area = (rows + 2 * halo) * (columns + 2 * halo)
+    fitting = int(min(seen, BATCH_PIXELS) // area)
+    return Tiling(rows, columns, halo, batch or max(1, min(fitting, one.number(height, width))))
+
+
+def _even(side: int, most: int, multiple: int) -> int:
+    number = -(-side // most)
+    return -(-side // number // multiple) * multiple

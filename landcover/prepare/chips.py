@@ -17,12 +17,13 @@ from landcover.config import ChipSettings, SplitSettings
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid, steps
+from landcover.image import ImageReader, find_image
 from landcover.prepare.classified_tiles import write_classified_tiles
 from landcover.prepare.mosaic import FOOTPRINTS
 from landcover.prepare.record import SplitRecord, split_key, write_record
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, read_band, read_bands, read_valid, scheme_of, write_chip
+from landcover.raster import grid_of, open_raster, read_band, scheme_of, write_chip
 from landcover.scheme import ClassScheme
 from landcover.vector import read_layer, write_layers
 
@@ -76,8 +77,8 @@ def chips(
     check_free(out, overwrite)
     check_made(mosaic, "mosaic")
     check_made(labels, "labels")
-    with open_raster(mosaic) as image, open_raster(labels) as classes:
-        grid = grid_of(image)
+    with find_image(mosaic).open() as image, open_raster(labels) as classes:
+        grid = image.image.grid
         if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):
             raise LabelError(f"{labels}: is on another grid than {mosaic}: run `landcover labels --overwrite`")
         if scheme_of(classes) != scheme:
@@ -106,7 +107,7 @@ def chips(
 
 
 def _candidates(
-    image: DatasetReader,
+    image: ImageReader,
     classes: DatasetReader,
     grid: Grid,
     outlines: "gpd.GeoSeries",
@@ -128,7 +129,7 @@ def _candidates(
                 continue
             seen += len(columns)
             labelled = read_band(classes, window)
-            valid = read_valid(image, window) if labelled.any() else np.zeros(labelled.shape, bool)
+            valid = image.read_valid(window) if labelled.any() else np.zeros(labelled.shape, bool)
             labelled[~valid] = 0
             counts = count_windows(labelled, columns - window.col_off, settings.size, scheme.values)
             filled = _window_sums(valid, columns - window.col_off, settings.size)
@@ -186,7 +187,7 @@ def _window_sums(there: NDArray[np.bool_], columns: NDArray[np.int64], size: int
 
 def _write(
     folder: Path,
-    image: DatasetReader,
+    image: ImageReader,
     classes: DatasetReader,
     grid: Grid,
     found: Candidates,
@@ -203,7 +204,7 @@ def _write(
     with progress("chips", len(kept), "chips") as advance:
         for number, index in enumerate(kept):
             window = Window(int(corners[index, 0]), int(corners[index, 1]), size, size)
-            pixels, valid = read_bands(image, window)
+            pixels, valid = image.read(window)
             labelled = np.where(valid, read_band(classes, window), 0)
             name, part = f"{number:09d}.tif", grid.part(window)
             write_chip(folder / "images" / name, pixels, part)
@@ -218,4 +219,4 @@ def _write(
         crs=grid.crs.to_wkt(),
     )
     write_layers(folder / TABLE, [("chips", table)])
-    write_classified_tiles(folder, names, found.pixels[kept], grid, image.count, size, scheme)
+    write_classified_tiles(folder, names, found.pixels[kept], grid, image.image.bands, size, scheme)

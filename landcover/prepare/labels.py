@@ -47,8 +47,7 @@ def labels(
             if classes.any():
                 target.write(classes, window)
             advance(1)
-        counts = target.counts
-        if not counts[1:].any():
+        if not target.total:
             raise LabelError(f"{', '.join(settings.source)}: no pixel of the mosaic is labelled")
     fields = dict.fromkeys(s.field for s in source.sources if isinstance(s, Polygons))
-    return Labels(out, {value: int(counts[value]) for value in scheme.values}, tuple(fields))
+    return Labels(out, target.pixels, tuple(fields))

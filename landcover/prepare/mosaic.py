@@ -21,9 +21,10 @@ from landcover.config import MosaicSettings
 from landcover.errors import ImageError
 from landcover.files import check_free, whole_folder
 from landcover.grid import Grid, name_of
+from landcover.image import describe
 from landcover.progress import Progress, silent
-from landcover.raster import RASTER_SUFFIXES, describe, open_raster
-from landcover.scene import Scene
+from landcover.raster import RASTER_SUFFIXES, open_raster
+from landcover.scene import MASK, Layer, Scene
 from landcover.sources import expand
 from landcover.vector import write_layers
 
@@ -62,14 +63,21 @@ def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progres
     grid, windows = _union(lattice, windows)
     with whole_folder(out) as folder:
         (folder / "scenes").mkdir()
-        placed = []
+        placed: list[tuple[str, Window]] = []
+        layers: list[Layer] = []
         warped = 0
         for number, (scene, window) in enumerate(zip(scenes, windows, strict=True)):
             name = f"{number:05d}_{Path(scene.path).stem}"
             shown = _write_scene(folder / "scenes", name, _told_from(scene, out / "scenes"), grid, window)
-            warped += not grid.aligned(scene.grid)
             placed.append((f"scenes/{shown}", window))
-        (folder / FILE).write_text(vrt.mosaic(grid, placed, scenes[0].bands, scenes[0].dtype), encoding="utf-8")
+            if grid.aligned(scene.grid):
+                layers.append(scene.layer(_told_from(scene, out).source, window))
+            else:
+                layers.append(Layer(f"scenes/{shown}", window, MASK))
+                warped += 1
+        (folder / FILE).write_text(
+            vrt.mosaic(grid, placed, layers[::-1], scenes[0].bands, scenes[0].dtype), encoding="utf-8"
+        )
         _write_footprints(folder / FOOTPRINTS, grid, scenes, windows)
     return Mosaic(out / FILE, grid, len(scenes), warped)
 

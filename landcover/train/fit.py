@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from landcover.chipstore import ChipStore, open_stores
 from landcover.config import Paths, TrainSettings
 from landcover.errors import LabelError, LandcoverError
+from landcover.field import receptive_field
 from landcover.files import check_free, whole_folder
 from landcover.model import ModelCard, in_precision, save_model
 from landcover.precision import choose_precision
@@ -24,7 +25,6 @@ from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.train.batches import Batches
 from landcover.train.curves import draw_curves
-from landcover.train.field import receptive_field
 from landcover.train.losses import class_weights, masked_crossentropy
 from landcover.train.metrics import MeanIoU
 from landcover.train.unet import build_unet, logits_of

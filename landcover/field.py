@@ -17,7 +17,15 @@ def receptive_field(network: keras.Model) -> tuple[int, int]:
     know. The halo is rounded up to the multiple.
     """
     multiple = _total_stride(network)
-    needed: dict[int, Span] = {id(network.outputs[0]): (0, multiple - 1)}
+    low, high = spans(network)[id(network.inputs[0])]
+    reach = max(-low, high - (multiple - 1))
+    return -(-reach // multiple) * multiple, multiple
+
+
+def spans(network: keras.Model) -> dict[int, Span]:
+    """Which pixels of each tensor, along one axis, bear on a block of output pixels as long as the network's total
+    stride, by the tensor's id. Raises ModelError."""
+    needed: dict[int, Span] = {id(network.outputs[0]): (0, _total_stride(network) - 1)}
     for layer in reversed(network.layers):
         for node in layer._inbound_nodes:
             spans = [needed[id(t)] for t in node.output_tensors if id(t) in needed]
@@ -28,9 +36,7 @@ def receptive_field(network: keras.Model) -> tuple[int, int]:
                 low, high = _looked_at(layer, wanted)
                 before = needed.get(id(tensor), (low, high))
                 needed[id(tensor)] = (min(low, before[0]), max(high, before[1]))
-    low, high = needed[id(network.inputs[0])]
-    reach = max(-low, high - (multiple - 1))
-    return -(-reach // multiple) * multiple, multiple
+    return needed
 
 
 def _looked_at(layer: Any, span: Span) -> Span:

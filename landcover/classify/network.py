@@ -1,0 +1,111 @@
+"""The network as maps are made with it: grey values in, class values out, no pixel computed that nobody asks for."""
+
+import keras
+import numpy as np
+from keras import layers, ops
+
+from landcover.field import spans
+from landcover.model import ModelCard
+
+Margins = dict[int, tuple[keras.KerasTensor, int]]
+
+
+def map_network(
+    network: keras.Model, card: ModelCard, halo: int, gaps: bool = True, confidence: bool = False
+) -> keras.Model:
+    """From pixels (batch, rows, columns, bands) with a halo on every side to class values (batch, rows, columns) uint8
+    of the centre, and with `confidence` the probability of that class in per cent.
+
+    With `gaps` there is a second input, valid (batch, rows, columns): pixels without data are filled with the training
+    mean, which is nothing to the network once normalised, so that a black collar does not reach its neighbours. A
+    class that no training pixel showed is never given, nor background.
+    """
+    pixels = keras.Input((None, None, card.bands), dtype=card.dtype, name="pixels")
+    given, filled = [pixels], ops.cast(pixels, "float32")
+    if gaps:
+        valid = keras.Input((None, None), dtype="bool", name="valid")
+        mean = ops.convert_to_tensor(np.asarray(card.mean, np.float32))
+        given, filled = [pixels, valid], ops.where(valid[..., None], filled, mean)
+    features = _centre(keras.Model(network.input, network.get_layer("logits").input), filled, halo)
+    shown = [number for number, c in enumerate(card.scheme, start=1) if card.pixels.get(c.name, 1)]
+    scores = _outputs(network.get_layer("logits"), shown)(features)
+    values = np.array([card.scheme.values[number - 1] for number in shown], np.uint8)
+    classes = ops.take(ops.convert_to_tensor(values), ops.argmax(scores, axis=-1))
+    if not confidence:
+        return keras.Model(given, classes, name="map")
+    # of exp(score - best) the best is 1: its share is one over the sum
+    best = ops.max(scores, axis=-1, keepdims=True)
+    share = 1 / ops.sum(ops.exp(scores - best), axis=-1)
+    return keras.Model(given, [classes, ops.cast(ops.round(100 * share), "uint8")], name="map")
+
+
+def _outputs(logits: keras.layers.Conv2D, chosen: list[int]) -> keras.layers.Conv2D:
+    """The last layer with some of its outputs alone."""
+    kernel, bias = (ops.convert_to_numpy(weight)[..., chosen] for weight in logits.weights)
+    fewer = keras.layers.Conv2D.from_config(logits.get_config() | {"filters": len(chosen)})
+    fewer.build((None, None, None, kernel.shape[-2]))
+    fewer.set_weights([kernel, bias])
+    return fewer
+
+
+def _centre(network: keras.Model, image: keras.KerasTensor, halo: int) -> keras.KerasTensor:
+    """The network's output for the centre of an image with a halo, on the same weights.
+
+    The way down needs the whole halo, the way up only a few pixels of it at each level: where two branches meet, and
+    before sizes double, what cannot reach the centre is cut away. With a full halo not a pixel of the output changes;
+    with less of one, the rim is computed from what there is.
+    """
+    needed = spans(network)
+    made: Margins = {id(network.inputs[0]): (image, halo)}
+    for layer in network.layers:
+        for node in layer._inbound_nodes:
+            inputs = [made[id(tensor)] for tensor in node.input_tensors if id(tensor) in made]
+            if not inputs or len(inputs) < len(node.input_tensors):
+                continue
+            wanted = None
+            if len(inputs) > 1:
+                wanted = -needed[id(node.output_tensors[0])][0]
+            elif isinstance(layer, layers.Conv2DTranspose):
+                wanted = -needed[id(node.input_tensors[0])][0]
+            margin = min(m for _, m in inputs)
+            if wanted is not None:
+                margin = min(margin, wanted)
+            cropped = [_without(tensor, m - margin) for tensor, m in inputs]
+            output = layer(cropped if len(cropped) > 1 else cropped[0])
+            made[id(node.output_tensors[0])] = output, _rescaled(layer, margin)
+    return _without(*made[id(network.outputs[0])])
+
+
+def _without(tensor: keras.KerasTensor, margin: int) -> keras.KerasTensor:
+    return layers.Cropping2D(margin)(tensor) if margin else tensor
+
+
+def _rescaled(layer: keras.Layer, margin: int) -> int:
+    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
+        return margin // layer.strides[0]
+    return margin * layer.strides[0] if isinstance(layer, layers.Conv2DTranspose) else margin
+
+
+def bytes_a_pixel(network: keras.Model) -> float:
+    """The most memory, in bytes a pixel of the input, that float32 tensors take up at one time while the network
+    computes layer by layer: each tensor lives until the last layer that reads it."""
+    read_last: dict[int, int] = {}
+    steps: list[tuple[list[int], int, float]] = []
+    scale = {id(network.inputs[0]): 1.0}
+    for layer in network.layers:
+        for node in layer._inbound_nodes:
+            sources = [id(t) for t in node.input_tensors]
+            if not sources or any(source not in scale for source in sources):
+                continue
+            out = node.output_tensors[0]
+            by = layer.strides[0] if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D) else 1
+            up = layer.strides[0] if isinstance(layer, layers.Conv2DTranspose) else 1
+            scale[id(out)] = min(scale[s] for s in sources) * by / up
+            read_last.update(dict.fromkeys(sources, len(steps)))
+            steps.append((sources, id(out), 4.0 * out.shape[-1] / scale[id(out)] ** 2))
+    alive, most = {id(network.inputs[0]): 4.0 * network.inputs[0].shape[-1]}, 0.0
+    for number, (_, made, size) in enumerate(steps):
+        alive[made] = size
+        most = max(most, sum(alive.values()))
+        alive = {key: value for key, value in alive.items() if read_last.get(key, 0) > number}
+    return most

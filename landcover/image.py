@@ -1,0 +1,259 @@
+"""Aerial images as pixels and where they have data: one file, or a mosaic of many, read by window."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from landcover import vrt
+from landcover.errors import ImageError
+from landcover.grid import Grid, clip, cut
+from landcover.raster import connect, grid_of, open_raster, read_window
+from landcover.scene import ZEROS, Layer, Scene, acquisition_date
+
+IMAGE_TYPES = ("uint8", "uint16")
+OPEN_FILES = 32
+"""So many files of a mosaic are held open at a time."""
+
+CELL = 256
+"""Where part of a file cannot be read, it is given up in cells of this many pixels a side."""
+
+
+def describe(path: str | Path, skip_bad: bool = False) -> Scene:
+    """Open an image and read what it says of itself. Raises ImageError for one that cannot be mapped, and, unless
+    `skip_bad`, for one that is cut short."""
+    with open_raster(path) as dataset:
+        if not skip_bad:
+            _check_whole(dataset, path)
+        grid = grid_of(dataset)
+        dtypes = set(dataset.dtypes)
+        if len(dtypes) > 1 or dataset.dtypes[0] not in IMAGE_TYPES:
+            raise ImageError(
+                f"{path}: pixels are {' and '.join(sorted(dtypes))}; images must be {' or '.join(IMAGE_TYPES)}: "
+                "rescale it first (gdal_translate -ot Byte -scale)"
+            )
+        nodata = dataset.nodatavals
+        declared = all(value is not None and value == value for value in nodata)
+        return Scene(
+            path=str(path),
+            source=dataset.files[0] if dataset.files[0].startswith("/vsi") else str(Path(path).resolve()),
+            files=tuple(dataset.files),
+            grid=grid,
+            bands=dataset.count,
+            dtype=dataset.dtypes[0],
+            nodata=tuple(nodata) if declared else None,
+            masked=not declared and _has_mask(dataset),
+            acquired=acquisition_date(Path(path).name),
+        )
+
+
+def _check_whole(dataset: DatasetReader, path: str | Path) -> None:
+    """Raise ImageError for a GeoTIFF whose blocks lie beyond its end, before hours are spent on the others."""
+    if dataset.driver != "GTiff" or not Path(path).is_file():
+        return
+    size = Path(path).stat().st_size
+    shared = dataset.tags(ns="IMAGE_STRUCTURE").get("INTERLEAVE") == "PIXEL"
+    for band in (1,) if shared else dataset.indexes:
+        for (row, column), window in dataset.block_windows(band):
+            offset, length = (
+                int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=band) or 0)
+                for what in ("OFFSET", "SIZE")
+            )
+            if offset + length > size:
+                raise ImageError(
+                    f"{path}: is cut short: the block at column {window.col_off}, row {window.row_off} ends at byte "
+                    f"{offset + length:,}, the file at {size:,}: copy it again"
+                )
+
+
+def _has_mask(dataset: DatasetReader) -> bool:
+    """Whether the file has a mask of its own. An alpha band is none: band 4 of NAIP is often marked so."""
+    return all(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
+
+
+@dataclass(frozen=True)
+class Image:
+    """What is known of an image before a pixel is read. `layers` from top to bottom; `files` on disk hold it."""
+
+    path: str
+    grid: Grid
+    bands: int
+    dtype: str
+    layers: tuple[Layer, ...]
+    files: tuple[str, ...]
+
+    @contextmanager
+    def open(self, skip_bad: bool = False) -> Iterator["ImageReader"]:
+        """A reader of this image. It belongs to one thread; there may be several."""
+        reader = ImageReader(self, skip_bad)
+        try:
+            yield reader
+        finally:
+            reader.close()
+
+    @property
+    def remote(self) -> bool:
+        """Whether any of it lies beyond a network."""
+        return any(_is_remote(layer.path) for layer in self.layers)
+
+    def state(self) -> dict[str, tuple[int, int] | None]:
+        """Size and time of change of each file: what differs when an image was touched. None for one not on a disk."""
+        return {name: _stamp(name) for name in self.files}
+
+
+def _stamp(name: str) -> tuple[int, int] | None:
+    try:
+        stat = Path(name).stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def find_image(path: str | Path, collar: bool = True, skip_bad: bool = False) -> Image:
+    """An image file, or a mosaic that `landcover mosaic` wrote. Raises ImageError.
+
+    No data is the declared value of each band, or where the file's mask says so, or, with neither and with `collar`,
+    0 in all bands. `skip_bad` lets a file pass that is cut short.
+    """
+    if is_mosaic(path):
+        return _find_mosaic(Path(path))
+    scene = describe(path, skip_bad)
+    layer = scene.layer(scene.source, scene.grid.whole)
+    if layer.gaps == ZEROS and not collar:
+        layer = Layer(layer.path, layer.window, None)
+    return Image(str(path), scene.grid, scene.bands, scene.dtype, (layer,), scene.files)
+
+
+def is_mosaic(path: str | Path) -> bool:
+    """Whether this is a mosaic that `landcover mosaic` wrote."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            return vrt.MARK in file.read(4096)
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
+def _find_mosaic(path: Path) -> Image:
+    with open_raster(path) as dataset:
+        listed = dataset.tags().get(vrt.LAYERS)
+        if listed is None:
+            raise ImageError(f"{path}: was written by another version: run `landcover mosaic --overwrite`")
+        told = [Layer.from_record(record) for record in json.loads(listed)]
+        layers = tuple(layer if _is_remote(layer.path) else layer.below(path.parent) for layer in told)
+        files = (str(path), *(layer.path for layer in layers))
+        return Image(str(path), grid_of(dataset), dataset.count, dataset.dtypes[0], layers, files)
+
+
+def _is_remote(path: str) -> bool:
+    return "://" in path or path.startswith("/vsi")
+
+
+class ImageReader:
+    """Reads windows of an image; opens the files of a mosaic as windows touch them."""
+
+    def __init__(self, image: Image, skip_bad: bool = False) -> None:
+        self.image = image
+        self.bad: set[tuple[str, int, int]] = set()
+        """Cells that could not be read: file, column and row of the corner. Filled only with skip_bad."""
+        self._skip_bad = skip_bad
+        self._open: OrderedDict[str, DatasetReader] = OrderedDict()
+
+    def read(self, window: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Pixels (rows, columns, bands) and where they are valid (rows, columns); beyond the image they are not.
+
+        What is not valid is 0. Raises ImageError, naming the window, if a file cannot be read there.
+        """
+        shape = (int(window.height), int(window.width))
+        pixels = np.zeros((*shape, self.image.bands), self.image.dtype)
+        valid = np.zeros(shape, bool)
+        for layer in self.image.layers:
+            self._lay(layer, window, pixels, valid)
+        return pixels, valid
+
+    def read_valid(self, window: Window) -> NDArray[np.bool_]:
+        """Where (rows, columns) the image has data."""
+        return self.read(window)[1]
+
+    def close(self) -> None:
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _lay(self, layer: Layer, window: Window, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> None:
+        """Put a layer where those above it have no data."""
+        at = layer.window
+        inside = clip(
+            Window(window.col_off - at.col_off, window.row_off - at.row_off, window.width, window.height),
+            at.height, at.width,
+        )  # fmt: skip
+        if inside is None:
+            return
+        row, column = inside.row_off + at.row_off - window.row_off, inside.col_off + at.col_off - window.col_off
+        part = (slice(row, row + inside.height), slice(column, column + inside.width))
+        if valid[part].all():
+            return
+        values, there = self._values(layer, inside)
+        new = there if not valid[part].any() else there & ~valid[part]
+        whole = bool(new.all())
+        for band, value in enumerate(values):
+            # band by band: half the time of all bands at once
+            np.copyto(pixels[part][..., band], value, where=True if whole else new)
+        valid[part] |= there
+
+    def _values(self, layer: Layer, inside: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+        """Values (bands, rows, columns) of a layer and where they are data; with skip_bad what can be read of it."""
+        dataset = self._dataset(layer.path)
+        try:
+            return _with_gaps(dataset, layer, inside)
+        except ImageError:
+            if not self._skip_bad:
+                raise
+        values = np.zeros((self.image.bands, inside.height, inside.width), self.image.dtype)
+        there = np.zeros((inside.height, inside.width), bool)
+        for part in cut(inside, CELL):
+            # a cell is read whole, so that what is given up does not depend on the window
+            column, row = part.col_off // CELL * CELL, part.row_off // CELL * CELL
+            cell = clip(Window(column, row, CELL, CELL), layer.window.height, layer.window.width)
+            own = _within(part, cell)
+            place = _within(part, inside)
+            try:
+                read, data = _with_gaps(dataset, layer, cell)
+            except ImageError:
+                self.bad.add((layer.path, column, row))
+            else:
+                values[:, place[0], place[1]], there[place] = read[:, own[0], own[1]], data[own]
+        return values, there
+
+    def _dataset(self, path: str) -> DatasetReader:
+        if path not in self._open:
+            while len(self._open) >= OPEN_FILES:
+                self._open.popitem(last=False)[1].close()
+            self._open[path] = connect(path)
+        self._open.move_to_end(path)
+        return self._open[path]
+
+
+def _within(part: Window, whole: Window) -> tuple[slice, slice]:
+    row, column = part.row_off - whole.row_off, part.col_off - whole.col_off
+    return slice(row, row + part.height), slice(column, column + part.width)
+
+
+def _with_gaps(dataset: DatasetReader, layer: Layer, inside: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Values (bands, rows, columns) and where they are data."""
+    values = read_window(dataset, inside)
+    if layer.gaps is None:
+        return values, np.ones(values.shape[1:], bool)
+    if layer.gaps == ZEROS:
+        return values, np.asarray(values.any(axis=0))
+    if isinstance(layer.gaps, tuple):
+        told = [band != nodata for band, nodata in zip(values, layer.gaps, strict=True)]
+        return values, np.asarray(np.any(told, axis=0))
+    return values, read_window(dataset, inside, mask=True) > 0

@@ -1,0 +1,132 @@
+"""Several images in one command, and images beyond a network."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from click.testing import CliRunner, Result
+from conftest import textured, write_image
+
+from landcover.classify.predict import classify_image
+from landcover.cli import main
+from landcover.config import ClassifySettings
+
+
+@pytest.fixture
+def classify(random_model, tmp_path):
+    def run(*arguments: object) -> Result:
+        given = ["classify", *map(str, arguments), "-m", str(random_model), "--precision", "float32"]
+        result = CliRunner().invoke(main, [*given, "--set", f"paths.data={tmp_path / 'data'}"])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        return result
+
+    return run
+
+
+def _images(folder: Path) -> None:
+    write_image(folder / "a.tif", textured(100, 120))
+    write_image(folder / "b.tif", textured(90, 200))
+    (folder / "broken.tif").write_bytes((folder / "a.tif").read_bytes()[:9000])
+    write_image(folder / "rgb.tif", textured(90, 200)[:3])
+
+
+def test_a_bad_image_is_told_of_and_the_others_are_mapped(tmp_path, classify) -> None:
+    _images(tmp_path / "naip")
+    result = classify(tmp_path / "naip", "-o", tmp_path / "maps")
+    assert result.exit_code == 1
+    lines = result.stdout.splitlines()
+    assert [line.split()[0] for line in lines[:4]] == ["mapped", "mapped", "failed", "failed"]
+    assert lines[0].endswith("a_landcover.tif: 12,000 pixels")
+    assert "broken.tif: " in lines[2]
+    assert "has 3 bands, but the model was trained on 4" in lines[3]
+    assert lines[4] == "2 mapped, 2 failed"
+    assert sorted(p.name for p in (tmp_path / "maps").glob("*.tif")) == ["a_landcover.tif", "b_landcover.tif"]
+    assert not list((tmp_path / "maps").glob(".*"))
+
+
+def test_maps_that_are_up_to_date_are_kept(tmp_path, classify) -> None:
+    _images(tmp_path / "naip")
+    (tmp_path / "naip/broken.tif").unlink()
+    (tmp_path / "naip/rgb.tif").unlink()
+    command = [str(tmp_path / "naip/*.tif"), "-o", tmp_path / "maps"]
+    assert classify(*command).exit_code == 0
+    written = (tmp_path / "maps/a_landcover.tif").stat().st_mtime_ns
+    again = classify(*command)
+    assert (again.exit_code, again.stdout.splitlines()[-1]) == (0, "2 kept")
+    write_image(tmp_path / "naip/b.tif", textured(90, 200) // 2)
+    changed = classify(*command)
+    # a map of an older image is neither kept nor replaced unasked
+    assert changed.exit_code == 1
+    assert "exists already: add --overwrite" in changed.stdout
+    other = classify(*command, "--no-collar")
+    assert other.stdout.splitlines()[-1] == "2 failed"
+    assert classify(*command, "--overwrite").stdout.splitlines()[-1] == "2 mapped"
+    assert (tmp_path / "maps/a_landcover.tif").stat().st_mtime_ns > written
+
+
+def test_two_images_of_one_name_do_not_share_a_map(tmp_path, classify) -> None:
+    for folder in ("one", "two"):
+        write_image(tmp_path / folder / "a.tif", textured(64, 64))
+    result = classify(tmp_path / "one", tmp_path / "two")
+    assert result.exit_code == 1
+    assert "both maps would be" in result.stderr
+    assert not (tmp_path / "data").exists()
+
+
+def test_several_images_need_a_folder(tmp_path, classify) -> None:
+    for name in ("a", "b"):
+        write_image(tmp_path / f"{name}.tif", textured(64, 64))
+    result = classify(tmp_path / "a.tif", tmp_path / "b.tif", "-o", tmp_path / "map.tif")
+    assert (result.exit_code, "2 images need a folder" in result.stderr) == (2, True)
+    assert classify(tmp_path / "a.tif", tmp_path / "b.tif").exit_code == 0
+    assert len(list((tmp_path / "data/maps").glob("*_landcover.tif"))) == 2
+
+
+SERVER = """
+import sys
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+class Ranges(SimpleHTTPRequestHandler):
+    def do_GET(self):
+        path = Path(self.translate_path(self.path))
+        if "Range" not in self.headers or not path.is_file():
+            return super().do_GET()
+        data = path.read_bytes()
+        first, _, last = self.headers["Range"].removeprefix("bytes=").partition("-")
+        part = data[int(first) : int(last) + 1 if last else None]
+        self.send_response(206)
+        self.send_header("Content-Range", f"bytes {first}-{int(first) + len(part) - 1}/{len(data)}")
+        self.send_header("Content-Length", str(len(part)))
+        self.end_headers()
+        self.wfile.write(part)
+
+server = ThreadingHTTPServer(("127.0.0.1", 0), Ranges)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def served(tmp_path) -> Iterator[str]:
+    """The address at which the files of tmp_path are served, in parts, as any server of imagery does."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVER], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        server.kill()
+
+
+def test_an_image_is_read_from_a_server(tmp_path, random_model, served) -> None:
+    settings = ClassifySettings(model=random_model, precision="float32", tile=128)
+    write_image(tmp_path / "a.tif", textured(300, 300), tiled=True, blockxsize=128, blockysize=128)
+    classify_image(tmp_path / "a.tif", settings, tmp_path / "near.tif")
+    classify_image(f"{served}/a.tif", settings, tmp_path / "far.tif")
+    with rasterio.open(tmp_path / "near.tif") as near, rasterio.open(tmp_path / "far.tif") as far:
+        np.testing.assert_array_equal(near.read(1), far.read(1))

@@ -1,0 +1,142 @@
+"""A map that is cut off in the making is taken up where it stopped, and is the same in the end."""
+
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from conftest import textured, write_image, write_polygons
+
+from landcover.classify.mapper import Mapper
+from landcover.classify.predict import classify_image
+from landcover.config import ClassifySettings
+from landcover.errors import Interrupted, LandcoverError
+
+
+@pytest.fixture
+def settings(random_model) -> ClassifySettings:
+    return ClassifySettings(model=random_model, precision="float32", tile=128, batch=1, confidence=True)
+
+
+def _contents(folder: Path, name: str) -> dict[str, bytes]:
+    return {p.name.removeprefix(name): p.read_bytes() for p in folder.iterdir() if p.name.startswith(name)}
+
+
+class Stop:
+    """Counts batches, and stops the work at one of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: type[BaseException]) -> None:
+        self.calls = 0
+        compute = Mapper.map
+
+        def count(*given):
+            self.calls += 1
+            if self.calls == at:
+                raise error
+            return compute(*given)
+
+        monkeypatch.setattr(Mapper, "map", count)
+
+
+def test_an_interrupted_map_goes_on_where_it_stopped(tmp_path, settings, monkeypatch, caplog) -> None:
+    path = write_image(tmp_path / "image.tif", textured(500, 500))
+    classify_image(path, settings, tmp_path / "one.tif")
+    stop = Stop(monkeypatch, 8, KeyboardInterrupt)
+    with pytest.raises(Interrupted, match=r"two\.tif: 7 of 16 tiles are done and kept: the same command goes on"):
+        classify_image(path, settings, tmp_path / "two.tif")
+    assert [p.name for p in tmp_path.iterdir() if "two" in p.name] == [".unfinished-two.tif.sqlite"]
+    with caplog.at_level("INFO"):
+        classify_image(path, settings, tmp_path / "two.tif")
+    # seven before, the one that failed, and the other nine
+    assert stop.calls == 7 + 1 + 9
+    assert "going on with a run that was cut off, 7 tiles are done" in caplog.text
+    assert _contents(tmp_path, "one") == _contents(tmp_path, "two")
+    assert sorted(_contents(tmp_path, "two")) == [".qml", ".tif", ".tif.aux.xml", "_confidence.tif"]
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize("what", ["image", "model", "options", "tiling", "area of interest"])
+def test_what_was_changed_starts_afresh_and_is_named(tmp_path, settings, monkeypatch, caplog, what) -> None:
+    path = write_image(tmp_path / "image.tif", textured(300, 300))
+    aoi = write_polygons(tmp_path / "aoi.gpkg", [(0, 0, 290, 290, 1)])
+    settings = settings.model_copy(update={"aoi": aoi})
+    with monkeypatch.context() as patched:
+        Stop(patched, 5, KeyboardInterrupt)
+        with pytest.raises(Interrupted):
+            classify_image(path, settings, tmp_path / "two.tif")
+    if what == "image":
+        write_image(path, textured(300, 300) // 2)
+    elif what == "model":
+        other = tmp_path / "model.keras"
+        other.write_bytes(settings.model.read_bytes() + b"\n")
+        settings = settings.model_copy(update={"model": other})
+    elif what == "options":
+        settings = settings.model_copy(update={"collar": False})
+    elif what == "tiling":
+        settings = settings.model_copy(update={"tile": 64})
+    else:
+        write_polygons(aoi, [(0, 0, 100, 100, 1)])
+    classify_image(path, settings, tmp_path / "one.tif")
+    caplog.clear()
+    classify_image(path, settings, tmp_path / "two.tif")
+    assert "two.tif: begun before with another " in caplog.text
+    assert f"{what}: starting afresh" in caplog.text
+    assert _contents(tmp_path, "one") == _contents(tmp_path, "two")
+
+
+def test_what_was_begun_in_one_precision_is_finished_in_it(tmp_path, settings, monkeypatch) -> None:
+    path = write_image(tmp_path / "image.tif", textured(300, 300))
+    settings = settings.model_copy(update={"precision": "auto"})
+    monkeypatch.setattr("landcover.classify.mapper.choose_precision", lambda *asked, **more: "float32")
+    with monkeypatch.context() as patched:
+        Stop(patched, 5, KeyboardInterrupt)
+        with pytest.raises(Interrupted):
+            classify_image(path, settings, tmp_path / "two.tif")
+    monkeypatch.setattr("landcover.classify.mapper.choose_precision", lambda *asked, **more: "bfloat16")
+    assert classify_image(path, settings, tmp_path / "two.tif").precision == "float32"
+    assert classify_image(path, settings, tmp_path / "three.tif").precision == "bfloat16"
+
+
+def test_a_disk_that_fills_while_the_map_is_put_together_costs_no_tile(tmp_path, settings, monkeypatch) -> None:
+    path = write_image(tmp_path / "image.tif", textured(300, 300))
+    stop = Stop(monkeypatch, 0, KeyboardInterrupt)
+    with monkeypatch.context() as patched:
+        patched.setattr("landcover.raster._total", lambda path, nodata: None)
+        with pytest.raises(LandcoverError, match=r"is the disk full\? What is done is kept: the same command goes on"):
+            classify_image(path, settings, tmp_path / "two.tif")
+    assert not (tmp_path / "two.tif").exists()
+    before = stop.calls
+    classify_image(path, settings, tmp_path / "two.tif")
+    assert stop.calls == before == 9
+
+
+def test_five_kills_at_random_moments_leave_no_trace_in_the_map(tmp_path, settings) -> None:
+    path = write_image(tmp_path / "image.tif", textured(1100, 1100))
+    classify_image(path, settings, tmp_path / "one.tif")
+    command = [
+        sys.executable, "-c", "from landcover.cli import main; main()", "classify", str(path),
+        "-m", str(settings.model), "--precision", "float32", "--tile", "128", "--batch", "1", "--confidence",
+        "-o", str(tmp_path / "two.tif"),
+    ]  # fmt: skip
+    journal = tmp_path / ".unfinished-two.tif.sqlite-wal"
+    dice = random.Random(0)
+    kills = 0
+    for _ in range(5):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=dict(os.environ))
+        started = time.time()
+        while process.poll() is None and not (journal.exists() and journal.stat().st_mtime > started):
+            time.sleep(0.02)
+        time.sleep(dice.uniform(0.05, 1.2))
+        if process.poll() is None:
+            process.kill()
+            kills += 1
+        process.communicate()
+    assert kills == 5
+    assert not (tmp_path / "two.tif").exists()
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "going on with a run that was cut off" in done.stderr
+    assert _contents(tmp_path, "one") == _contents(tmp_path, "two")
+    assert not list(tmp_path.glob(".*"))

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from landcover.classify.tiles import BASE, choose_tiling
+from landcover.errors import ConfigError
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 3000), (700, 1100), (5000, 5000)])
+@pytest.mark.parametrize("limit", [{}, {"tile": 256}, {"tile": 256, "batch": 3}])
+def test_tiles_fill_the_image_once_in_one_shape(height, width, limit) -> None:
+    tiling = choose_tiling(height, width, 96, 16, 400, 2e9, **limit)
+    seen = np.zeros((height, width), np.uint8)
+    tiles = list(tiling.tiles(height, width))
+    for tile in tiles:
+        rows, columns = tile.centre.toslices()
+        seen[rows, columns] += 1
+        assert tile.centre.row_off % 16 == tile.centre.col_off % 16 == 0
+        assert (tile.read.row_off, tile.read.col_off) == (tile.centre.row_off - 96, tile.centre.col_off - 96)
+    assert (seen == 1).all()
+    assert {(t.read.height, t.read.width) for t in tiles} == {(tiling.rows + 192, tiling.columns + 192)}
+    assert [t.index for t in tiles] == list(range(tiling.number(height, width)))
+    assert tiling.rows % 16 == tiling.columns % 16 == 0
+    assert tiling.rows <= limit.get("tile", 2048)
+
+
+def test_tiles_are_as_large_as_memory_allows_and_about_equal() -> None:
+    roomy, tight = (choose_tiling(5000, 20000, 96, 16, 400, memory) for memory in (2e9, 1.2e9))
+    assert tight.rows < roomy.rows
+    for tiling, memory in ((roomy, 2e9), (tight, 1.2e9)):
+        assert BASE + 400 * (tiling.rows + 192) * (tiling.columns + 192) <= memory
+        assert tiling.rows * -(-5000 // tiling.rows) - 5000 < 16 * -(-5000 // tiling.rows)
+    vast = choose_tiling(10**6, 10**6, 96, 16, 400, 2e9)
+    assert 1.9e9 < BASE + 400 * (vast.rows + 192) ** 2 <= 2e9
+
+
+def test_small_tiles_are_computed_together() -> None:
+    assert choose_tiling(5000, 5000, 96, 16, 400, 2e9, tile=256).batch > 1
+    assert choose_tiling(300, 300, 96, 16, 400, 2e9, tile=256).batch <= 4
+    assert choose_tiling(5000, 5000, 96, 16, 400, 2e9, tile=256, batch=2).batch == 2
+    assert choose_tiling(5000, 5000, 96, 16, 400, 2e9).batch == 1
+
+
+def test_what_cannot_be_is_told() -> None:
+    with pytest.raises(ConfigError, match="--tile 100: must be a multiple of 16"):
+        choose_tiling(500, 500, 96, 16, 400, 2e9, tile=100)
+    with pytest.raises(ConfigError, match="--halo 50: must be a multiple of 16"):
+        choose_tiling(500, 500, 50, 16, 400, 2e9)
+    with pytest.raises(ConfigError, match=r"--memory 0\.5 GB: this model needs at least 0\.97 GB"):
+        choose_tiling(500, 500, 96, 16, 400, 5e8)
