@@ -124,7 +124,8 @@ def classify(model: str, image: str, out: str, precision: str, memory: str) -> N
     scale = 1024 if sys.platform != "darwin" else 1
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * scale
     timing, tiling = vars(made.timing), made.tiling
-    record = {"seconds": seconds, "peak": peak, "timing": timing, "overhead": tiling.overhead, "tile": tiling.rows}
+    overhead = (1 + 2 * tiling.halo / tiling.rows) * (1 + 2 * tiling.halo / tiling.columns)
+    record = {"seconds": seconds, "peak": peak, "timing": timing, "overhead": overhead, "tile": tiling.rows}
     click.echo(json.dumps(record))
 
 

@@ -263,5 +263,6 @@ def _with(config: "Config", section: str, options: dict[str, Any]) -> "Config":
         after = type(before).model_validate(before.model_dump() | given)
     except ValidationError as error:
         mistake = error.errors()[0]
-        raise ConfigError(f"--{mistake['loc'][0]}: {mistake['msg']} (it is {mistake['input']!r})") from None
+        problem = mistake["msg"].removeprefix("Value error, ")
+        raise ConfigError(f"--{mistake['loc'][0]}: {problem} (it is {mistake['input']!r})") from None
     return config.model_copy(update={section: after})

@@ -29,14 +29,13 @@ Sources = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=
 
 
 def _bytes(value: object) -> object:
-    match = re.fullmatch(r"\s*([\d.]+)\s*([kMGT]?)i?B?\s*", value, re.IGNORECASE) if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return value
+    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?\s*", value, re.IGNORECASE)
     if match is None:
-        return value
+        raise ValueError("write a size such as 2GB or 500MB")
     number, unit = match.groups()
-    try:
-        return round(float(number) * 1000 ** " KMGT".index(unit.upper() or " "))
-    except ValueError:
-        return value
+    return round(float(number) * 1000 ** " KMGT".index(unit.upper() or " "))
 
 
 Memory = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]

@@ -21,6 +21,10 @@ class LabelError(LandcoverError):
     """Labels or reference polygons that cannot be used as they are."""
 
 
+class OutsideArea(LabelError):
+    """An image that the area of interest does not touch."""
+
+
 class ModelError(LandcoverError):
     """A model file that is none, or that does not fit the image."""
 

@@ -43,11 +43,18 @@ def whole_file(path: Path) -> Iterator[Path]:
     _remove(temporary)
     try:
         yield temporary
+        _to_disk(temporary)
         os.replace(temporary, path)
     except OSError as error:
         raise LandcoverError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         _remove(temporary)
+
+
+def _to_disk(path: Path) -> None:
+    """Make sure that a power cut after the renaming does not leave an empty file."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 @contextmanager

@@ -1,10 +1,11 @@
 """Aerial images as pixels and where they have data: one file, or a mosaic of many, read by window."""
 
+import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from landcover import vrt
 from landcover.errors import ImageError
 from landcover.grid import Grid, clip, cut
 from landcover.raster import connect, grid_of, open_raster, read_window
-from landcover.scene import ZEROS, Layer, Scene, acquisition_date
+from landcover.scene import ZEROS, Layer, Scene, acquisition_date, is_remote
 
 IMAGE_TYPES = ("uint8", "uint16")
 OPEN_FILES = 32
@@ -103,11 +104,16 @@ class Image:
     @property
     def remote(self) -> bool:
         """Whether any of it lies beyond a network."""
-        return any(_is_remote(layer.path) for layer in self.layers)
+        return any(is_remote(layer.path) for layer in self.layers)
 
     def state(self) -> dict[str, tuple[int, int] | None]:
         """Size and time of change of each file: what differs when an image was touched. None for one not on a disk."""
         return {name: _stamp(name) for name in self.files}
+
+    def fingerprint(self) -> str:
+        """Of the files and their state; for files beyond a network, of their names."""
+        text = json.dumps([self.path, str(self.grid), [layer.record() for layer in self.layers], self.state()])
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _stamp(name: str) -> tuple[int, int] | None:
@@ -122,15 +128,22 @@ def find_image(path: str | Path, collar: bool = True, skip_bad: bool = False) ->
     """An image file, or a mosaic that `landcover mosaic` wrote. Raises ImageError.
 
     No data is the declared value of each band, or where the file's mask says so, or, with neither and with `collar`,
-    0 in all bands. `skip_bad` lets a file pass that is cut short.
+    0 in all bands. `skip_bad` lets a file pass that is cut short. Images that a mosaic warps keep the collar.
     """
     if is_mosaic(path):
-        return _find_mosaic(Path(path))
+        return _find_mosaic(Path(path), collar)
     scene = describe(path, skip_bad)
     layer = scene.layer(scene.source, scene.grid.whole)
-    if layer.gaps == ZEROS and not collar:
-        layer = Layer(layer.path, layer.window, None)
-    return Image(str(path), scene.grid, scene.bands, scene.dtype, (layer,), scene.files)
+    return _image(path, scene.grid, scene.bands, scene.dtype, [layer], scene.files, collar)
+
+
+def _image(
+    path: str | Path, grid: Grid, bands: int, dtype: str, layers: Sequence[Layer], files: Iterable[str], collar: bool
+) -> Image:
+    seen = tuple(replace(layer, gaps=None) if layer.gaps == ZEROS and not collar else layer for layer in layers)
+    on_disk = tuple(sorted({name if is_remote(name) else str(Path(name).resolve()) for name in files}))
+    place = str(path) if is_remote(str(path)) else str(Path(path).resolve())
+    return Image(place, grid, bands, dtype, seen, on_disk)
 
 
 def is_mosaic(path: str | Path) -> bool:
@@ -142,19 +155,19 @@ def is_mosaic(path: str | Path) -> bool:
         return False
 
 
-def _find_mosaic(path: Path) -> Image:
+def _find_mosaic(path: Path, collar: bool) -> Image:
     with open_raster(path) as dataset:
         listed = dataset.tags().get(vrt.LAYERS)
         if listed is None:
             raise ImageError(f"{path}: was written by another version: run `landcover mosaic --overwrite`")
         told = [Layer.from_record(record) for record in json.loads(listed)]
-        layers = tuple(layer if _is_remote(layer.path) else layer.below(path.parent) for layer in told)
-        files = (str(path), *(layer.path for layer in layers))
-        return Image(str(path), grid_of(dataset), dataset.count, dataset.dtypes[0], layers, files)
+        layers = [layer.below(path.parent) for layer in told]
+        files = [str(path), *(name for layer in layers for name in (layer.path, layer.source))]
+        return _image(path, grid_of(dataset), dataset.count, dataset.dtypes[0], layers, files, collar)
 
 
-def _is_remote(path: str) -> bool:
-    return "://" in path or path.startswith("/vsi")
+Cell = tuple[str, int, int]
+"""Part of a file: its path, and the column and row of the corner."""
 
 
 class ImageReader:
@@ -162,8 +175,7 @@ class ImageReader:
 
     def __init__(self, image: Image, skip_bad: bool = False) -> None:
         self.image = image
-        self.bad: set[tuple[str, int, int]] = set()
-        """Cells that could not be read: file, column and row of the corner. Filled only with skip_bad."""
+        self._bad: set[Cell] = set()
         self._skip_bad = skip_bad
         self._open: OrderedDict[str, DatasetReader] = OrderedDict()
 
@@ -182,6 +194,11 @@ class ImageReader:
     def read_valid(self, window: Window) -> NDArray[np.bool_]:
         """Where (rows, columns) the image has data."""
         return self.read(window)[1]
+
+    def take_bad(self) -> list[Cell]:
+        """The cells that could not be read since the last call. There are none but with skip_bad."""
+        taken, self._bad = sorted(self._bad), set()
+        return taken
 
     def close(self) -> None:
         while self._open:
@@ -210,35 +227,47 @@ class ImageReader:
 
     def _values(self, layer: Layer, inside: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
         """Values (bands, rows, columns) of a layer and where they are data; with skip_bad what can be read of it."""
-        dataset = self._dataset(layer.path)
-        try:
+        dataset = self._dataset(layer)
+        if not self._skip_bad:
             return _with_gaps(dataset, layer, inside)
+        # cells are read whole, so that what is given up does not depend on the window
+        top, left = inside.row_off // CELL * CELL, inside.col_off // CELL * CELL
+        bottom = min(-(-(inside.row_off + inside.height) // CELL) * CELL, layer.window.height)
+        right = min(-(-(inside.col_off + inside.width) // CELL) * CELL, layer.window.width)
+        whole = Window(left, top, right - left, bottom - top)
+        place = _within(inside, whole)
+        try:
+            values, there = _with_gaps(dataset, layer, whole)
         except ImageError:
-            if not self._skip_bad:
-                raise
-        values = np.zeros((self.image.bands, inside.height, inside.width), self.image.dtype)
-        there = np.zeros((inside.height, inside.width), bool)
-        for part in cut(inside, CELL):
-            # a cell is read whole, so that what is given up does not depend on the window
-            column, row = part.col_off // CELL * CELL, part.row_off // CELL * CELL
-            cell = clip(Window(column, row, CELL, CELL), layer.window.height, layer.window.width)
-            own = _within(part, cell)
-            place = _within(part, inside)
-            try:
-                read, data = _with_gaps(dataset, layer, cell)
-            except ImageError:
-                self.bad.add((layer.path, column, row))
-            else:
-                values[:, place[0], place[1]], there[place] = read[:, own[0], own[1]], data[own]
-        return values, there
+            values = np.zeros((self.image.bands, whole.height, whole.width), self.image.dtype)
+            there = np.zeros((whole.height, whole.width), bool)
+            for cell in cut(whole, CELL):
+                part = _within(cell, whole)
+                try:
+                    values[:, part[0], part[1]], there[part] = _with_gaps(dataset, layer, cell)
+                except ImageError:
+                    self._bad.add((layer.path, cell.col_off, cell.row_off))
+        return values[:, place[0], place[1]], there[place]
 
-    def _dataset(self, path: str) -> DatasetReader:
+    def _dataset(self, layer: Layer) -> DatasetReader:
+        path = layer.path
         if path not in self._open:
             while len(self._open) >= OPEN_FILES:
                 self._open.popitem(last=False)[1].close()
-            self._open[path] = connect(path)
+            dataset = connect(path)
+            self._open[path] = dataset
+            self._check_as_told(dataset, layer)
         self._open.move_to_end(path)
         return self._open[path]
+
+    def _check_as_told(self, dataset: DatasetReader, layer: Layer) -> None:
+        """A mosaic's files may have been replaced since it was made."""
+        image, own = self.image, grid_of(dataset)
+        alike = (dataset.count, set(dataset.dtypes)) == (image.bands, {image.dtype})
+        if not alike or not image.grid.aligned(own) or image.grid.place(own) != layer.window:
+            raise ImageError(
+                f"{layer.path}: is another image than when {image.path} was made: run `landcover mosaic --overwrite`"
+            )
 
 
 def _within(part: Window, whole: Window) -> tuple[slice, slice]:

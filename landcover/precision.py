@@ -25,8 +25,14 @@ def choose_precision(
     """
     if asked != "auto":
         return asked
-    if _has_gpu() or _processor_has(("amx_bf16",)):
-        log.info("Computing in bfloat16, which this %s is built for", "GPU" if _has_gpu() else "processor")
+    gpus = _gpus()
+    if gpus:
+        # tensor cores compute in bfloat16 from compute capability 8.0 on
+        fit: Format = "bfloat16" if all(gpu >= (8, 0) for gpu in gpus) else "float32"
+        log.info("Computing in %s on the GPU", fit)
+        return fit
+    if _processor_has(("amx_bf16",)):
+        log.info("Computing in bfloat16, which this processor is built for")
         return "bfloat16"
     if training or trial is None or not _processor_has(("avx512_bf16",)):
         log.debug("precision auto: float32")
@@ -37,17 +43,17 @@ def choose_precision(
     return chosen
 
 
-def _has_gpu() -> bool:
+def _gpus() -> list[tuple[int, int]]:
+    """The compute capability of each GPU that TensorFlow computes on."""
     import keras
 
     if keras.backend.backend() != "tensorflow":
-        return False
+        return []
     import tensorflow as tf
 
     devices = tf.config.list_physical_devices("GPU")
-    # tensor cores compute in bfloat16 from compute capability 8.0 on
-    capabilities = (tf.config.experimental.get_device_details(d).get("compute_capability") for d in devices)
-    return any(c is not None and c[0] >= 8 for c in capabilities)
+    details = (tf.config.experimental.get_device_details(device) for device in devices)
+    return [tuple(found.get("compute_capability") or (0, 0)) for found in details]
 
 
 def _processor_has(wanted: tuple[str, ...]) -> bool:

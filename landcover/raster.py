@@ -1,7 +1,7 @@
 """Raster files: opening them, reading by window, writing class rasters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,9 @@ SCHEME_TAG = "LANDCOVER_SCHEME"
 
 MODEL_TAG = "LANDCOVER_MODEL_SHA256"
 """Metadata item of a map: the fingerprint of the model file that made it."""
+
+CONTENT_TAG, CONFIDENCE = "LANDCOVER_CONTENT", "confidence"
+"""Metadata item, and its value, of a raster of confidence: one that is no map."""
 
 
 def grid_of(dataset: DatasetReader) -> Grid:
@@ -116,63 +119,80 @@ class Target:
 
 
 @contextmanager
-def class_raster(
-    path: Path, grid: Grid, scheme: ClassScheme, tags: Mapping[str, str] | None = None, cog: bool = False
-) -> Iterator[Target]:
+def class_raster(path: Path, grid: Grid, scheme: ClassScheme) -> Iterator[Target]:
     """A new uint8 GeoTIFF of classes, nodata 0, with colours; names in its sidecar, and a style for QGIS beside it.
 
-    With `cog` it becomes a Cloud Optimized GeoTIFF with mode overviews. Raises LandcoverError where it cannot be
-    written.
+    Blocks never written take no space. Raises LandcoverError where it cannot be written.
     """
-    beside = {path.with_name(path.name + ".aux.xml"): scheme.sidecar(), path.with_suffix(".qml"): scheme.style()}
-    with _byte_raster(path, grid, BACKGROUND, scheme, tags or {}, "MODE" if cog else None, beside) as target:
-        yield target
+    with ExitStack() as names:
+        temporary = _names(names, path, scheme)
+        with _content(temporary, path, grid, BACKGROUND, {}, scheme) as target:
+            yield target
 
 
 @contextmanager
-def percent_raster(path: Path, grid: Grid, tags: Mapping[str, str]) -> Iterator[Target]:
-    """A new Cloud Optimized GeoTIFF of 0 to 100 per cent, NO_PERCENT where there is none. Raises LandcoverError."""
-    with _byte_raster(path, grid, NO_PERCENT, None, tags, "AVERAGE", {}) as target:
-        yield target
+def map_rasters(
+    path: Path, grid: Grid, scheme: ClassScheme, tags: Mapping[str, str], image: str, confidence: Path | None = None
+) -> Iterator[list[Target]]:
+    """As `class_raster`, a Cloud Optimized GeoTIFF with mode overviews; and if asked for, one of confidence: 0 to 100
+    per cent, NO_PERCENT where there is none. Both get their names when both are whole, the map last.
+
+    `image`: the fingerprint of what the map is of. It stands in the sidecar, so that the map itself is the same for
+    the same pixels.
+    """
+    with ExitStack() as names:
+        temporary = _names(names, path, scheme, image)
+        with ExitStack() as contents:
+            targets = [contents.enter_context(_content(temporary, path, grid, BACKGROUND, tags, scheme, "MODE"))]
+            if confidence is not None:
+                other = names.enter_context(whole_file(confidence))
+                marked = {**tags, CONTENT_TAG: CONFIDENCE}
+                content = _content(other, confidence, grid, NO_PERCENT, marked, None, "AVERAGE")
+                targets.append(contents.enter_context(content))
+            yield targets
+
+
+def _names(names: ExitStack, path: Path, scheme: ClassScheme, image: str = "") -> Path:
+    """The temporary file of a class raster, and what belongs beside it, named when the stack ends, the raster last."""
+    temporary = names.enter_context(whole_file(path))
+    beside = {path.with_name(path.name + ".aux.xml"): scheme.sidecar(image), path.with_suffix(".qml"): scheme.style()}
+    for place, text in beside.items():
+        names.enter_context(whole_file(place)).write_text(text, encoding="utf-8")
+    return temporary
 
 
 @contextmanager
-def _byte_raster(
+def _content(
+    file: Path,
     path: Path,
     grid: Grid,
     nodata: int,
-    scheme: ClassScheme | None,
     tags: Mapping[str, str],
-    overviews: str | None,
-    beside: Mapping[Path, str],
+    scheme: ClassScheme | None = None,
+    overviews: str | None = None,
 ) -> Iterator[Target]:
-    """A new GeoTIFF of one uint8 band; with `overviews`, the way they are resampled, a Cloud Optimized one. Texts
-    `beside` it are written before it gets its name.
+    """Fill a file with one uint8 band that will have a name later on, `path`; with `overviews`, the way they are
+    resampled, a Cloud Optimized one.
 
-    Blocks never written take no space. What was written is read again before the file gets its name: on a full disk
-    GDAL loses blocks without a word. Raises LandcoverError then.
+    What was written is read again: on a full disk GDAL loses blocks without a word. Raises LandcoverError then.
     """
-    with whole_file(path) as temporary:
-        working = temporary.with_name(f"{temporary.name}.working") if overviews else temporary
-        try:
-            with _create(working, grid, nodata, quick=overviews is not None) as dataset:
-                dataset.update_tags(**tags)
-                if scheme is not None:
-                    dataset.update_tags(**{SCHEME_TAG: scheme.model_dump_json()})
-                    dataset.colorinterp = [ColorInterp.palette]
-                    dataset.write_colormap(1, scheme.colour_table())
-                target = Target(dataset, scheme.values if scheme is not None else ())
-                yield target
-            if overviews:
-                _copy_to_cog(working, temporary, path, overviews)
-            if _total(temporary, nodata) != target.total:
-                raise LandcoverError(f"{path}: could not be written whole: is the disk full?")
-            for place, text in beside.items():
-                with whole_file(place) as written:
-                    written.write_text(text, encoding="utf-8")
-        finally:
-            if overviews:
-                working.unlink(missing_ok=True)
+    working = file.with_name(f"{file.name}.working") if overviews else file
+    try:
+        with _create(working, grid, nodata, quick=overviews is not None) as dataset:
+            dataset.update_tags(**tags)
+            if scheme is not None:
+                dataset.update_tags(**{SCHEME_TAG: scheme.model_dump_json()})
+                dataset.colorinterp = [ColorInterp.palette]
+                dataset.write_colormap(1, scheme.colour_table())
+            target = Target(dataset, scheme.values if scheme is not None else ())
+            yield target
+        if overviews:
+            _copy_to_cog(working, file, path, overviews)
+        if _total(file, nodata) != target.total:
+            raise LandcoverError(f"{path}: could not be written whole: is the disk full?")
+    finally:
+        if overviews:
+            working.unlink(missing_ok=True)
 
 
 def _copy_to_cog(source: Path, target: Path, path: Path, overviews: str) -> None:

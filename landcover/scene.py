@@ -1,5 +1,6 @@
 """One image as its file describes it, and its place on a grid."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -19,15 +20,19 @@ Gaps = tuple[float, ...] | Literal["mask", "zeros"] | None
 
 @dataclass(frozen=True)
 class Layer:
-    """An image file in its place on a grid."""
+    """An image file in its place on a grid. `source` is the path itself, or of a VRT the file that it shows."""
 
     path: str
     window: Window
     gaps: Gaps
+    source: str
 
     def below(self, folder: Path) -> "Layer":
         """The layer with its path as seen from elsewhere, not from the folder."""
-        return replace(self, path=str(folder / self.path))
+        path, source = (
+            name if is_remote(name) else os.path.normpath(folder / name) for name in (self.path, self.source)
+        )
+        return replace(self, path=path, source=source)
 
     def record(self) -> dict[str, Any]:
         """As it stands in a mosaic's VRT."""
@@ -37,7 +42,8 @@ class Layer:
     @classmethod
     def from_record(cls, record: Mapping[str, Any]) -> "Layer":
         gaps = record["gaps"]
-        return cls(record["path"], Window(*record["window"]), tuple(gaps) if isinstance(gaps, list) else gaps)
+        gaps = tuple(gaps) if isinstance(gaps, list) else gaps
+        return cls(record["path"], Window(*record["window"]), gaps, record["source"])
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,12 @@ class Scene:
 
     def layer(self, path: str, window: Window) -> Layer:
         """The file at a path as a layer; with neither nodata value nor mask, 0 in all bands is no data."""
-        return Layer(path, window, self.nodata or (MASK if self.masked else ZEROS))
+        return Layer(path, window, self.nodata or (MASK if self.masked else ZEROS), path)
+
+
+def is_remote(path: str) -> bool:
+    """Whether GDAL reads this path by other means than the file system's."""
+    return "://" in path or path.startswith("/vsi")
 
 
 def acquisition_date(name: str) -> date | None:

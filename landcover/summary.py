@@ -8,7 +8,7 @@ from landcover.scheme import ClassScheme
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from landcover.classify import Failed, Kept
+    from landcover.classify import Failed, Kept, Outside
     from landcover.classify.predict import Classified
     from landcover.prepare.augment import Augmented
     from landcover.prepare.chips import Chips
@@ -90,15 +90,20 @@ def classified(made: "Classified") -> str:
     )
 
 
-def many(results: "Sequence[Classified | Kept | Failed]") -> str:
-    """One line an image: the pixels of its map, or why there is none."""
+def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
+    """One line an image: the pixels of its map, or why there is none; and how many of each kind."""
+    from landcover.classify import Failed, Kept, Outside
+
     lines = []
     for made in results:
-        if hasattr(made, "reason"):
+        if isinstance(made, Failed):
             lines.append(f"failed   {made.path}: {made.reason.removeprefix(f'{made.path}: ')}")
-        elif hasattr(made, "pixels"):
-            lines.append(f"mapped   {made.path}: {sum(made.pixels.values()):,} pixels")
-        else:
+        elif isinstance(made, Outside):
+            lines.append(f"outside  {made.path}: the area of interest does not touch it")
+        elif isinstance(made, Kept):
             lines.append(f"kept     {made.path}: was made before from the same image, model and options")
-    words = [line.split()[0] for line in lines]
-    return "\n".join([*lines, ", ".join(f"{words.count(w)} {w}" for w in ("mapped", "kept", "failed") if w in words)])
+        else:
+            lines.append(f"mapped   {made.path}: {sum(made.pixels.values()):,} pixels")
+    kinds = [line.split()[0] for line in lines]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
+    return "\n".join([*lines, counts])

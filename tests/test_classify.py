@@ -286,10 +286,10 @@ def test_only_what_has_data_is_computed(tmp_path, settings, monkeypatch) -> None
     compute = Mapper.map
     monkeypatch.setattr(Mapper, "map", lambda *given: calls.append(given[1].shape) or compute(*given))
     made = classify_image(path, settings, tmp_path / "m.tif")
-    # two tiles of twelve, and of these little more than what has data, with its halo
+    # two tiles of twelve, and of these a part
     assert made.tiling.number(4000, 6000) == 12
     assert len(calls) == 2
-    assert all(side <= 256 + 192 + 32 for shape in calls for side in shape[1:3])
+    assert all(shape[1:3] == (512 + 192, 512 + 192) for shape in calls)
     assert sum(made.pixels.values()) == 2 * 256 * 256
     assert (tmp_path / "m.tif").stat().st_size < 100_000
     whole = classify_image(path, settings.model_copy(update={"tile": 256}), tmp_path / "n.tif")
@@ -315,7 +315,26 @@ def test_a_part_that_cannot_be_read_is_named_or_skipped(tmp_path, settings, capl
         np.testing.assert_array_equal(shown == 0, bad)
         np.testing.assert_array_equal(shown, maps[0])
     np.testing.assert_array_equal(maps[0][700:], whole[700:])
-    assert "1 cells could not be read and are mapped as no data, the first at column 512, row 256" in caplog.text
+    assert (
+        "1 cells of 256 x 256 px could not be read and count as no data, the first at column 512, row 256"
+        in caplog.text
+    )
+
+
+def test_what_is_given_up_does_not_depend_on_the_tiles(tmp_path, settings) -> None:
+    # blocks smaller than the cells in which a file is given up, and tiles whose edges lie inside such a cell
+    path = write_image(
+        tmp_path / "a.tif", textured(600, 600), tiled=True, blockxsize=128, blockysize=128, compress="lzw"
+    )
+    with rasterio.open(path) as dataset:
+        start = int(dataset.get_tag_item("BLOCK_OFFSET_2_2", "TIFF", bidx=1))
+    data = bytearray(path.read_bytes())
+    data[start : start + 200] = b"\xff" * 200
+    path.write_bytes(data)
+    maps = [_map(path, settings, tmp_path / f"{n}.tif", tile=n, skip_bad=True, halo=0) for n in (48, 128, 592)]
+    for shown in maps:
+        assert not shown[256:512, 256:512].any()
+        assert (shown == 0).sum() == 256 * 256
 
 
 def test_an_image_cut_short_can_be_mapped_as_far_as_it_goes(tmp_path, settings) -> None:
@@ -339,7 +358,7 @@ def test_an_image_that_changes_while_it_is_read_is_not_mapped(tmp_path, settings
     monkeypatch.setattr(Mapper, "map", meddle)
     with pytest.raises(ImageError, match=r"a\.tif: has changed while it was read"):
         classify_image(path, settings, tmp_path / "m.tif")
-    assert not (tmp_path / "m.tif").exists()
+    assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
 
 
 def test_confidence_is_a_second_raster(tmp_path, settings) -> None:
@@ -357,6 +376,13 @@ def test_confidence_is_a_second_raster(tmp_path, settings) -> None:
     with rasterio.open(tmp_path / "one_confidence.tif") as dataset:
         np.testing.assert_array_equal(dataset.read(1), percent)
     assert (percent[:, 600:] == 255).all()
+    # a new map without it leaves none of the old one beside it
+    before = (tmp_path / "m_confidence.tif").read_bytes()
+    with pytest.raises(OutputExists):
+        classify_image(path, settings.model_copy(update={"confidence": True}), tmp_path / "m.tif")
+    assert (tmp_path / "m_confidence.tif").read_bytes() == before
+    classify_image(path, settings, tmp_path / "m.tif", overwrite=True)
+    assert not (tmp_path / "m_confidence.tif").exists()
     # of three classes the likeliest has a third at least
     assert 33 <= percent[:, :600].min() < percent[:, :600].max() <= 100
 
@@ -426,7 +452,7 @@ def test_a_class_raster_that_fails_half_way_is_not_there(tmp_path, scheme) -> No
     grid = Grid(rasterio.crs.CRS.from_string(CRS), Affine(1, 0, 9, 0, -1, 9), 64, 64)
 
     def fail() -> None:
-        with class_raster(tmp_path / "m.tif", grid, scheme, cog=True) as dataset:
+        with class_raster(tmp_path / "m.tif", grid, scheme) as dataset:
             dataset.write(np.ones((64, 64), np.uint8), grid.whole)
             raise RuntimeError
 

@@ -1,5 +1,6 @@
 """Several images in one command, and images beyond a network."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 import rasterio
 from click.testing import CliRunner, Result
-from conftest import textured, write_image
+from conftest import textured, write_image, write_polygons
 
 from landcover.classify.predict import classify_image
 from landcover.cli import main
@@ -63,6 +64,10 @@ def test_maps_that_are_up_to_date_are_kept(tmp_path, classify) -> None:
     # a map of an older image is neither kept nor replaced unasked
     assert changed.exit_code == 1
     assert "exists already: add --overwrite" in changed.stdout
+    # one that is older than the map but not the one that was mapped is not taken for it
+    write_image(tmp_path / "naip/b.tif", textured(90, 200))
+    os.utime(tmp_path / "naip/b.tif", (1, 1))
+    assert classify(*command).stdout.splitlines()[-1] == "1 kept, 1 failed"
     other = classify(*command, "--no-collar")
     assert other.stdout.splitlines()[-1] == "2 failed"
     assert classify(*command, "--overwrite").stdout.splitlines()[-1] == "2 mapped"
@@ -85,6 +90,15 @@ def test_several_images_need_a_folder(tmp_path, classify) -> None:
     assert (result.exit_code, "2 images need a folder" in result.stderr) == (2, True)
     assert classify(tmp_path / "a.tif", tmp_path / "b.tif").exit_code == 0
     assert len(list((tmp_path / "data/maps").glob("*_landcover.tif"))) == 2
+
+
+def test_images_beside_the_area_of_interest_are_no_failures(tmp_path, classify) -> None:
+    write_image(tmp_path / "naip/a.tif", textured(100, 100))
+    write_image(tmp_path / "naip/far.tif", textured(100, 100), 5000, 5000)
+    aoi = write_polygons(tmp_path / "aoi.gpkg", [(10, 20, 60, 90, 1)])
+    result = classify(tmp_path / "naip", "--aoi", aoi, "-o", tmp_path / "maps")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "1 mapped, 1 outside")
+    assert "3,500 pixels" in result.stdout
 
 
 SERVER = """

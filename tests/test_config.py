@@ -47,6 +47,7 @@ def test_default_yaml_names_every_key_with_the_value_that_the_program_uses() -> 
         ("train: {class_weights: {1: -2}}\n", "line 1: train.class_weights"),
         ("train: {class_weights: {1: 0}}\n", "line 1: train.class_weights"),
         ("train: {class_weights: {1: .nan}}\n", "line 1: train.class_weights"),
+        ("classify: {memory: lots}\n", "line 1: classify.memory: write a size such as 2GB or 500MB (it is 'lots')"),
         ("chips: 256\n", "line 1: chips: expected settings under it, such as size"),
         ("train: {name: ..}\n", "line 1: train.name"),
         ("mosaic: {images: []}\n", "line 1: mosaic.images"),
@@ -78,3 +79,14 @@ def test_command_line_goes_over_yaml(tmp_path: Path) -> None:
     assert (config.chips.size, config.chips.stride, config.labels.reclassify) == (128, 16, {0: 6})
     with pytest.raises(ConfigError, match=r"--set chips\.strid=16: unknown key"):
         load_config(path, ["chips.strid=16"])
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2GB", 2e9), ("1.5 g", 1.5e9), ("500MB", 5e8), ("3e9", None), (7000, 7000)]
+)
+def test_memory_is_a_size(text: str | int, size: float | None) -> None:
+    if size is None:
+        with pytest.raises(ConfigError, match="write a size"):
+            load_config(None, [f"classify.memory='{text}'"])
+    else:
+        assert load_config(None, [f"classify.memory={text}"]).classify.memory == size

@@ -14,15 +14,17 @@ def test_what_was_added_is_there_after_a_failure(tmp_path) -> None:
         with open_journal(tmp_path / "m.tif") as journal:
             assert journal.begin({"image": "a"}) is None
             journal.add(4, _tile(7))
-            journal.add(9, None)
-            journal.add_unreadable([("f", 0, 256), ("f", 0, 256)])
+            journal.add(9, None, [("f", 0, 256)])
+            journal.add(10, None, [("f", 0, 256)])
             raise RuntimeError
 
     with pytest.raises(RuntimeError):
         fail()
     with open_journal(tmp_path / "m.tif") as journal:
         assert journal.begin({"image": "a"}) == []
-        assert journal.done() == {4, 9}
+        assert journal.done() == {4, 9, 10}
+        assert journal.filled()
+        assert 0 < journal.size() < 100
         np.testing.assert_array_equal(journal.read(4, (3, 5)), _tile(7))
         assert journal.read(9, (3, 5)) is None
         assert journal.unreadable() == [("f", 0, 256)]
@@ -34,12 +36,13 @@ def test_another_key_forgets_and_says_what_differs(tmp_path) -> None:
     with open_journal(tmp_path / "m.tif") as journal:
         journal.begin({"image": "a", "model": 1, "options": [1]})
         journal.add(0, _tile(1))
-        assert journal.note("precision", "float32") == "float32"
-        assert journal.note("precision", "bfloat16") == "float32"
+        journal.note("precision", "float32")
+        assert journal.noted("precision") == "float32"
     with open_journal(tmp_path / "m.tif") as journal:
         assert journal.begin({"image": "a", "model": 2, "options": [2]}) == ["model", "options"]
         assert journal.done() == set()
-        assert journal.note("precision", "bfloat16") == "bfloat16"
+        assert journal.noted("precision") is None
+        assert not journal.filled()
 
 
 def test_two_runs_do_not_write_one_map(tmp_path) -> None:
@@ -85,3 +88,19 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path) -> None:
     (tmp_path / ".unfinished-m.tif.sqlite").mkdir()
     with pytest.raises(LandcoverError, match="cannot be written"), open_journal(tmp_path / "m.tif"):
         pass
+
+
+def test_a_journal_that_broke_in_the_middle_is_removed_and_told(tmp_path) -> None:
+    with open_journal(tmp_path / "m.tif") as journal:
+        journal.begin({})
+        journal.add(0, _tile(3))
+        journal._connection.execute("UPDATE tiles SET pixels = x'00'")
+        journal._connection.commit()
+
+    def read() -> None:
+        with open_journal(tmp_path / "m.tif") as journal:
+            journal.read(0, (3, 5))
+
+    with pytest.raises(LandcoverError, match="damaged and is removed: give the same command again"):
+        read()
+    assert list(tmp_path.iterdir()) == []

@@ -144,6 +144,31 @@ def test_a_block_that_cannot_be_read_is_named(tmp_path: Path, noise) -> None:
             image.read(Window(120, 120, 50, 50))
 
 
+def test_a_file_that_was_replaced_is_not_read_as_the_one_before(tmp_path: Path, noise) -> None:
+    path = write_image(tmp_path / "a.tif", noise(60, 80))
+    made = mosaic(MosaicSettings(images=(str(path),)), tmp_path / "mosaic")
+    before = find_image(made.path).fingerprint()
+    for pixels, column in (
+        (noise(60, 80).astype(np.uint16), 0),
+        (noise(60, 80, 3), 0),
+        (noise(50, 80), 0),
+        (noise(60, 80), 9),
+    ):
+        write_image(path, pixels, column)
+        image = find_image(made.path)
+        assert image.fingerprint() != before
+        with image.open() as reader, pytest.raises(ImageError, match=r"a\.tif: is another image than when"):
+            reader.read(Window(0, 0, 10, 10))
+
+
+def test_the_collar_of_a_mosaic_is_an_option_too(tmp_path: Path, noise) -> None:
+    _two(tmp_path / "naip", noise)
+    made = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic")
+    for collar in (True, False):
+        with find_image(made.path, collar=collar).open() as image:
+            assert image.read_valid(Window(50, 0, 10, 10)).any() != collar
+
+
 def test_existing_output_is_kept(tmp_path: Path, noise) -> None:
     _two(tmp_path / "naip", noise)
     settings = MosaicSettings(images=(str(tmp_path / "naip"),))

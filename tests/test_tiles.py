@@ -38,6 +38,9 @@ def test_small_tiles_are_computed_together() -> None:
     assert choose_tiling(300, 300, 96, 16, 400, 2e9, tile=256).batch <= 4
     assert choose_tiling(5000, 5000, 96, 16, 400, 2e9, tile=256, batch=2).batch == 2
     assert choose_tiling(5000, 5000, 96, 16, 400, 2e9).batch == 1
+    # more at a time are smaller ones: memory is kept to
+    four = choose_tiling(5000, 5000, 96, 16, 400, 2e9, batch=4)
+    assert BASE + 400 * 4 * (four.rows + 192) * (four.columns + 192) <= 2e9
 
 
 def test_what_cannot_be_is_told() -> None:

@@ -13,7 +13,7 @@ from landcover.errors import ConfigError, ImageError, LabelError
 from landcover.files import check_free, whole_folder
 from landcover.labelset import Pixels, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import MODEL_TAG, grid_of, open_raster, scheme_of
+from landcover.raster import CONFIDENCE, CONTENT_TAG, MODEL_TAG, grid_of, open_raster, scheme_of
 from landcover.scheme import ClassScheme
 
 __all__ = ["Assessed", "as_text", "assess"]
@@ -46,6 +46,8 @@ def assess(
     with open_raster(shown) as dataset:
         if dataset.count != 1 or dataset.dtypes[0] != "uint8":
             raise ImageError(f"{shown}: is no map: {dataset.count} bands of {dataset.dtypes[0]}, expected one of uint8")
+        if dataset.tags().get(CONTENT_TAG) == CONFIDENCE:
+            raise ImageError(f"{shown}: is the confidence of a map, not a map: name the map")
         grid = grid_of(dataset)
         _check_scheme(shown, scheme_of(dataset), config.scheme)
     labels = open_labels(reference or config.assess.reference, grid, config.remap, config.labels.field)
@@ -78,7 +80,7 @@ def _check_reference(paths: Sequence[str]) -> None:
 
 
 def _only_map(folder: Path) -> Path:
-    maps = sorted(p for p in folder.glob("*.tif") if not p.name.startswith("."))
+    maps = sorted(p for p in folder.glob("*.tif") if not p.name.startswith(".") and not p.stem.endswith("_confidence"))
     if len(maps) != 1:
         found = ", ".join(p.name for p in maps) or "none"
         raise ConfigError(f"which map? {folder} holds {found}: name one, as in `landcover assess MAP`")

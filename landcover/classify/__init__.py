@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landcover.config import Config
-from landcover.errors import ConfigError, ImageError, LandcoverError
+from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutsideArea
 from landcover.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -18,6 +18,13 @@ class Kept:
     """A map that was there already, of the same image, model and options."""
 
     path: Path
+
+
+@dataclass(frozen=True)
+class Outside:
+    """An image that the area of interest does not touch: there is nothing to map."""
+
+    path: str
 
 
 @dataclass(frozen=True)
@@ -48,7 +55,7 @@ def classify_all(
     folder: Path | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> "list[Classified | Kept | Failed]":
+) -> "list[Classified | Kept | Outside | Failed]":
     """Map images one after the other into a folder. One that fails is left out and the others go on; a map that was
     made before from the same image, model and options is kept.
 
@@ -59,14 +66,16 @@ def classify_all(
 
     outs = _outs(images, folder or config.paths.maps)
     mapper = Mapper(config.classify)
-    results: list[Classified | Kept | Failed] = []
+    results: list[Classified | Kept | Outside | Failed] = []
     for image, out in outs.items():
         if not overwrite and is_current(out, image, config.classify, mapper):
             results.append(Kept(out))
             continue
         try:
             results.append(classify_image(image, config.classify, out, overwrite, progress, mapper))
-        except ConfigError:
+        except OutsideArea:
+            results.append(Outside(image))
+        except (ConfigError, ModelError):
             raise
         except LandcoverError as error:
             results.append(Failed(image, str(error)))

@@ -1,16 +1,18 @@
 """An area of interest: polygons that a map is limited to."""
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.crs import CRS
 from rasterio.features import geometry_mask
 from rasterio.windows import Window
 from shapely.geometry import box
 
-from landcover.errors import LabelError
+from landcover.errors import OutsideArea
 from landcover.grid import Grid
 from landcover.vector import read_polygons
 
@@ -36,9 +38,15 @@ class Area:
         return np.asarray(self.shapes.sindex.query(box(*self.grid.box(window)), predicate="intersects"))
 
 
+def polygons_digest(path: Path) -> str:
+    """The fingerprint of the polygons in a file. Raises LabelError."""
+    shapes = read_polygons(str(path), CRS.from_epsg(4326)).geometry
+    return hashlib.sha256(b"".join(shapes.to_wkb())).hexdigest()
+
+
 def read_area(path: Path, grid: Grid) -> Area:
-    """The polygons in a file of any format and CRS. Raises LabelError, also if none lies on the image."""
+    """The polygons in a file of any format and CRS. Raises LabelError, OutsideArea if none lies on the image."""
     area = Area(grid, read_polygons(str(path), grid.crs).geometry)
     if not area.touches(grid.whole):
-        raise LabelError(f"{path}: no polygon lies on the image ({grid}): is its CRS the right one?")
+        raise OutsideArea(f"{path}: no polygon lies on the image ({grid}): is its CRS the right one?")
     return area

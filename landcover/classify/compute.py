@@ -15,7 +15,7 @@ from landcover.classify.mapper import Mapper
 from landcover.classify.suitable import fits_in, too_bright
 from landcover.classify.tiles import Tile, Tiling
 from landcover.classify.workers import Behind, Stopwatch, ahead
-from landcover.image import Image, ImageReader
+from landcover.image import Cell, Image, ImageReader
 from landcover.precision import Format
 from landcover.progress import Progress
 from landcover.raster import NO_PERCENT
@@ -25,8 +25,8 @@ REMOTE_READERS = 4
 """Threads that read ahead from a network, so that one reads while another waits. From a disk one thread reads: tiles
 share blocks of the file, which it decodes once."""
 
-WORTH = 0.8
-"""A tile in which less than this share has to be seen is cut down to that."""
+SMALL = 512
+"""A tile with little to map is cut down to so many pixels a side; each new shape costs the network time and memory."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ class Ready:
     valid: NDArray[np.bool_]
     wanted: NDArray[np.bool_]
     part: tuple[slice, slice]
+    unreadable: list[Cell]
 
     def layers(self, computed: Layers) -> Layers:
         """The tile's map, and its confidence, of what was computed for the part; nodata where nothing is wanted."""
@@ -91,9 +92,7 @@ def compute(job: Job, journal: Journal, progress: Progress) -> Timing:
     def write(made: tuple[Ready, Layers | None]) -> None:
         ready, layers = made
         with writing():
-            if bad := readers.bad:
-                journal.add_unreadable(bad)
-            journal.add(ready.tile.index, None if layers is None else ready.layers(layers))
+            journal.add(ready.tile.index, None if layers is None else ready.layers(layers), ready.unreadable)
         advance(_megapixels(ready.tile))
 
     with (
@@ -127,13 +126,15 @@ def _stack(arrays: list[NDArray[Any]]) -> NDArray[Any]:
     return np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
 
 
-def _part(wanted: NDArray[np.bool_], multiple: int) -> tuple[slice, slice]:
-    """The rows and columns, on multiples of the network's stride, outside of which nothing is wanted."""
+def _part(wanted: NDArray[np.bool_], tiling: Tiling, multiple: int) -> tuple[slice, slice]:
+    """The rows and columns of a tile that are computed: those around what is wanted if they fit into SMALL."""
     sides = []
-    for axis in (1, 0):
+    for axis, whole in ((1, tiling.rows), (0, tiling.columns)):
         (there,) = np.nonzero(wanted.any(axis=axis))
-        first, last = (int(there[0]), int(there[-1])) if len(there) else (0, 0)
-        sides.append(slice(first // multiple * multiple, -(-(last + 1) // multiple) * multiple))
+        first = min(int(there[0]) // multiple * multiple, whole - SMALL) if len(there) else 0
+        if whole <= SMALL or not len(there) or int(there[-1]) >= first + SMALL:
+            return slice(0, tiling.rows), slice(0, tiling.columns)
+        sides.append(slice(first, first + SMALL))
     return sides[0], sides[1]
 
 
@@ -149,11 +150,6 @@ class Readers:
     def read(self, tiles: list[Tile], depth: int) -> Iterator[Ready]:
         """The tiles in order, up to `depth` of them read ahead. Raises ImageError."""
         return ahead(self._threads, self._read, tiles, depth)
-
-    @property
-    def bad(self) -> list[tuple[str, int, int]]:
-        """The cells that could not be read: file, column and row."""
-        return sorted({cell for reader in self._opened for cell in reader.bad})
 
     def __enter__(self) -> "Readers":
         return self
@@ -173,12 +169,9 @@ class Readers:
             wanted = valid[halo : halo + tile.centre.height, halo : halo + tile.centre.width]
             if self._job.area is not None:
                 wanted = wanted & self._job.area.inside(tile.centre)
-            rows, columns = _part(wanted, self._job.mapper.card.multiple)
+            rows, columns = part = _part(wanted, self._job.tiling, self._job.mapper.card.multiple)
             seen = (slice(rows.start, rows.stop + 2 * halo), slice(columns.start, columns.stop + 2 * halo))
-            if valid[seen].size > WORTH * valid.size:
-                # the network is compiled for whole tiles
-                rows, columns, seen = slice(0, None), slice(0, None), (slice(None), slice(None))
-            return Ready(tile, self._as_trained(pixels[seen]), valid[seen], wanted, (rows, columns))
+            return Ready(tile, self._as_trained(pixels[seen]), valid[seen], wanted, part, self._own.reader.take_bad())
 
     def _as_trained(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Pixels in the type that the model knows, if all of them fit in it."""

@@ -4,7 +4,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,19 @@ from landcover.errors import LandcoverError
 from landcover.files import make_folder
 
 FORMAT = 1
+SUFFIXES = ("", "-wal", "-shm", "-journal")
 Layers = Sequence[NDArray[np.uint8]]
 """The map, and the confidence if it is asked for, of one tile: (rows, columns) each."""
 
 
 class Journal:
-    """An SQLite file of finished tiles. What was added stays, whatever happens to the process or the machine."""
+    """An SQLite file of finished tiles. What was added stays if the process is killed; a power cut may cost the last
+    few tiles, but leaves the others readable."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self.path = path
         self._connection = connection
+        self._removed = False
 
     def begin(self, key: Mapping[str, Any]) -> list[str] | None:
         """Keep what is there if it was made for the same key; else forget it.
@@ -35,66 +38,91 @@ class Journal:
         stored = self._connection.execute("SELECT value FROM about WHERE name = 'key'").fetchone()
         if stored is not None and stored[0] == text:
             return []
+        self.forget()
         with self._connection:
-            self._connection.execute("DELETE FROM tiles")
-            self._connection.execute("DELETE FROM unreadable")
-            self._connection.execute("DELETE FROM about")
             self._connection.execute("INSERT INTO about VALUES ('key', ?)", (text,))
         if stored is None:
             return None
         before, now = json.loads(stored[0]), json.loads(text)
         return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
 
-    def note(self, name: str, value: str) -> str:
-        """Remember a choice, or recall the one made before."""
+    def forget(self) -> None:
+        """Start from nothing."""
         with self._connection:
-            self._connection.execute("INSERT OR IGNORE INTO about VALUES (?, ?)", (name, value))
-        return str(self._connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()[0])
+            self._connection.execute("DELETE FROM tiles")
+            self._connection.execute("DELETE FROM unreadable")
+            self._connection.execute("DELETE FROM about")
+
+    def note(self, name: str, value: str) -> None:
+        """Remember a choice."""
+        with self._connection:
+            self._connection.execute("INSERT OR REPLACE INTO about VALUES (?, ?)", (name, value))
+
+    def noted(self, name: str) -> str | None:
+        """The choice made before, if there was one."""
+        row = self._connection.execute("SELECT value FROM about WHERE name = ?", (name,)).fetchone()
+        return None if row is None else str(row[0])
 
     def done(self) -> set[int]:
         return {row[0] for row in self._connection.execute("SELECT tile FROM tiles")}
 
-    def add(self, index: int, layers: Layers | None) -> None:
-        """A tile, None for one without data."""
+    def add(self, index: int, layers: Layers | None, unreadable: Iterable[tuple[str, int, int]] = ()) -> None:
+        """A tile, None for one without data, and the cells of files (path, column, row) that could not be read."""
         packed = None if layers is None else zlib.compress(np.stack(layers).tobytes(), 1)
         with self._connection:
             self._connection.execute("INSERT OR REPLACE INTO tiles VALUES (?, ?)", (index, packed))
+            self._connection.executemany("INSERT OR IGNORE INTO unreadable VALUES (?, ?, ?)", unreadable)
+
+    def filled(self) -> bool:
+        """Whether any tile has data."""
+        found = self._connection.execute("SELECT 1 FROM tiles WHERE pixels IS NOT NULL LIMIT 1").fetchone()
+        return found is not None
 
     def read(self, index: int, shape: tuple[int, int]) -> Layers | None:
         """The tile (rows, columns) of this index, None for one without data."""
         packed = self._connection.execute("SELECT pixels FROM tiles WHERE tile = ?", (index,)).fetchone()[0]
         return None if packed is None else list(np.frombuffer(zlib.decompress(packed), np.uint8).reshape(-1, *shape))
 
-    def add_unreadable(self, cells: Iterable[tuple[str, int, int]]) -> None:
-        """Cells of files that could not be read: file, column and row."""
-        with self._connection:
-            self._connection.executemany("INSERT OR IGNORE INTO unreadable VALUES (?, ?, ?)", cells)
-
     def unreadable(self) -> list[tuple[str, int, int]]:
         return self._connection.execute("SELECT * FROM unreadable ORDER BY 1, 3, 2").fetchall()
 
+    def size(self) -> int:
+        """Bytes of the tiles that are kept."""
+        return int(self._connection.execute("SELECT TOTAL(LENGTH(pixels)) FROM tiles").fetchone()[0])
+
     def remove(self) -> None:
         self._connection.close()
+        self._removed = True
         _forget(self.path)
+
+    def remove_if_empty(self) -> None:
+        """Leave nothing where nothing is done."""
+        if not self._removed and not self.done():
+            self.remove()
 
 
 @contextmanager
 def open_journal(map_path: Path) -> Iterator[Journal]:
-    """The journal of a map, beside it. It stays when the block fails, for the next run; see `Journal.remove`.
+    """The journal of a map, beside it. When the block fails it stays for the next run, if it holds any tile.
 
     Raises LandcoverError if it cannot be written, or another run is writing it.
     """
     path = map_path.with_name(f".unfinished-{map_path.name}.sqlite")
-    connection = None
+    make_folder(map_path.parent)
     try:
-        make_folder(map_path.parent)
-        connection = _connect(path)
-        yield Journal(connection, path)
-    except sqlite3.Error as error:
+        with closing(_connect(path)) as connection:
+            journal = Journal(connection, path)
+            try:
+                yield journal
+            finally:
+                journal.remove_if_empty()
+    except sqlite3.OperationalError as error:
         raise LandcoverError(f"{map_path}: {_reason(error)}") from None
-    finally:
-        if connection is not None:
-            connection.close()
+    except (sqlite3.DatabaseError, zlib.error):
+        _forget(path)
+        raise LandcoverError(
+            f"{map_path}: what was kept of an earlier run is damaged and is removed: give the same command again"
+        ) from None
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -103,7 +131,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     except sqlite3.OperationalError:
         raise
     except sqlite3.DatabaseError:
-        # not a journal any more: nothing to go on from
+        # no journal any more: nothing to go on from
         _forget(path)
         return _prepared(path)
 
@@ -133,7 +161,7 @@ def _prepared(path: Path) -> sqlite3.Connection:
 
 
 def _forget(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
+    for suffix in SUFFIXES:
         path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 

@@ -4,14 +4,17 @@ import hashlib
 import time
 from collections.abc import Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from landcover.classify.area import polygons_digest
 from landcover.classify.network import bytes_a_pixel, map_network
 from landcover.config import ClassifySettings
+from landcover.errors import ModelError
 from landcover.model import in_precision, load_network, read_card
 from landcover.precision import Format, choose_precision
 
@@ -22,12 +25,18 @@ TRIAL = 512
 """Pixels a side of the piece on which two number formats are compared."""
 
 
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 class Mapper:
-    """The network of a model file as the settings want it. Raises ModelError."""
+    """The network of a model file as the settings want it. Raises ModelError, and LabelError for the area."""
 
     def __init__(self, settings: ClassifySettings) -> None:
         self.card = read_card(settings.model)
-        self.digest = hashlib.sha256(settings.model.read_bytes()).hexdigest()
+        self.digest = _digest(settings.model)
+        self.area = polygons_digest(settings.aoi) if settings.aoi else None
+        """The fingerprint of the polygons that limit the map."""
         self.halo = self.card.halo if settings.halo == "auto" else settings.halo
         self._settings = settings
         self._networks: dict[tuple[Format, bool], keras.Model] = {}
@@ -58,7 +67,10 @@ class Mapper:
 
     @cached_property
     def _loaded(self) -> keras.Model:
-        return load_network(self._settings.model)
+        network = load_network(self._settings.model)
+        if _digest(self._settings.model) != self.digest:
+            raise ModelError(f"{self._settings.model}: has changed while it was read: give the command again")
+        return network
 
     def _seconds(self, precision: Format) -> float:
         side = TRIAL + 2 * self.halo

@@ -1,11 +1,10 @@
 """A map of a whole image: read, computed and written at the same time, tile by tile, without seams."""
 
-import hashlib
 import json
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,8 @@ from landcover.files import check_free, check_space
 from landcover.image import Image, find_image
 from landcover.precision import Format
 from landcover.progress import Progress, silent
-from landcover.raster import MODEL_TAG, class_raster, open_raster, percent_raster
+from landcover.raster import CONFIDENCE, CONTENT_TAG, MODEL_TAG, map_rasters, open_raster
+from landcover.scheme import IMAGE_TAG
 
 CACHE = 128 * 2**20
 """Bytes of decoded blocks that GDAL keeps."""
@@ -64,45 +64,67 @@ def classify_image(
     In float32 the map is the same whatever the tiling. A run that was cut off is taken up where it stopped. `mapper`:
     the model of the settings, if it is at hand already. Raises ImageError, ModelError, ConfigError, OutputExists.
     """
-    check_free(out, overwrite)
-    if out.suffix.lower() not in (".tif", ".tiff"):
-        raise ImageError(f"{out}: a map is a GeoTIFF: name it .tif")
-    if out.is_dir() or out.resolve() == Path(path).resolve():
-        raise ImageError(f"{out}: the map needs a file of its own: name one with -o")
     mapper = mapper or Mapper(settings)
     with rasterio.Env(GDAL_CACHEMAX=CACHE):
         image = find_image(path, settings.collar, settings.skip_bad)
-        state = image.state()
+        _check_out(out, image, settings, overwrite)
+        fingerprint = image.fingerprint()
         with image.open(settings.skip_bad) as reader:
-            check_image(mapper.card, image, reader)
+            sample = check_image(mapper.card, image, reader)
         area = read_area(settings.aoi, image.grid) if settings.aoi else None
         tiling = choose_tiling(
             *image.grid.shape, mapper.halo, mapper.card.multiple, mapper.bytes_a_pixel, settings.memory,
             None if settings.tile == "auto" else settings.tile, None if settings.batch == "auto" else settings.batch,
         )  # fmt: skip
-        size = image.grid.height * image.grid.width
-        check_space(out, int(size * (MAP_BYTES + CONFIDENCE_BYTES * settings.confidence)))
         with open_journal(out) as journal:
-            _begin(journal, out, _key(image, state, mapper, settings, tiling))
-            precision: Format = "float32" if journal.note("precision", mapper.precision) == "float32" else "bfloat16"
-            job = Job(image, mapper, tiling, precision, area, settings.skip_bad)
-            with _resumable(out, journal, tiling.number(*image.grid.shape)):
+            _begin(journal, out, _key([fingerprint, sample], mapper, settings, tiling), settings.skip_bad)
+            with _resumable(out, journal):
+                job = Job(image, mapper, tiling, _precision(journal, mapper), area, settings.skip_bad)
+                _check_room(out, job, journal, settings)
                 timing = compute(job, journal, progress)
-                if image.state() != state:
-                    raise ImageError(f"{path}: has changed while it was read: give the command again when it is whole")
-                started = time.perf_counter()
-                pixels = _assemble(job, journal, out, settings)
-                timing.finish = time.perf_counter() - started
+                same, filled = image.fingerprint() == fingerprint, journal.filled()
+                if same and filled:
+                    started = time.perf_counter()
+                    pixels = _assemble(job, journal, out, settings, fingerprint)
+                    timing.finish = time.perf_counter() - started
             unreadable = journal.unreadable()
             journal.remove()
+        if not same:
+            raise ImageError(f"{path}: has changed while it was read: give the command again when it is whole")
+        if not filled:
+            raise ImageError(f"{path}: has no pixel with data to map")
     if unreadable:
         log.warning(
-            "Note: %s: %d cells could not be read and are mapped as no data, the first at column %d, row %d of %s",
-            path, len(unreadable), unreadable[0][1], unreadable[0][2], unreadable[0][0],
+            "Note: %s: %d cells of 256 x 256 px could not be read and count as no data, the first at column %d, row %d "
+            "of %s", path, len(unreadable), unreadable[0][1], unreadable[0][2], unreadable[0][0],
         )  # fmt: skip
     names = {c.name: pixels[c.value] for c in mapper.card.scheme}
     confidence = confidence_path(out) if settings.confidence else None
-    return Classified(out, confidence, names, precision, tiling, len(unreadable), timing)
+    return Classified(out, confidence, names, job.precision, tiling, len(unreadable), timing)
+
+
+def _check_out(out: Path, image: Image, settings: ClassifySettings, overwrite: bool) -> None:
+    """Raise if the map cannot have this name."""
+    if out.suffix.lower() not in (".tif", ".tiff"):
+        raise ImageError(f"{out}: a map is a GeoTIFF: name it .tif")
+    if out.is_dir() or str(out.resolve()) in (image.path, *image.files):
+        raise ImageError(f"{out}: the map needs a file of its own: name one with -o")
+    check_free(out, overwrite)
+    if settings.confidence:
+        check_free(confidence_path(out), overwrite)
+
+
+def _check_room(out: Path, job: Job, journal: Journal, settings: ClassifySettings) -> None:
+    """Raise LandcoverError if the disk has too little room for what is left to do."""
+    pixels = sum(tile.centre.height * tile.centre.width for tile in job.tiles())
+    check_space(out, int(pixels * (MAP_BYTES + CONFIDENCE_BYTES * settings.confidence)) - journal.size())
+
+
+def _precision(journal: Journal, mapper: Mapper) -> Format:
+    """That of the tiles that are done, else the mapper's."""
+    chosen = journal.noted("precision") or mapper.precision
+    journal.note("precision", chosen)
+    return "bfloat16" if chosen == "bfloat16" else "float32"
 
 
 def confidence_path(map_path: Path) -> Path:
@@ -110,43 +132,49 @@ def confidence_path(map_path: Path) -> Path:
     return map_path.with_name(f"{map_path.stem}_confidence.tif")
 
 
-def is_current(out: Path, image: str | Path, settings: ClassifySettings, mapper: Mapper) -> bool:
-    """Whether a map is there that was made after the last change of its image, with this model and these options."""
+def is_current(out: Path, path: str, settings: ClassifySettings, mapper: Mapper) -> bool:
+    """Whether a map is there that was made of the image as it is now, with this model and these options."""
+    if not out.exists() or (settings.confidence and not confidence_path(out).exists()):
+        return False
     try:
-        if Path(image).exists() and Path(image).stat().st_mtime > out.stat().st_mtime:
-            return False
+        image = find_image(path, settings.collar, settings.skip_bad)
         with open_raster(out) as dataset:
-            return _tags(settings, mapper).items() <= dataset.tags().items()
-    except (OSError, ImageError):
+            return (_tags(settings, mapper) | {IMAGE_TAG: image.fingerprint()}).items() <= dataset.tags().items()
+    except ImageError:
         return False
 
 
 def _tags(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
     """What a map says of its making: nothing that differs from one run to the next."""
     options = settings.model_dump(mode="json", exclude={"model", "tile", "batch", "memory", "aoi"})
-    aoi = hashlib.sha256(settings.aoi.read_bytes()).hexdigest() if settings.aoi else None
     return {
         "LANDCOVER_VERSION": __version__,
         MODEL_TAG: mapper.digest,
-        "LANDCOVER_OPTIONS": json.dumps(options | {"aoi_sha256": aoi}, sort_keys=True),
+        "LANDCOVER_OPTIONS": json.dumps(options | {"aoi_sha256": mapper.area}, sort_keys=True),
     }
 
 
-def _key(image: Image, state: object, mapper: Mapper, settings: ClassifySettings, tiling: Tiling) -> dict[str, Any]:
-    """What a map depends on, in the words of a message."""
-    aoi = settings.aoi
+def _key(image: list[str], mapper: Mapper, settings: ClassifySettings, tiling: Tiling) -> dict[str, Any]:
+    """What the tiles of a map depend on, in the words of a message."""
+    options = settings.model_dump(mode="json", include={"collar", "confidence", "precision"})
     return {
-        "image": [str(Path(image.path).resolve()), str(image.grid), state],
+        "image": image,
         "model": mapper.digest,
-        "options": settings.model_dump(mode="json", exclude={"model", "memory", "aoi"}) | {"halo": mapper.halo},
+        "options": options | {"halo": mapper.halo},
         "tiling": [tiling.rows, tiling.columns, tiling.batch],
-        "area of interest": None if aoi is None else [str(aoi.resolve()), aoi.stat().st_size, aoi.stat().st_mtime_ns],
+        "area of interest": mapper.area,
         "version": [__version__, keras.__version__, keras.backend.backend()],
     }
 
 
-def _begin(journal: Journal, out: Path, key: dict[str, Any]) -> None:
+def _begin(journal: Journal, out: Path, key: dict[str, Any], skip_bad: bool) -> None:
+    """Take up what is there if it is of the same map, and say so."""
     changed = journal.begin(key)
+    if not changed and not skip_bad and journal.unreadable():
+        # made with --skip-bad, which now is not wanted
+        journal.forget()
+        journal.begin(key)
+        changed = ["option (skip_bad)"]
     if changed:
         log.warning("Note: %s: begun before with another %s: starting afresh", out, " and ".join(changed))
     elif changed is not None and (done := len(journal.done())):
@@ -154,34 +182,40 @@ def _begin(journal: Journal, out: Path, key: dict[str, Any]) -> None:
 
 
 @contextmanager
-def _resumable(out: Path, journal: Journal, tiles: int) -> Iterator[None]:
+def _resumable(out: Path, journal: Journal) -> Iterator[None]:
     """Say, when something stops the work, that it can be taken up."""
     try:
         yield
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"{out}: {len(journal.done()):,} of {tiles:,} tiles are done and kept: the same command goes on from there"
-        ) from None
-    except ImageError:
-        raise
-    except LandcoverError as error:
-        raise LandcoverError(f"{error} What is done is kept: the same command goes on from there") from None
+        done = len(journal.done())
+        raise Interrupted(f"{out}: {done:,} tiles are done and kept: the same command goes on from there") from None
+    except (ImageError, LandcoverError) as error:
+        if not journal.done():
+            raise
+        raise type(error)(f"{error} What is done is kept: the same command goes on from there") from None
 
 
-def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings) -> dict[int, int]:
-    """Make the GeoTIFFs of the tiles in a journal; pixels by class value. Raises ImageError if there are none."""
+def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str) -> dict[int, int]:
+    """Make the GeoTIFFs of the tiles in a journal; pixels by class value."""
     done = journal.done()
     tags = _tags(settings, job.mapper) | {"LANDCOVER_PRECISION": job.precision}
-    grid = job.image.grid
-    with ExitStack() as stack:
-        # the map gets its name last: where it is, all of it is
-        targets = [stack.enter_context(class_raster(out, grid, job.mapper.card.scheme, tags, cog=True))]
-        if settings.confidence:
-            targets.append(stack.enter_context(percent_raster(confidence_path(out), grid, tags)))
+    beside = confidence_path(out)
+    if not settings.confidence:
+        _remove_confidence(beside)
+    with map_rasters(
+        out, job.image.grid, job.mapper.card.scheme, tags, fingerprint, beside if settings.confidence else None
+    ) as targets:
         for tile in job.tiles():
             layers = journal.read(tile.index, (tile.centre.height, tile.centre.width)) if tile.index in done else None
             for target, layer in zip(targets, layers or (), strict=False):
                 target.write(layer, tile.centre)
-        if not targets[0].total:
-            raise ImageError(f"{job.image.path}: has no pixel with data to map")
         return targets[0].pixels
+
+
+def _remove_confidence(path: Path) -> None:
+    """A new map without confidence leaves none of an older one beside it."""
+    if path.exists():
+        with open_raster(path) as dataset:
+            ours = dataset.tags().get(CONTENT_TAG) == CONFIDENCE
+        if ours:
+            path.unlink()

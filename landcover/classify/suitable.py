@@ -1,5 +1,6 @@
 """Whether an image is of the kind that a model was trained on."""
 
+import hashlib
 import logging
 
 import numpy as np
@@ -21,8 +22,11 @@ LOOKS, LOOK = 5, 128
 log = logging.getLogger(__name__)
 
 
-def check_image(card: ModelCard, image: Image, reader: ImageReader) -> None:
-    """Raise ImageError if an image cannot be what the model was trained on, warn where it is doubtful."""
+def check_image(card: ModelCard, image: Image, reader: ImageReader) -> str:
+    """Raise ImageError if an image cannot be what the model was trained on, warn where it is doubtful.
+
+    Returns the fingerprint of the values that it looked at.
+    """
     if image.bands != card.bands:
         raise ImageError(f"{image.path}: has {image.bands} bands, but the model was trained on {card.bands}")
     here, there = image.grid.pixel_metres, card.pixel_size
@@ -32,8 +36,9 @@ def check_image(card: ModelCard, image: Image, reader: ImageReader) -> None:
             "doubt the map", image.path, *here, *there,
         )  # fmt: skip
     values = _sample(image, reader)
+    fingerprint = hashlib.sha256(values.tobytes()).hexdigest()
     if not len(values):
-        return
+        return fingerprint
     if not fits_in(card.dtype, image.dtype) and values.max() > np.iinfo(card.dtype).max:
         raise too_bright(image, card, int(values.max()))
     off = np.abs(values.mean(axis=0) - card.mean) / card.deviation
@@ -44,6 +49,7 @@ def check_image(card: ModelCard, image: Image, reader: ImageReader) -> None:
             "same kind of image, with its bands in the same order? Doubt the map",
             worst + 1, image.path, values[:, worst].mean(), off[worst], card.mean[worst],
         )  # fmt: skip
+    return fingerprint
 
 
 def fits_in(wanted: str, given: str) -> bool:

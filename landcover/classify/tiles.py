@@ -51,11 +51,6 @@ class Tiling:
     def number(self, height: int, width: int) -> int:
         return -(-height // self.rows) * -(-width // self.columns)
 
-    @property
-    def overhead(self) -> float:
-        """Pixels read for each pixel mapped."""
-        return (self.rows + 2 * self.halo) * (self.columns + 2 * self.halo) / (self.rows * self.columns)
-
 
 def choose_tiling(
     height: int,
@@ -77,12 +72,13 @@ def choose_tiling(
         if value % multiple:
             raise ConfigError(f"--{name} {value}: must be a multiple of {multiple} for this model")
     seen = max(memory - BASE, 0) / bytes_a_pixel
-    most = (isqrt(int(seen)) - 2 * halo) // multiple * multiple
-    if tile is not None:
-        most = min(tile, most) if batch is None else tile
+    most = (isqrt(int(seen / (batch or 1))) - 2 * halo) // multiple * multiple
     if most < multiple:
-        needed = BASE + bytes_a_pixel * (multiple + 2 * halo) ** 2
-        raise ConfigError(f"--memory {memory / 1e9:.3g} GB: this model needs at least {needed / 1e9:.2g} GB")
+        needed = BASE + bytes_a_pixel * (multiple + 2 * halo) ** 2 * (batch or 1)
+        several = f" for batches of {batch}" if batch and batch > 1 else ""
+        raise ConfigError(f"--memory {memory / 1e9:.3g} GB: this model needs at least {needed / 1e9:.2g} GB{several}")
+    if tile is not None:
+        most = min(tile, most)
     rows, columns = (_even(side, min(most, LARGEST), multiple) for side in (height, width))
     one = Tiling(rows, columns, halo, 1)
     area = (rows + 2 * halo) * (columns + 2 * halo)

@@ -73,7 +73,7 @@ def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progres
             if grid.aligned(scene.grid):
                 layers.append(scene.layer(_told_from(scene, out).source, window))
             else:
-                layers.append(Layer(f"scenes/{shown}", window, MASK))
+                layers.append(Layer(f"scenes/{shown}", window, MASK, _told_from(scene, out).source))
                 warped += 1
         (folder / FILE).write_text(
             vrt.mosaic(grid, placed, layers[::-1], scenes[0].bands, scenes[0].dtype), encoding="utf-8"
