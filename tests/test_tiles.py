@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from landcover.classify.tiles import BASE, choose_tiling
+from landcover.classify.compute import SMALL, cover
+from landcover.classify.tiles import BASE, Tiling, choose_tiling
 from landcover.errors import ConfigError
 
 
@@ -41,6 +42,34 @@ def test_small_tiles_are_computed_together() -> None:
     # more at a time are smaller ones: memory is kept to
     four = choose_tiling(5000, 5000, 96, 16, 400, 2e9, batch=4)
     assert BASE + 400 * 4 * (four.rows + 192) * (four.columns + 192) <= 2e9
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_parts_hold_all_that_is_wanted_of_a_tile(seed) -> None:
+    random = np.random.default_rng(seed)
+    tiling = Tiling(1680, 1664, 96, 1)
+    wanted = np.zeros((1600, 1664), bool)
+    for _ in range(seed + 1):
+        row, column = random.integers(0, 1500, 2)
+        wanted[row : row + 90, column : column + 150] = True
+    parts = cover(wanted, tiling, 16)
+    assert 1 <= len(parts) <= 5
+    left = wanted.copy()
+    for rows, columns in parts:
+        assert rows.start % 16 == columns.start % 16 == 0
+        assert 0 <= rows.start < rows.stop == rows.start + SMALL <= tiling.rows
+        assert 0 <= columns.start < columns.stop == columns.start + SMALL <= tiling.columns
+        left[rows, columns] = False
+    assert not left.any()
+
+
+def test_a_tile_full_of_data_is_mapped_whole() -> None:
+    tiling = Tiling(1680, 1680, 96, 1)
+    assert cover(np.ones((1680, 1680), bool), tiling, 16) == []
+    scattered = np.zeros((1680, 1680), bool)
+    scattered[::300, ::300] = True
+    assert cover(scattered, tiling, 16) == []
+    assert cover(np.ones((400, 400), bool), Tiling(400, 400, 96, 1), 16) == []
 
 
 def test_what_cannot_be_is_told() -> None:

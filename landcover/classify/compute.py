@@ -1,7 +1,7 @@
 """The tiles of a map, computed into a journal: reading ahead and writing behind while the network works."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -26,7 +26,14 @@ REMOTE_READERS = 4
 share blocks of the file, which it decodes once."""
 
 SMALL = 512
-"""A tile with little to map is cut down to so many pixels a side; each new shape costs the network time and memory."""
+"""A tile with little to map is mapped in squares of so many pixels a side; each new shape would cost the network time
+and memory."""
+
+WORTH = 0.8
+"""Squares are worth while if they are at most this share of the work of the whole tile."""
+
+Part = tuple[slice, slice]
+"""Rows and columns of the centre of a tile."""
 
 
 @dataclass(frozen=True)
@@ -62,24 +69,27 @@ class Timing:
 @dataclass(frozen=True)
 class Ready:
     """A tile that was read. `wanted` (rows, columns) of its centre are to be mapped: with data, and in the area.
-    `pixels` and `valid` are of `part` of the centre and the halo around it."""
+    `parts` of the centre hold all of them where that is less work than the whole tile; else there are none."""
 
     tile: Tile
     pixels: NDArray[Any]
     valid: NDArray[np.bool_]
     wanted: NDArray[np.bool_]
-    part: tuple[slice, slice]
+    parts: list[Part]
     unreadable: list[Cell]
 
-    def layers(self, computed: Layers) -> Layers:
-        """The tile's map, and its confidence, of what was computed for the part; nodata where nothing is wanted."""
-        full = []
-        for layer, nodata in zip(computed, (BACKGROUND, NO_PERCENT), strict=False):
-            values = np.full(self.wanted.shape, nodata, np.uint8)
-            rows, columns = values[self.part].shape
-            np.copyto(values[self.part], layer[:rows, :columns], where=self.wanted[self.part])
-            full.append(values)
-        return full
+    def layers(self, computed: Sequence[tuple[Part, Layers]]) -> Layers:
+        """The tile's map, and its confidence, of what was computed; nodata where nothing is wanted."""
+        full = [np.full(self.wanted.shape, nodata, np.uint8) for nodata in (BACKGROUND, NO_PERCENT)]
+        for part, layers in computed:
+            for values, layer in zip(full, layers, strict=False):
+                rows, columns = values[part].shape
+                np.copyto(values[part], layer[:rows, :columns], where=self.wanted[part])
+        return full[: len(computed[0][1])]
+
+
+Made = tuple[Ready, list[tuple[Part, Layers]]]
+"""A tile, and what was computed of it."""
 
 
 def compute(job: Job, journal: Journal, progress: Progress) -> Timing:
@@ -89,10 +99,10 @@ def compute(job: Job, journal: Journal, progress: Progress) -> Timing:
     todo = [tile for tile in job.tiles() if tile.index not in done]
     readers = Readers(job, reading)
 
-    def write(made: tuple[Ready, Layers | None]) -> None:
-        ready, layers = made
+    def write(made: Made) -> None:
+        ready, computed = made
         with writing():
-            journal.add(ready.tile.index, None if layers is None else ready.layers(layers), ready.unreadable)
+            journal.add(ready.tile.index, ready.layers(computed) if computed else None, ready.unreadable)
         advance(_megapixels(ready.tile))
 
     with (
@@ -102,40 +112,61 @@ def compute(job: Job, journal: Journal, progress: Progress) -> Timing:
         waiting: list[Ready] = []
         for ready in readers.read(todo, 2 * job.tiling.batch + 1):
             if not ready.wanted.any():
-                hand_over((ready, None))
-                continue
-            if waiting and (len(waiting) == job.tiling.batch or waiting[0].pixels.shape != ready.pixels.shape):
+                hand_over((ready, []))
+            elif ready.parts:
+                with modelling():
+                    computed = _map_parts(job, ready)
+                hand_over((ready, computed))
+            else:
+                waiting.append(ready)
+            if len(waiting) == job.tiling.batch:
                 _map(job, waiting, modelling, hand_over)
                 waiting = []
-            waiting.append(ready)
         if waiting:
             _map(job, waiting, modelling, hand_over)
         hand_over.finish()
     return Timing(reading.seconds, modelling.seconds, whole.seconds - modelling.seconds, writing.seconds)
 
 
-def _map(job: Job, batch: list[Ready], watch: Stopwatch, hand_over: Behind[tuple[Ready, Layers | None]]) -> None:
+def _map(job: Job, batch: list[Ready], watch: Stopwatch, hand_over: Behind[Made]) -> None:
     with watch():
         pixels, valid = _stack([r.pixels for r in batch]), _stack([r.valid for r in batch])
         layers = job.mapper.map(pixels, valid, job.precision)
     for number, ready in enumerate(batch):
-        hand_over((ready, [layer[number] for layer in layers]))
+        hand_over((ready, [((slice(None), slice(None)), [layer[number] for layer in layers])]))
+
+
+def _map_parts(job: Job, ready: Ready) -> list[tuple[Part, Layers]]:
+    computed: list[tuple[Part, Layers]] = []
+    for part in ready.parts:
+        seen = tuple(slice(side.start, side.stop + 2 * job.tiling.halo) for side in part)
+        layers = job.mapper.map(ready.pixels[seen][None], ready.valid[seen][None], job.precision)
+        computed.append((part, [layer[0] for layer in layers]))
+    return computed
 
 
 def _stack(arrays: list[NDArray[Any]]) -> NDArray[Any]:
     return np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
 
 
-def _part(wanted: NDArray[np.bool_], tiling: Tiling, multiple: int) -> tuple[slice, slice]:
-    """The rows and columns of a tile that are computed: those around what is wanted if they fit into SMALL."""
-    sides = []
-    for axis, whole in ((1, tiling.rows), (0, tiling.columns)):
-        (there,) = np.nonzero(wanted.any(axis=axis))
-        first = min(int(there[0]) // multiple * multiple, whole - SMALL) if len(there) else 0
-        if whole <= SMALL or not len(there) or int(there[-1]) >= first + SMALL:
-            return slice(0, tiling.rows), slice(0, tiling.columns)
-        sides.append(slice(first, first + SMALL))
-    return sides[0], sides[1]
+def cover(wanted: NDArray[np.bool_], tiling: Tiling, multiple: int) -> list[Part]:
+    """Squares of SMALL pixels, on multiples of the network's stride, that hold all that is wanted of a tile; none if
+    the whole tile is less work."""
+    around = 2 * tiling.halo
+    most = int(WORTH * (tiling.rows + around) * (tiling.columns + around) / (SMALL + around) ** 2)
+    if min(tiling.rows, tiling.columns) <= SMALL or np.count_nonzero(wanted) > most * SMALL**2:
+        return []
+    parts: list[Part] = []
+    left = wanted.copy()
+    while (rows := np.flatnonzero(left.any(axis=1))).size:
+        if len(parts) == most:
+            return []
+        top = min(int(rows[0]) // multiple * multiple, tiling.rows - SMALL)
+        columns = np.flatnonzero(left[top : top + SMALL].any(axis=0))
+        start = min(int(columns[0]) // multiple * multiple, tiling.columns - SMALL)
+        parts.append((slice(top, top + SMALL), slice(start, start + SMALL)))
+        left[parts[-1]] = False
+    return parts
 
 
 class Readers:
@@ -169,9 +200,8 @@ class Readers:
             wanted = valid[halo : halo + tile.centre.height, halo : halo + tile.centre.width]
             if self._job.area is not None:
                 wanted = wanted & self._job.area.inside(tile.centre)
-            rows, columns = part = _part(wanted, self._job.tiling, self._job.mapper.card.multiple)
-            seen = (slice(rows.start, rows.stop + 2 * halo), slice(columns.start, columns.stop + 2 * halo))
-            return Ready(tile, self._as_trained(pixels[seen]), valid[seen], wanted, part, self._own.reader.take_bad())
+            parts = cover(wanted, self._job.tiling, self._job.mapper.card.multiple)
+            return Ready(tile, self._as_trained(pixels), valid, wanted, parts, self._own.reader.take_bad())
 
     def _as_trained(self, pixels: NDArray[Any]) -> NDArray[Any]:
         """Pixels in the type that the model knows, if all of them fit in it."""
