@@ -255,8 +255,12 @@ class ImageReader:
             while len(self._open) >= OPEN_FILES:
                 self._open.popitem(last=False)[1].close()
             dataset = connect(path)
+            try:
+                self._check_as_told(dataset, layer)
+            except ImageError:
+                dataset.close()
+                raise
             self._open[path] = dataset
-            self._check_as_told(dataset, layer)
         self._open.move_to_end(path)
         return self._open[path]
 

@@ -119,7 +119,7 @@ def test_five_kills_at_random_moments_leave_no_trace_in_the_map(tmp_path, settin
     classify_image(path, settings, tmp_path / "one.tif")
     command = [
         sys.executable, "-c", "from landcover.cli import main; main()", "classify", str(path),
-        "-m", str(settings.model), "--precision", "float32", "--tile", "128", "--batch", "1", "--confidence",
+        "-m", str(settings.model), "--precision", "float32", "--tile", "64", "--batch", "1", "--confidence",
         "-o", str(tmp_path / "two.tif"),
     ]  # fmt: skip
     journal = tmp_path / ".unfinished-two.tif.sqlite-wal"
@@ -130,7 +130,7 @@ def test_five_kills_at_random_moments_leave_no_trace_in_the_map(tmp_path, settin
         started = time.time()
         while process.poll() is None and not (journal.exists() and journal.stat().st_mtime > started):
             time.sleep(0.02)
-        time.sleep(dice.uniform(0.05, 1.2))
+        time.sleep(dice.uniform(0.3, 1.5))
         if process.poll() is None:
             process.kill()
             kills += 1
