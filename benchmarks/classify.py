@@ -32,7 +32,7 @@ SHAPES = ((16, 256), (4, 512), (1, 1024))
 @click.argument("model", type=click.Path(path_type=Path, exists=True))
 @click.argument("chips", nargs=-1, required=True)
 @click.option("--side", default=10_240, show_default=True, help="Pixels a side of the image.")
-@click.option("--memory", default="2.45GB", show_default=True)
+@click.option("--memory", default="2.6GB", show_default=True)
 @click.option("--precision", "precisions", multiple=True, default=["float32", "bfloat16"], show_default=True)
 @click.option("--folder", type=click.Path(path_type=Path), help="For the image and the maps.  [default: temporary]")
 def main(

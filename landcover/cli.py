@@ -211,7 +211,7 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
     Example: landcover classify naip.tif -o map.tif
     """
     from landcover import summary as tell
-    from landcover.classify import Failed, classify_all
+    from landcover.classify import Failed, Outside, classify_all, find_current
     from landcover.classify import classify as run
     from landcover.errors import ConfigError, ImageError
     from landcover.raster import RASTER_SUFFIXES
@@ -221,12 +221,15 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
     paths = expand(images, RASTER_SUFFIXES, ImageError)
     import_quietly("keras")
     if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):
-        click.echo(tell.classified(run(settings, paths[0], out, overwrite, bar)))
+        kept = None if overwrite else find_current(settings, paths[0], out)
+        click.echo(tell.many([kept]) if kept else tell.classified(run(settings, paths[0], out, overwrite, bar)))
         return
     if out is not None and out.suffix.lower() in (".tif", ".tiff"):
         raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
     results = classify_all(settings, paths, out, overwrite, bar)
     click.echo(tell.many(results))
+    if all(isinstance(made, Outside) for made in results):
+        raise ImageError(f"{settings.classify.aoi}: no polygon lies on any of the images: is its CRS the right one?")
     if any(isinstance(made, Failed) for made in results):
         click.get_current_context().exit(1)
 
@@ -255,6 +258,7 @@ def _with(config: "Config", section: str, options: dict[str, Any]) -> "Config":
     """The configuration with the options of a command that were given laid over a section."""
     from pydantic import ValidationError
 
+    from landcover.config import problem
     from landcover.errors import ConfigError
 
     given = {key: value for key, value in options.items() if value is not None}
@@ -263,6 +267,5 @@ def _with(config: "Config", section: str, options: dict[str, Any]) -> "Config":
         after = type(before).model_validate(before.model_dump() | given)
     except ValidationError as error:
         mistake = error.errors()[0]
-        problem = mistake["msg"].removeprefix("Value error, ")
-        raise ConfigError(f"--{mistake['loc'][0]}: {problem} (it is {mistake['input']!r})") from None
+        raise ConfigError(f"--{mistake['loc'][0]}: {problem(error)} (it is {mistake['input']!r})") from None
     return config.model_copy(update={section: after})

@@ -155,7 +155,7 @@ class ClassifySettings(Section):
     model: Path = Path("models/unet/model.keras")
     tile: Literal["auto"] | Annotated[int, Field(ge=16, multiple_of=16)] = "auto"
     batch: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    memory: Memory = 2_450_000_000
+    memory: Memory = 2_600_000_000
     halo: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     precision: Precision = "auto"
     confidence: bool = False
@@ -278,15 +278,24 @@ def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> st
         hint = f"did you mean {close[0]}?" if close else f"known: {', '.join(known)}"
         message = f"unknown key {key}: {hint}"
     else:
-        problem = mistake["msg"].removeprefix("Value error, ")
+        told = problem(error, mistake)
         if mistake["type"] in ("model_type", "dict_type"):
-            problem = f"expected settings under it, such as {_keys_at(location)[0]}"
-        message = f"{key}: {problem}" if key else problem
+            told = f"expected settings under it, such as {_keys_at(location)[0]}"
+        message = f"{key}: {told}" if key else told
         if not isinstance(mistake["input"], (dict, list, BaseModel)):
             message += f" (it is {mistake['input']!r})"
         if not where:
-            where = next((p for loc, p in places.items() if ".".join(map(str, loc)) == problem.partition(":")[0]), None)
+            where = next((p for loc, p in places.items() if ".".join(map(str, loc)) == told.partition(":")[0]), None)
     return f"{where}: {message}" if where else message
+
+
+def problem(error: ValidationError, mistake: Mapping[str, Any] | None = None) -> str:
+    """What is wrong with a value, by default the first; of one that may be of several kinds, what each would need."""
+    mistakes = error.errors(include_url=False)
+    value = (mistake or mistakes[0])["input"]
+    same = [m for m in mistakes if m["input"] is value] if not isinstance(value, dict) else [mistake or mistakes[0]]
+    told = dict.fromkeys(m["msg"].removeprefix("Value error, ").removeprefix("Input should be ") for m in same)
+    return f"should be {' or '.join(told)}" if len(told) > 1 else same[0]["msg"].removeprefix("Value error, ")
 
 
 def _keys_at(location: Location) -> list[str]:

@@ -35,7 +35,7 @@ class Pipeline(click.Group):
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as stop:
-            kept = stop if isinstance(stop, Interrupted) else "nothing half-written is left"
+            kept = stop if isinstance(stop, Interrupted) else "no output is left half-written"
             click.echo(f"Interrupted: {kept}", err=True)
             ctx.exit(130)
         except OSError as error:

@@ -28,7 +28,7 @@ def check_space(path: Path, needed: int) -> None:
     if free < needed:
         raise LandcoverError(
             f"{path}: needs up to {needed / 1e6:,.0f} MB, but {there} has {free / 1e6:,.0f} MB free: make room, or "
-            "name another disk in paths"
+            "choose another disk"
         )
 
 

@@ -60,6 +60,8 @@ def connect(path: str | Path) -> DatasetReader:
     text = str(path)
     if "://" not in text and not text.startswith(("/vsi", "<")) and not Path(text).exists():
         raise ImageError(f"{path}: no such file")
+    if Path(text).is_file() and Path(text).stat().st_size == 0:
+        raise ImageError(f"{path}: is empty: copy it again")
     try:
         return rasterio.open(path)
     except RasterioError as error:

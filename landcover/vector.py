@@ -55,7 +55,7 @@ def _check_geometry(path: str, frame: gpd.GeoDataFrame) -> None:
     other = ~shapes.geom_type.isin(["Polygon", "MultiPolygon"])
     if other.any():
         kind = shapes[other].geom_type.iloc[0]
-        raise LabelError(f"{path}: {_feature(frame, other)} is a {kind}: labels must be polygons")
+        raise LabelError(f"{path}: {_feature(frame, other)} is a {kind}, not a polygon")
     invalid = ~shapes.is_valid
     if invalid.any():
         reason = shapely.is_valid_reason(shapes[invalid].iloc[0])

@@ -265,7 +265,7 @@ def test_an_image_of_any_size_is_mapped(tmp_path, settings, rows, columns) -> No
 
 def test_what_is_no_image_or_lies_askew_is_refused(tmp_path, settings) -> None:
     (tmp_path / "empty.tif").write_bytes(b"")
-    with pytest.raises(ImageError, match=r"empty\.tif: cannot be opened as a raster"):
+    with pytest.raises(ImageError, match=r"empty\.tif: is empty"):
         classify_image(tmp_path / "empty.tif", settings, tmp_path / "m.tif")
     path = write_image(tmp_path / "a.tif", textured(64, 64))
     with rasterio.open(path, "r+") as dataset:

@@ -59,6 +59,8 @@ def test_maps_that_are_up_to_date_are_kept(tmp_path, classify) -> None:
     written = (tmp_path / "maps/a_landcover.tif").stat().st_mtime_ns
     again = classify(*command)
     assert (again.exit_code, again.stdout.splitlines()[-1]) == (0, "2 kept")
+    # nothing of these could not be read
+    assert classify(*command, "--skip-bad").stdout.splitlines()[-1] == "2 kept"
     write_image(tmp_path / "naip/b.tif", textured(90, 200) // 2)
     changed = classify(*command)
     # a map of an older image is neither kept nor replaced unasked
@@ -99,6 +101,9 @@ def test_images_beside_the_area_of_interest_are_no_failures(tmp_path, classify) 
     result = classify(tmp_path / "naip", "--aoi", aoi, "-o", tmp_path / "maps")
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "1 mapped, 1 outside")
     assert "3,500 pixels" in result.stdout
+    nowhere = write_polygons(tmp_path / "nowhere.gpkg", [(90000, 20, 90060, 90, 1)])
+    result = classify(tmp_path / "naip", "--aoi", nowhere, "-o", tmp_path / "none")
+    assert (result.exit_code, "no polygon lies on any of the images" in result.stderr) == (1, True)
 
 
 SERVER = """

@@ -80,8 +80,10 @@ def test_the_whole_chain(tmp_path, config) -> None:
         assert dataset.shape == rasterio.open(tile).shape
         assert record["pixels"] <= dataset.width * dataset.height
     again = run("classify", tile, "-c", config)
-    assert again.exit_code == 1
-    assert "add --overwrite" in again.stderr
+    assert (again.exit_code, again.stdout.split()[0]) == (0, "kept")
+    other = run("classify", tile, "-c", config, "--no-collar")
+    assert other.exit_code == 1
+    assert "add --overwrite" in other.stderr
 
 
 def test_a_sample_never_replaces_images_of_ones_own(tmp_path, config, noise) -> None:
@@ -129,7 +131,7 @@ def test_python_has_the_same_four_verbs(tmp_path) -> None:
     [
         (["classify", "none.tif"], 1, "none.tif: no such file"),
         (["classify", "none.tif", "--halo", "-1"], 2, "--halo"),
-        (["classify", "none.tif", "--tile", "100"], 2, "--tile"),
+        (["classify", "none.tif", "--tile", "100"], 2, "--tile: should be 'auto' or a multiple of 16"),
         (["mosaic", "none.tif"], 1, "none.tif"),
         (["labels"], 1, "mosaic.vrt: no such file: run `landcover mosaic` first"),
         (["chips"], 1, "mosaic.vrt: no such file: run `landcover mosaic` first"),

@@ -25,9 +25,9 @@ def test_tiles_fill_the_image_once_in_one_shape(height, width, limit) -> None:
 
 
 def test_tiles_are_as_large_as_memory_allows_and_about_equal() -> None:
-    roomy, tight = (choose_tiling(5000, 20000, 96, 16, 400, memory) for memory in (2e9, 1.2e9))
+    roomy, tight = (choose_tiling(5000, 20000, 96, 16, 400, memory) for memory in (2e9, 1.3e9))
     assert tight.rows < roomy.rows
-    for tiling, memory in ((roomy, 2e9), (tight, 1.2e9)):
+    for tiling, memory in ((roomy, 2e9), (tight, 1.3e9)):
         assert BASE + 400 * (tiling.rows + 192) * (tiling.columns + 192) <= memory
         assert tiling.rows * -(-5000 // tiling.rows) - 5000 < 16 * -(-5000 // tiling.rows)
     vast = choose_tiling(10**6, 10**6, 96, 16, 400, 2e9)
@@ -77,5 +77,8 @@ def test_what_cannot_be_is_told() -> None:
         choose_tiling(500, 500, 96, 16, 400, 2e9, tile=100)
     with pytest.raises(ConfigError, match="--halo 50: must be a multiple of 16"):
         choose_tiling(500, 500, 50, 16, 400, 2e9)
-    with pytest.raises(ConfigError, match=r"--memory 0\.5 GB: this model needs at least 0\.97 GB"):
+    with pytest.raises(ConfigError, match=r"--memory 500MB: this model needs at least 1,116MB"):
         choose_tiling(500, 500, 96, 16, 400, 5e8)
+    assert choose_tiling(500, 500, 96, 16, 400, 1.116e9).rows == 256
+    with pytest.raises(ConfigError, match=r"needs at least 1,374MB for batches of 4"):
+        choose_tiling(500, 500, 96, 16, 400, 1.116e9, batch=4)

@@ -49,6 +49,17 @@ def classify(
     return classify_image(image, config.classify, out or map_path(config.paths.maps, image), overwrite, progress)
 
 
+def find_current(config: Config, image: str, out: Path | None = None) -> Kept | None:
+    """The map that is there already, if it is of this image as it is now, of this model and these options."""
+    out = out or map_path(config.paths.maps, image)
+    if not out.exists():
+        return None
+    from landcover.classify.mapper import Mapper
+    from landcover.classify.predict import is_current
+
+    return Kept(out) if is_current(out, image, config.classify, Mapper(config.classify)) else None
+
+
 def classify_all(
     config: Config,
     images: Sequence[str],

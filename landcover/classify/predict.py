@@ -34,6 +34,9 @@ CACHE = 128 * 2**20
 MAP_BYTES, CONFIDENCE_BYTES = 0.25, 1.0
 """Room on disk a pixel, for the map and for its confidence, while they are made: three times what real ones took."""
 
+UNREADABLE_TAG = "LANDCOVER_UNREADABLE_CELLS"
+"""Metadata item of a map of a damaged image: how many cells of it were mapped as no data."""
+
 log = logging.getLogger(__name__)
 
 
@@ -139,14 +142,17 @@ def is_current(out: Path, path: str, settings: ClassifySettings, mapper: Mapper)
     try:
         image = find_image(path, settings.collar, settings.skip_bad)
         with open_raster(out) as dataset:
-            return (_tags(settings, mapper) | {IMAGE_TAG: image.fingerprint()}).items() <= dataset.tags().items()
+            tags = dataset.tags()
+        if UNREADABLE_TAG in tags and not settings.skip_bad:
+            return False
+        return (_tags(settings, mapper) | {IMAGE_TAG: image.fingerprint()}).items() <= tags.items()
     except ImageError:
         return False
 
 
 def _tags(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
     """What a map says of its making: nothing that differs from one run to the next."""
-    options = settings.model_dump(mode="json", exclude={"model", "tile", "batch", "memory", "aoi"})
+    options = settings.model_dump(mode="json", include={"collar", "confidence", "halo", "precision"})
     return {
         "LANDCOVER_VERSION": __version__,
         MODEL_TAG: mapper.digest,
@@ -199,6 +205,8 @@ def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings,
     """Make the GeoTIFFs of the tiles in a journal; pixels by class value."""
     done = journal.done()
     tags = _tags(settings, job.mapper) | {"LANDCOVER_PRECISION": job.precision}
+    if unreadable := journal.unreadable():
+        tags[UNREADABLE_TAG] = str(len(unreadable))
     beside = confidence_path(out)
     if not settings.confidence:
         _remove_confidence(beside)
@@ -218,4 +226,5 @@ def _remove_confidence(path: Path) -> None:
         with open_raster(path) as dataset:
             ours = dataset.tags().get(CONTENT_TAG) == CONFIDENCE
         if ours:
+            log.info("%s: removed: it was of the map that is replaced", path)
             path.unlink()

@@ -12,7 +12,10 @@ from landcover.grid import clip, grow
 LARGEST = 2048
 """Pixels a side: beyond it the halo hardly weighs, and tensors leave the processor's caches."""
 
-BASE = 950e6
+LEAST = 256
+"""Pixels a side: smaller tiles would be mostly halo."""
+
+BASE = 1030e6
 """Bytes that Python, TensorFlow, a model, GDAL's cache and tiles read ahead take beside the network's tensors."""
 
 BATCH_PIXELS = 1_500_000
@@ -73,10 +76,11 @@ def choose_tiling(
             raise ConfigError(f"--{name} {value}: must be a multiple of {multiple} for this model")
     seen = max(memory - BASE, 0) / bytes_a_pixel
     most = (isqrt(int(seen / (batch or 1))) - 2 * halo) // multiple * multiple
-    if most < multiple:
-        needed = BASE + bytes_a_pixel * (multiple + 2 * halo) ** 2 * (batch or 1)
+    least = min(tile or LEAST, LEAST)
+    if most < least:
+        needed = BASE + bytes_a_pixel * (least + 2 * halo + multiple) ** 2 * (batch or 1)
         several = f" for batches of {batch}" if batch and batch > 1 else ""
-        raise ConfigError(f"--memory {memory / 1e9:.3g} GB: this model needs at least {needed / 1e9:.2g} GB{several}")
+        raise ConfigError(f"--memory {memory / 1e6:,.0f}MB: this model needs at least {needed / 1e6:,.0f}MB{several}")
     if tile is not None:
         most = min(tile, most)
     rows, columns = (_even(side, min(most, LARGEST), multiple) for side in (height, width))
