@@ -16,7 +16,7 @@ from landcover.scene import Layer, Scene
 MARK = "landcover mosaic"
 LAYERS = "LAYERS"
 """Metadata item of a mosaic: its layers from top to bottom, for readers that do without GDAL's masks: these are worked
-out again for each band, which takes ten times as long as reading the pixels."""
+out again for each band, which takes many times as long as reading the pixels."""
 
 COLOURS = ("Red", "Green", "Blue")
 GDAL_TYPES = {"uint8": "Byte", "uint16": "UInt16"}

@@ -22,7 +22,7 @@ from landcover.classify.tiles import Tiling, choose_tiling
 from landcover.config import ClassifySettings
 from landcover.errors import ImageError, Interrupted, LandcoverError
 from landcover.files import check_free, check_space
-from landcover.image import Image, find_image
+from landcover.image import CELL, Image, find_image
 from landcover.precision import Format
 from landcover.progress import Progress, silent
 from landcover.raster import CONFIDENCE, CONTENT_TAG, MODEL_TAG, map_rasters, open_raster
@@ -31,8 +31,9 @@ from landcover.scheme import IMAGE_TAG
 CACHE = 128 * 2**20
 """Bytes of decoded blocks that GDAL keeps."""
 
-MAP_BYTES, CONFIDENCE_BYTES = 0.25, 1.0
-"""Room on disk a pixel, for the map and for its confidence, while they are made: three times what real ones took."""
+MAP_BYTES, CONFIDENCE_BYTES = 0.25, 1.8
+"""Room on disk a pixel, for the map and for its confidence, while they are made: tiles that are done, the working copy
+and the GeoTIFF. On real images the three took 0.1 together for a map, and each about 0.5 for its confidence."""
 
 UNREADABLE_TAG = "LANDCOVER_UNREADABLE_CELLS"
 """Metadata item of a map of a damaged image: how many cells of it were mapped as no data."""
@@ -98,8 +99,8 @@ def classify_image(
             raise ImageError(f"{path}: has no pixel with data to map")
     if unreadable:
         log.warning(
-            "Note: %s: %d cells of 256 x 256 px could not be read and count as no data, the first at column %d, row %d "
-            "of %s", path, len(unreadable), unreadable[0][1], unreadable[0][2], unreadable[0][0],
+            "Note: %s: %d cells of %d x %d px could not be read and count as no data, the first at column %d, row %d "
+            "of %s", path, len(unreadable), CELL, CELL, unreadable[0][1], unreadable[0][2], unreadable[0][0],
         )  # fmt: skip
     names = {c.name: pixels[c.value] for c in mapper.card.scheme}
     confidence = confidence_path(out) if settings.confidence else None
@@ -198,7 +199,7 @@ def _resumable(out: Path, journal: Journal) -> Iterator[None]:
     except (ImageError, LandcoverError) as error:
         if not journal.done():
             raise
-        raise type(error)(f"{error} What is done is kept: the same command goes on from there") from None
+        raise type(error)(f"{error} (what is done is kept: the same command goes on from there)") from None
 
 
 def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str) -> dict[int, int]:
@@ -208,8 +209,6 @@ def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings,
     if unreadable := journal.unreadable():
         tags[UNREADABLE_TAG] = str(len(unreadable))
     beside = confidence_path(out)
-    if not settings.confidence:
-        _remove_confidence(beside)
     with map_rasters(
         out, job.image.grid, job.mapper.card.scheme, tags, fingerprint, beside if settings.confidence else None
     ) as targets:
@@ -217,7 +216,9 @@ def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings,
             layers = journal.read(tile.index, (tile.centre.height, tile.centre.width)) if tile.index in done else None
             for target, layer in zip(targets, layers or (), strict=False):
                 target.write(layer, tile.centre)
-        return targets[0].pixels
+    if not settings.confidence:
+        _remove_confidence(beside)
+    return targets[0].pixels
 
 
 def _remove_confidence(path: Path) -> None:
