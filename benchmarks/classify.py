@@ -115,7 +115,7 @@ def classify(model: str, image: str, out: str, precision: str, memory: str) -> N
     import keras  # noqa: F401  what takes seconds before the first line of any program that uses it
 
     from landcover.classify.predict import classify_image
-    from landcover.config import ClassifySettings
+    from landcover.settings import ClassifySettings
 
     settings = ClassifySettings.model_validate({"model": model, "precision": precision, "memory": memory})
     started = time.perf_counter()

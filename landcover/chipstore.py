@@ -1,6 +1,7 @@
 """The HDF5 files of chips: one a class and side of the split, one chip a chunk."""
 
 import json
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -106,15 +107,35 @@ class ChipStore:
 
     def image(self, row: int) -> NDArray[Any]:
         """(size, size, bands)."""
-        return np.asarray(self._image[row])
+        return self._read(self._image, row)
 
     def label(self, row: int) -> NDArray[np.uint8]:
         """(size, size), class values."""
-        return np.asarray(self._label[row])
+        return self._read(self._label, row)
+
+    def _read(self, dataset: h5py.Dataset, row: int) -> NDArray[Any]:
+        """Safe from several threads, which unpack side by side: only the reading itself waits for its turn."""
+        try:
+            skipped, packed = dataset.id.read_direct_chunk((row, *(0,) * (dataset.ndim - 1)))
+            pixels = packed if skipped else zlib.decompress(packed)
+            return np.frombuffer(pixels, dataset.dtype).reshape(dataset.shape[1:])
+        except (OSError, RuntimeError, ValueError, zlib.error) as error:
+            raise LandcoverError(
+                f"{self.path}: chip {row} cannot be read ({error}): run `landcover prepare --overwrite`"
+            ) from None
+
+    @property
+    def windows(self) -> NDArray[np.int64]:
+        """(n, 4) column, row, width and height of each chip on the mosaic."""
+        return np.asarray(self._file["window"][:], np.int64)
+
+    def source(self, row: int) -> str:
+        """The chip's file name, and what was done to it."""
+        return str(self._file["source"].asstr()[row])
 
     def chip(self, row: int) -> Chip:
-        window = tuple(int(v) for v in self._file["window"][row])
-        return Chip(self.image(row), self.label(row), window, self._file["source"].asstr()[row])  # type: ignore[arg-type]
+        column, top, width, height = self._file["window"][row].tolist()
+        return Chip(self.image(row), self.label(row), (column, top, width, height), self.source(row))
 
     def close(self) -> None:
         self._file.close()

@@ -70,8 +70,8 @@ def prepare(config: "Config", overwrite: bool) -> None:
         log.info(line)
     for line in tell.notes(made.chips):
         log.warning(line)
-    click.echo(tell.stacks(made.stacks, config.scheme))
-    click.echo(tell.augmented(made.augmented))
+    log.info(tell.augmented(made.augmented))
+    click.echo(tell.split(made.chips.report))
 
 
 @main.command()
@@ -131,6 +131,7 @@ def chips(config: "Config", overwrite: bool) -> None:
     for line in tell.notes(made):
         log.warning(line)
     click.echo(tell.chips(made))
+    click.echo(tell.split(made.report))
 
 
 @main.command()
@@ -147,7 +148,7 @@ def stack(config: "Config", overwrite: bool) -> None:
     from landcover.prepare.stack import stack as run
 
     made = run(config.paths.chips, config.scheme, config.paths.stacks, overwrite, bar)
-    click.echo(tell.stacks(made, config.scheme))
+    click.echo(tell.stacks(made))
 
 
 @main.command()
@@ -169,19 +170,24 @@ def augment(config: "Config", overwrite: bool) -> None:
 
 @main.command()
 @common
-def train(config: "Config", overwrite: bool) -> None:
+@click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
+def train(config: "Config", overwrite: bool, resume: bool) -> None:
     """Train the U-Net, and keep the weights of the best epoch.
+
+    Until it ends, everything is in <models>/<train.name>.training: the best model so far, too.
 
     \b
     Reads:   <data>/processed
-    Writes:  <models>/<train.name>: model.keras, history.csv, curves.png, metrics.json
+    Writes:  <models>/<train.name>: model.keras, history.csv, curves.png, metrics.json, validation/ with pictures of
+             chips each time the best improved, tensorboard/
     Example: landcover train --set train.epochs=50
     """
     from landcover import summary as tell
     from landcover.train import train as run
 
     import_quietly("keras")
-    made = run(config, overwrite, bar, on_epoch=lambda figures: log.info(tell.epoch(figures)))
+    epochs = config.train.epochs
+    made = run(config, overwrite, resume, bar, on_epoch=lambda figures: log.info(tell.epoch(figures, epochs)))
     click.echo(tell.trained(made))
 
 

@@ -1,172 +1,32 @@
-"""The configuration: one frozen model a section, filled from YAML and --set, with mistakes told by file and line."""
+"""The configuration: the settings of all stages, filled from YAML and --set, with mistakes told by file and line."""
 
 import difflib
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 from landcover.errors import ConfigError
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
+from landcover.settings import (
+    ALABAMA,
+    AssessSettings,
+    AugmentSettings,
+    ChipSettings,
+    ClassifySettings,
+    LabelSettings,
+    MosaicSettings,
+    Paths,
+    Section,
+    SplitSettings,
+    TrainSettings,
+)  # fmt: skip
 from landcover.yamlfile import Location, read_yaml
 
 DEFAULT_FILE = Path("configs/default.yaml")
-Precision = Literal["auto", "float32", "bfloat16"]
-ClassKey = int | str
-"""A class by its value or its name."""
-
-
-def _listed(value: object) -> object:
-    return [value] if isinstance(value, (str, Path)) else value
-
-
-Sources = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
-"""Files, folders, globs or URLs; a single one may stand without brackets."""
-
-
-def _bytes(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kMGT]?)i?B?\s*", value, re.IGNORECASE)
-    if match is None:
-        raise ValueError("write a size such as 2GB or 500MB")
-    number, unit = match.groups()
-    return round(float(number) * 1000 ** " KMGT".index(unit.upper() or " "))
-
-
-Memory = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
-"""Bytes, also written as 2GB or 500 MB."""
-
-ALABAMA = (
-    {"value": 1, "name": "buildings", "color": "#e31a1c"},
-    {"value": 2, "name": "roads or parking lots", "color": "#6b6b6b"},
-    {"value": 3, "name": "water", "color": "#1f78b4"},
-    {"value": 4, "name": "harvested, open or bare land", "color": "#fdbf6f"},
-    {"value": 5, "name": "forest", "color": "#1b7837"},
-    {"value": 6, "name": "planted or dark cropland", "color": "#b2df8a"},
-)
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Paths(Section):
-    """The three folders, and where each stage's files lie in them: the cookiecutter data science layout."""
-
-    data: Path = Path("data")
-    models: Path = Path("models")
-    reports: Path = Path("reports")
-
-    @property
-    def mosaic(self) -> Path:
-        return self.data / "interim" / "mosaic"
-
-    @property
-    def labels(self) -> Path:
-        return self.data / "interim" / "labels.tif"
-
-    @property
-    def chips(self) -> Path:
-        return self.data / "interim" / "chips"
-
-    @property
-    def stacks(self) -> Path:
-        return self.data / "processed"
-
-    @property
-    def train(self) -> Path:
-        return self.stacks / "train"
-
-    @property
-    def validation(self) -> Path:
-        return self.stacks / "validation"
-
-    @property
-    def augmented(self) -> Path:
-        return self.stacks / "augmented"
-
-    @property
-    def maps(self) -> Path:
-        return self.data / "maps"
-
-
-class MosaicSettings(Section):
-    images: Sources = ("data/raw/naip",)
-    order: Literal["newest", "oldest", "first", "last"] = "newest"
-
-
-class LabelSettings(Section):
-    source: Sources = ("data/raw/labels.gpkg",)
-    field: str | None = None
-    reclassify: dict[int | str, int | str | None] = {}
-
-
-class ChipSettings(Section):
-    size: int = Field(256, ge=16, multiple_of=16)
-    stride: int = Field(64, ge=1)
-    max_background: float = Field(0.5, ge=0, le=1)
-    max_nodata: float = Field(0.25, ge=0, le=1)
-
-
-class SplitSettings(Section):
-    method: Literal["blocks", "random"] = "blocks"
-    validation: float = Field(0.1, gt=0, lt=1)
-    block: int = Field(1024, ge=16)
-    seed: int = Field(0, ge=0)
-
-
-class AugmentSettings(Section):
-    classes: Literal["auto"] | tuple[ClassKey, ...] = "auto"
-    copies: int = Field(2, ge=0, le=10)
-    rotations: tuple[int, ...] = (-180, -90, 90, 180)
-    zoom: tuple[float, float] = (0.05, 0.45)
-    seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _quarter_turns(self) -> "AugmentSettings":
-        if any(turn % 90 for turn in self.rotations):
-            raise ValueError("rotations are quarter turns: multiples of 90")
-        low, high = self.zoom
-        if not 0 <= low <= high < 1:
-            raise ValueError("zoom is [least, most], the shares cut away, from 0 to below 1")
-        return self
-
-
-class TrainSettings(Section):
-    name: str = Field("unet", pattern=r"^\w[\w.-]*$")
-    epochs: int = Field(30, ge=1)
-    batch: int = Field(8, ge=1)
-    learning_rate: float = Field(0.001, gt=0)
-    patience: int = Field(5, ge=1)
-    class_weights: Literal["auto"] | dict[ClassKey, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = "auto"
-    weight_cap: float = Field(5.0, ge=1)
-    turns: bool = True
-    jitter: float = Field(0.1, ge=0, lt=1)
-    precision: Precision = "auto"
-    seed: int = Field(0, ge=0)
-
-
-class ClassifySettings(Section):
-    model: Path = Path("models/unet/model.keras")
-    tile: Literal["auto"] | Annotated[int, Field(ge=16, multiple_of=16)] = "auto"
-    batch: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
-    memory: Memory = 2_600_000_000
-    halo: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
-    precision: Precision = "auto"
-    confidence: bool = False
-    aoi: Path | None = None
-    collar: bool = True
-    skip_bad: bool = False
-
-
-class AssessSettings(Section):
-    map: Path | None = None
-    reference: Sources = ("data/raw/reference.gpkg",)
 
 
 class Config(Section):

@@ -75,9 +75,11 @@ def bar(label: str, total: float, unit: str) -> Iterator["Advance"]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from landcover.progress import unheard
+
     console = Console(stderr=True)
     if not console.is_terminal or log.level >= logging.WARNING:
-        yield lambda amount: None
+        yield unheard
         return
     columns = (
         TextColumn("{task.description}"),
@@ -85,17 +87,18 @@ def bar(label: str, total: float, unit: str) -> Iterator["Advance"]:
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} " + unit),
         TextColumn("{task.fields[rate]}"),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
     )
     shown = Progress(*columns, console=console, transient=True)
-    task = shown.add_task(label, total=total, rate="")
+    task = shown.add_task(label, total=total, rate="", note="")
     started = time.monotonic()
 
-    def advance(amount: float) -> None:
+    def advance(amount: float, note: str = "") -> None:
         elapsed = time.monotonic() - started
         if elapsed > PATIENCE and not shown.live.is_started:
             shown.start()
         done = shown.tasks[0].completed + amount
-        shown.update(task, advance=amount, rate=f"{done / max(elapsed, 1e-6):,.1f} {unit}/s")
+        shown.update(task, advance=amount, rate=f"{done / max(elapsed, 1e-6):,.1f} {unit}/s", note=note)
 
     try:
         yield advance

@@ -63,7 +63,8 @@ def _looked_at(layer: Any, span: Span) -> Span:
         keras.layers.Normalization, keras.layers.Rescaling, keras.layers.Dropout, keras.layers.Concatenate,
         keras.layers.Add, keras.layers.Activation, keras.layers.Softmax, keras.layers.BatchNormalization,
     )  # fmt: skip
-    if isinstance(layer, pointwise):
+    over_bands = isinstance(layer, keras.layers.LayerNormalization) and layer.axis in (-1, [-1], 3, [3])
+    if isinstance(layer, pointwise) or over_bands:
         return span
     raise ModelError(f"layer {layer.name} ({type(layer).__name__}): its receptive field is not known")
 

@@ -61,22 +61,34 @@ def _to_disk(path: Path) -> None:
 def whole_folder(path: Path) -> Iterator[Path]:
     """As `whole_file`, for a folder. What was there before is moved aside, and removed when the new one is in place."""
     temporary = path.with_name(f".partial-{path.name}")
-    former = path.with_name(f".former-{path.name}")
     make_folder(path.parent)
-    _put_back(former, path)
+    _put_back(_former(path), path)
     _remove(temporary)
     make_folder(temporary)
     try:
         yield temporary
-        if path.exists():
-            os.replace(path, former)
-        os.replace(temporary, path)
-        _remove(former)
+        replace_folder(temporary, path)
     except OSError as error:
         raise LandcoverError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
-        _put_back(former, path)
         _remove(temporary)
+
+
+def replace_folder(new: Path, path: Path) -> None:
+    """Give a folder its name. What had the name before is moved aside, and removed when the new one is in place."""
+    former = _former(path)
+    _put_back(former, path)
+    try:
+        if path.exists():
+            os.replace(path, former)
+        os.replace(new, path)
+        _remove(former)
+    finally:
+        _put_back(former, path)
+
+
+def _former(path: Path) -> Path:
+    return path.with_name(f".former-{path.name}")
 
 
 def _put_back(former: Path, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from landcover.prepare.split import DROPPED, TRAIN, VALIDATION
 from landcover.scheme import ClassScheme
 
 if TYPE_CHECKING:
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
     from landcover.prepare.labels import Labels
     from landcover.prepare.mosaic import Mosaic
     from landcover.prepare.stack import Stacks
+    from landcover.splitreport import SplitReport
+    from landcover.train.checkpoint import Epoch
     from landcover.train.fit import Trained
 
 
@@ -35,24 +36,33 @@ def notes(made: "Chips") -> list[str]:
 
 
 def chips(made: "Chips") -> str:
-    n = made.chips
+    report = made.report
     taken = ", ".join(f"{name} {count:,}" for name, count in made.filtered.items())
     return (
-        f"{made.path}: {n[TRAIN]:,} training and {n[VALIDATION]:,} validation chips from {made.seen:,} windows; "
-        f"{n[DROPPED]:,} between the two sides left out; filters took: {taken}"
+        f"{made.path}: {report.train.chips:,} training and {report.validation.chips:,} validation chips from "
+        f"{made.seen:,} windows; {report.dropped:,} between the two sides left out; filters took: {taken}"
     )
 
 
-def stacks(made: "Stacks", scheme: ClassScheme) -> str:
-    """The table of chips and labelled pixels per class and side of the split."""
-    width = max(len(name) for name in scheme.names) + 2
+def stacks(made: "Stacks") -> str:
+    files = ", ".join(f"{side} {n:,}" for side, n in made.chips.items())
+    return f"{made.path}: chips of {files}"
+
+
+def split(report: "SplitReport") -> str:
+    """The report on the split: chips, labelled pixels and ground of each class and side, and what lies between."""
+    width = max(len(name) for name in report.scheme.names) + 2
+    sides = (report.train, report.validation)
     lines = [
-        f"{'':<{width}}{'training':>24}{'validation':>24}",
-        f"{'class':<{width}}" + f"{'chips':>10}{'pixels':>14}" * 2,
+        f"{'':<{width}}{'training':>26}{'validation':>26}",
+        f"{'class':<{width}}" + f"{'pixels':>14}{'ha':>12}" * 2,
     ]
-    for c in scheme:
-        cells = ((made.chips.get((s, c.value), 0), made.pixels.get((s, c.value), 0)) for s in (TRAIN, VALIDATION))
-        lines.append(f"{c.name:<{width}}" + "".join(f"{n:>10,}{pixels:>14,}" for n, pixels in cells))
+    for name in report.scheme.names:
+        lines.append(f"{name:<{width}}" + "".join(f"{s.pixels[name]:>14,}{s.hectares[name]:>12,.2f}" for s in sides))
+    lines.append(f"{'chips':<{width}}" + "".join(f"{s.chips:>14,}{'':>12}" for s in sides))
+    apart = "one side is empty" if report.nearest is None else f"nearest distance {report.nearest:,.1f} m"
+    leak = "; LEAKING SPLIT: figures of it are too good" if report.leaks else ""
+    lines.append(f"split by {report.method}: {report.shared_pixels:,} pixels on both sides, {apart}{leak}")
     return "\n".join(lines)
 
 
@@ -61,20 +71,30 @@ def augmented(made: "Augmented") -> str:
     return f"{made.path}: copies of {listed}" if listed else f"{made.path}: no class is rare, nothing to copy"
 
 
-def epoch(figures: dict[str, float]) -> str:
+def epoch(figures: "Epoch", epochs: int) -> str:
+    left = (epochs - figures["epoch"]) * figures["seconds"]
     return (
-        f"epoch {figures['epoch']:3.0f}  loss {figures['loss']:.4f}  mean IoU {figures['mean_iou']:.3f}  validation: "
-        f"loss {figures['val_loss']:.4f}  mean IoU {figures['val_mean_iou']:.3f}  ({figures['seconds']:.0f} s)"
+        f"epoch {figures['epoch']:3d}  loss {figures['loss']:.4f}  mean IoU {figures['mean_iou']:.3f}  validation: "
+        f"loss {figures['val_loss']:.4f}  mean IoU {figures['val_mean_iou']:.3f}  accuracy "
+        f"{figures['val_accuracy']:.3f}  ({figures['chips_per_second']:.1f} chips/s, {duration(left)} left)"
     )
 
 
+def duration(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 2:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
 def trained(made: "Trained") -> str:
-    lines = ["validation IoU, per cent:"]
-    lines += [f"  {name:<32}{'-' if iou is None else f'{100 * iou:.1f}':>6}" for name, iou in made.per_class.items()]
-    warning = "; leaking split: these figures are too good" if made.split == "random" else ""
+    leak = " (leaking split)" if made.leaking else ""
+    lines = [f"validation IoU, per cent{leak}:"]
+    lines += [f"  {name:<32}{'-' if iou is None else f'{100 * iou:.1f}':>6}" for name, iou in made.iou.items()]
+    figures = made.figures
     lines.append(
-        f"{made.path}: epoch {made.epoch} of {made.epochs}, validation loss {made.loss:.4f}, "
-        f"mean IoU {made.mean_iou:.3f}{warning}"
+        f"{made.path}: epoch {made.epoch} of {made.epochs}, validation{leak}: mean IoU {figures['val_mean_iou']:.3f}, "
+        f"accuracy {figures['val_accuracy']:.3f}, loss {figures['val_loss']:.4f}"
     )
     return "\n".join(lines)
 

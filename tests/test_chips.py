@@ -9,7 +9,6 @@ import rasterio
 from conftest import write_image, write_polygons
 
 from landcover.chipstore import ChipStore
-from landcover.config import AugmentSettings, ChipSettings, LabelSettings, MosaicSettings, SplitSettings
 from landcover.errors import LabelError, LandcoverError
 from landcover.prepare.augment import augment, turned, zoomed
 from landcover.prepare.chips import Chips, chips
@@ -18,6 +17,7 @@ from landcover.prepare.mosaic import mosaic
 from landcover.prepare.split import TRAIN, VALIDATION, split
 from landcover.prepare.stack import homes, stack
 from landcover.scheme import ClassScheme
+from landcover.settings import AugmentSettings, ChipSettings, LabelSettings, MosaicSettings, SplitSettings
 
 
 def _chips(folder: Path, scheme, settings: ChipSettings, **splitting) -> Chips:
@@ -110,9 +110,9 @@ def test_no_training_pixel_lies_in_a_validation_chip_and_every_class_is_on_both_
     assert not (seen[TRAIN] & seen[VALIDATION]).any()
     assert made.unmet == ()
     for side in (TRAIN, VALIDATION):
-        assert all(n > 0 for n in made.pixels[side])
-    total = sum(sum(p) for p in made.pixels.values())
-    assert 0.04 < sum(made.pixels[VALIDATION]) / total < 0.2
+        assert all(n > 0 for n in getattr(made.report, side).pixels.values())
+    held = sum(made.report.validation.pixels.values())
+    assert 0.04 < held / (held + sum(made.report.train.pixels.values())) < 0.2
 
 
 def test_a_window_belongs_to_the_region_that_it_meets(tmp_path, noise, scheme) -> None:
@@ -123,7 +123,7 @@ def test_a_window_belongs_to_the_region_that_it_meets(tmp_path, noise, scheme) -
     made = _chips(tmp_path, scheme, ChipSettings(size=32, stride=32), method="random")
     table = _table(tmp_path)
     assert len(table) == len(set(zip(table["column"], table["row"], strict=True))) == 10
-    assert sum(sum(p) for p in made.pixels.values()) == 10 * 32 * 32
+    assert sum(sum(side.pixels.values()) for side in (made.report.train, made.report.validation)) == 10 * 32 * 32
 
 
 def test_labels_of_another_scheme_are_refused(tmp_path, noise, scheme) -> None:
@@ -213,7 +213,7 @@ def test_stacks_hold_every_chip_once_and_augment_adds_to_rare_classes(tmp_path, 
     made = _chips(tmp_path, scheme, SMALL, method="random", validation=0.3)
     stacks = stack(tmp_path / "chips", scheme, tmp_path / "processed")
     table = _table(tmp_path)
-    assert sum(stacks.chips.values()) == len(table) == made.chips[TRAIN] + made.chips[VALIDATION]
+    assert sum(stacks.chips.values()) == len(table) == made.report.train.chips + made.report.validation.chips
     sources = []
     for path in (tmp_path / "processed").glob("*/*.h5"):
         store = ChipStore(path)

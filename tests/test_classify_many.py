@@ -14,7 +14,7 @@ from conftest import textured, write_image, write_polygons
 
 from landcover.classify.predict import classify_image
 from landcover.cli import main
-from landcover.config import ClassifySettings
+from landcover.settings import ClassifySettings
 
 
 @pytest.fixture

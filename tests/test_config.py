@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from landcover.config import Config, load_config
 from landcover.errors import ConfigError
@@ -12,10 +13,16 @@ ROOT = Path(__file__).parents[1]
 def test_default_yaml_names_every_key_with_the_value_that_the_program_uses() -> None:
     written = yaml.safe_load((ROOT / "configs/default.yaml").read_text())
     assert load_config(ROOT / "configs/default.yaml") == Config()
-    for section, model in Config.model_fields.items():
-        keys = getattr(model.annotation, "model_fields", {})
-        if section != "scheme":
-            assert set(written[section]) == set(keys), section
+    del written["scheme"]
+    _check_keys(written, Config.model_fields.keys() - {"scheme"}, Config)
+
+
+def _check_keys(written: dict, expected: set[str], model: type[BaseModel]) -> None:
+    assert set(written) == set(expected), model
+    for key in expected:
+        kind = model.model_fields[key].annotation
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            _check_keys(written[key], kind.model_fields.keys(), kind)
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ import rasterio
 from conftest import CRS, ORIGIN, write_image, write_polygons
 from shapely.geometry import LineString, Polygon, box
 
-from landcover.config import LabelSettings, MosaicSettings
 from landcover.errors import LabelError
 from landcover.prepare.labels import Labels, labels
 from landcover.prepare.mosaic import mosaic
 from landcover.scheme import ClassScheme
+from landcover.settings import LabelSettings, MosaicSettings
 
 
 @pytest.fixture

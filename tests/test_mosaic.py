@@ -6,10 +6,10 @@ import rasterio
 from conftest import ORIGIN, write_image
 from rasterio.windows import Window
 
-from landcover.config import MosaicSettings
 from landcover.errors import ImageError, OutputExists
 from landcover.image import find_image
 from landcover.prepare.mosaic import mosaic
+from landcover.settings import MosaicSettings
 from landcover.vector import read_layer
 
 

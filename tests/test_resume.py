@@ -12,9 +12,9 @@ from conftest import textured, write_image, write_polygons
 
 from landcover.classify.mapper import Mapper
 from landcover.classify.predict import classify_image
-from landcover.config import ClassifySettings
 from landcover.errors import Interrupted, LandcoverError
 from landcover.model import load_network, read_card, save_model
+from landcover.settings import ClassifySettings
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
+import csv
 import json
 import os
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -9,166 +11,283 @@ import numpy as np
 import pytest
 
 import landcover
-from landcover.chipstore import Chip, ChipStore, StoreInfo, create_store
-from landcover.config import Paths, TrainSettings
-from landcover.errors import LabelError, ModelError, OutputExists
-from landcover.field import receptive_field
-from landcover.model import in_precision, load_network, read_card
-from landcover.train.batches import Batches, jittered, output_table, turn
+from landcover.chipstore import Chip, StoreInfo, create_store
+from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError, OutputExists
+from landcover.model import load_network, read_card
+from landcover.settings import NetSettings, Paths, TrainSettings
+from landcover.splitreport import Side, SplitReport, write_report
 from landcover.train.fit import fit
-from landcover.train.losses import class_weights, masked_crossentropy
-from landcover.train.metrics import MeanIoU
-from landcover.train.unet import build_unet
+
+QUICK = TrainSettings(
+    epochs=4, batch=4, patience=9, precision="float32", learning_rate=0.003, net=NetSettings(depth=3, filters=4)
+)
 
 
-def _gradient(target: np.ndarray, logits: np.ndarray, weights: list[float]) -> np.ndarray:
-    import tensorflow as tf
-
-    variable = tf.Variable(logits)
-    with tf.GradientTape() as tape:
-        loss = masked_crossentropy(target, variable, weights)
-    return tape.gradient(loss, variable).numpy()
-
-
-def test_the_network_is_the_articles() -> None:
-    network = build_unet(4, 6, [100.0] * 4, [50.0] * 4)
-    assert network.count_params() == 1_941_351
-    assert receptive_field(network) == (96, 16)
-    out = network.predict_on_batch(np.zeros((1, 32, 48, 4), np.float32))
-    assert out.shape == (1, 32, 48, 7)
-    np.testing.assert_allclose(out.sum(axis=-1), 1, atol=1e-5)
-
-
-def test_nothing_beyond_the_receptive_field_changes_the_centre() -> None:
-    network = build_unet(2, 2, seed=3)
-    halo, multiple = receptive_field(network)
-    size = 2 * halo + multiple
-    image = np.random.default_rng(0).normal(size=(1, size + 64, size + 64, 2)).astype(np.float32)
-    changed = image.copy()
-    inside = slice(32, 32 + size)
-    ring = np.ones(image.shape, bool)
-    ring[:, inside, inside] = False
-    changed[ring] += 100
-    centre = slice(32 + halo, 32 + halo + multiple)
-    before, after = (network.predict_on_batch(x)[:, centre, centre] for x in (image, changed))
-    np.testing.assert_array_equal(before, after)
-
-
-def test_normalisation_is_inside_the_network() -> None:
-    plain, scaled = build_unet(1, 2), build_unet(1, 2, [10.0], [5.0])
-    scaled.set_weights(plain.get_weights())
-    image = np.random.default_rng(0).normal(size=(1, 16, 16, 1)).astype(np.float32)
-    np.testing.assert_allclose(plain.predict_on_batch(image), scaled.predict_on_batch(image * 5 + 10), atol=1e-5)
-
-
-def test_background_has_no_gradient_no_loss_and_no_weight() -> None:
+def _stores(
+    folder: Path, scheme, number: int = 8, size: int = 32, classes=(1, 2, 7, 0), held=(1, 2, 7, 0), method="blocks"
+) -> Paths:
+    """Chips whose classes differ by brightness, some of each chip unlabelled; `held` are those of validation."""
     random = np.random.default_rng(0)
-    target = random.integers(0, 4, (2, 8, 8)).astype(np.uint8)
-    logits = random.normal(size=(2, 8, 8, 4)).astype(np.float32)
-    weights = [0.0, 1.0, 2.0, 0.5]
-    gradient = _gradient(target, logits, weights)
-    assert (gradient[target == 0] == 0).all()
-    assert (gradient[target > 0] != 0).any(axis=-1).all()
-    wild = logits.copy()
-    wild[target == 0] = 1e6
-    assert float(masked_crossentropy(target, logits, weights)) == float(masked_crossentropy(target, wild, weights))
-
-
-def test_loss_is_the_weighted_mean_over_labelled_pixels() -> None:
-    logits = np.log(np.array([[[[0.1, 0.6, 0.3], [0.2, 0.2, 0.6], [0.9, 0.05, 0.05]]]], np.float32))
-    target = np.array([[[1, 2, 0]]], np.uint8)
-    expected = -(1.5 * np.log(0.6) + 3.0 * np.log(0.6)) / 2
-    assert float(masked_crossentropy(target, logits, [0.0, 1.5, 3.0])) == pytest.approx(expected, rel=1e-5)
-    assert float(masked_crossentropy(np.zeros((1, 1, 3), np.uint8), logits, [0.0, 1.5, 3.0])) == 0
-
-
-def test_class_weights_favour_the_rare_up_to_the_cap() -> None:
-    weights = class_weights(np.array([900, 100, 0]), cap=10.0)
-    assert weights[1] / weights[0] == pytest.approx(3.0)
-    assert (weights[:2] * [0.9, 0.1]).sum() == pytest.approx(1.0)
-    assert weights[2] == 1.0
-    assert class_weights(np.array([10**9, 1]), cap=5.0)[1] == 5.0
-
-
-def test_mean_iou_adds_up_batches_and_ignores_background() -> None:
-    target = np.array([[[1, 1, 2, 0]]])
-    scores = np.zeros((1, 1, 4, 4), np.float32)
-    scores[0, 0, [0, 1, 2, 3], [1, 2, 2, 3]] = 1
-    scores[..., 0] = 9  # background would win if it took part
-    metric = MeanIoU(3)
-    metric.update_state(target, scores)
-    metric.update_state(target, scores)
-    per_class = metric.per_class()
-    np.testing.assert_allclose(per_class[:2], [0.5, 0.5])
-    assert np.isnan(per_class[2])
-    assert float(metric.result()) == pytest.approx(0.5)
-    other = target.copy()
-    other[0, 0, 3] = 0
-    scores[0, 0, 3] = [0, 5, 0, 0]
-    again = MeanIoU(3)
-    again.update_state(other, scores)
-    np.testing.assert_allclose(again.per_class()[:2], [0.5, 0.5])
-
-
-def test_precision_changes_the_arithmetic_not_the_weights() -> None:
-    network = build_unet(4, 3, [100.0] * 4, [50.0] * 4)
-    fast = in_precision(network, "bfloat16")
-    assert fast.get_layer("down1_a").compute_dtype == "bfloat16"
-    assert fast.get_layer("logits").compute_dtype == "float32"
-    assert in_precision(fast, "float32").get_layer("down1_a").compute_dtype == "float32"
-    for a, b in zip(network.get_weights(), fast.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-
-
-def _stores(folder: Path, scheme, number: int = 8, size: int = 32) -> Paths:
-    """Chips whose classes differ by brightness, a third of each chip unlabelled."""
-    random = np.random.default_rng(0)
-    info = StoreInfo(scheme, size, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    info = StoreInfo(scheme, size, 4, "uint8", (1.0, 1.0), method, "k")
     paths = Paths(data=folder / "data", models=folder / "models")
-    for side in (paths.train, paths.validation):
+    for side, shown, top in ((paths.train, classes, 0), (paths.validation, held, 2 * size)):
         with create_store(side / "water.h5", info) as writer:
             for n in range(number):
-                label = np.repeat(random.permutation([1, 2, 7, 0]), size // 4)[None].repeat(size, axis=0)
+                label = np.repeat(random.permutation(shown), size // len(shown))[None].repeat(size, axis=0)
                 grey = np.array([0, 40, 120, 0, 0, 0, 0, 220])[label]
-                image = np.clip(grey[..., None] + random.normal(0, 5, (size, size, 4)), 1, 255).astype(np.uint8)
-                writer.append(Chip(image, label.astype(np.uint8), (n * size, 0, size, size), f"{n}.tif"))
+                image = np.clip(grey[..., None] + random.normal(0, 5, (*label.shape, 4)), 1, 255).astype(np.uint8)
+                writer.append(Chip(image, label.astype(np.uint8), (n * size, top, size, size), f"{n}.tif"))
+    _report(paths, scheme, number, method=method)
     return paths
+
+
+def _report(paths: Paths, scheme, number: int, **changes: object) -> None:
+    one = Side(chips=number, pixels={}, hectares={})
+    told = {"method": "blocks", "key": "k", "train": one, "validation": one, "dropped": 0, "shared_pixels": 0}
+    write_report(paths.stacks, SplitReport(**{**told, "scheme": scheme, "nearest": 32.0, **changes}))  # type: ignore[arg-type]
+
+
+def _history(folder: Path) -> list[dict[str, str]]:
+    with (folder / "history.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def _same_but_for_time(one: list[dict[str, str]], other: list[dict[str, str]]) -> None:
+    assert [row["epoch"] for row in one] == [row["epoch"] for row in other]
+    for a, b in zip(one, other, strict=True):
+        for key in a.keys() - {"seconds", "chips_per_second"}:
+            assert float(a[key]) == pytest.approx(float(b[key]), rel=1e-4), key
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, scheme) -> Paths:
+    """With the article's net, and augmentation and dropout at work."""
     paths = _stores(tmp_path_factory.mktemp("train"), scheme)
-    settings = TrainSettings(epochs=6, batch=4, patience=6, jitter=0.0, learning_rate=0.003, precision="float32")
-    fit(paths, settings, scheme)
+    fit(paths, QUICK.model_copy(update={"epochs": 6, "net": NetSettings()}), scheme)
     return paths
 
 
 def test_training_learns_and_writes_everything(trained, scheme) -> None:
     folder = trained.models / "unet"
-    assert sorted(p.name for p in folder.iterdir()) == ["curves.png", "history.csv", "metrics.json", "model.keras"]
-    metrics = json.loads((folder / "metrics.json").read_text())
-    history = (folder / "history.csv").read_text().splitlines()
-    assert len(history) == 1 + metrics["epochs"] == 7
-    losses = [float(line.split(",")[history[0].split(",").index("val_loss")]) for line in history[1:]]
-    assert losses[-1] < losses[0]
-    assert metrics["epoch"] == 1 + int(np.argmin(losses))
-    assert metrics["loss"] == pytest.approx(min(losses), rel=0.02)
+    names = ["curves.png", "history.csv", "metrics.json", "model.keras", "tensorboard", "validation"]
+    assert sorted(p.name for p in folder.iterdir()) == names
+    assert [p.name for p in trained.models.iterdir()] == ["unet"]
+    metrics, history = json.loads((folder / "metrics.json").read_text()), _history(folder)
+    assert [row["epoch"] for row in history] == ["1", "2", "3", "4", "5", "6"]
+    assert float(history[-1]["val_loss"]) < float(history[0]["val_loss"])
+    means = [float(row["val_mean_iou"]) for row in history]
+    assert metrics["epoch"] == 1 + int(np.argmax(means))
+    assert metrics["val_mean_iou"] == pytest.approx(max(means))
+    best = history[metrics["epoch"] - 1]
+    assert metrics["val_mean_iou"] == pytest.approx(np.mean(list(metrics["val_iou"].values())))
+    assert metrics["val_iou"]["bare land"] == pytest.approx(float(best["val_iou_bare_land"]))
+    assert 0 < float(best["val_accuracy"]) <= 1
+    assert float(history[-1]["learning_rate"]) < 1e-6 < float(history[0]["learning_rate"])
+    assert metrics["split"] == "blocks"
+    improved = [n for n in range(6) if means[n] > max([*means[:n], -1])]
+    assert sorted(p.name for p in (folder / "validation").iterdir()) == [f"epoch_{n + 1:04d}.png" for n in improved]
 
 
-def test_the_model_file_is_self_sufficient(trained, scheme) -> None:
+def test_tensorboard_shows_each_epoch_once(trained) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    events = EventAccumulator(str(trained.models / "unet/tensorboard"), {"tensors": 0}).Reload()
+    steps = {tag: [event.step for event in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
+    assert steps["validation/mean_iou"] == steps["training/loss"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_model_file_is_self_sufficient_and_holds_the_best_weights(trained, scheme) -> None:
+    from landcover.train.batches import Batches
+    from landcover.train.chipset import open_chips
+    from landcover.train.metrics import MeanIoU
+
     path = trained.models / "unet/model.keras"
     card = read_card(path)
     assert (card.scheme, card.bands, card.dtype, card.halo, card.multiple) == (scheme, 4, "uint8", 96, 16)
     assert card.pixels == {"water": 2048, "forest": 2048, "bare land": 2048}
-    network = load_network(path)
-    assert network.get_layer("normalisation").mean is not None
-    image = np.full((1, 16, 16, 4), 40, np.float32)
-    assert network.predict_on_batch(image).shape == (1, 16, 16, 4)
+    network, chips = load_network(path), open_chips(trained, scheme)
+    check, metric = Batches(chips.validation, scheme, 4, card.mean), MeanIoU(3)
+    for index in range(len(check)):
+        images, targets = check[index]
+        metric.update_state(targets, network.predict_on_batch(images))
+    chips.close()
+    assert metric.scores().mean_iou == pytest.approx(card.scores["val_mean_iou"], abs=1e-6)
+
+
+def test_training_stops_when_nothing_gets_better(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme)
+    made = fit(
+        paths, QUICK.model_copy(update={"epochs": 30, "patience": 2, "monitor": "loss", "learning_rate": 1e-12}), scheme
+    )
+    losses = [float(row["val_loss"]) for row in _history(paths.models / "unet")]
+    assert made.epochs == len(losses) < 30
+    assert made.epoch == 1 + int(np.argmin(losses)) == made.epochs - 2
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(tmp_path_factory, scheme) -> Path:
+    paths = _stores(tmp_path_factory.mktemp("whole"), scheme)
+    fit(paths, QUICK, scheme)
+    return paths.models / "unet"
+
+
+class _Cut(Exception):
+    """As sudden as a kill."""
+
+
+def _cut_in_epoch(number: int):
+    from contextlib import contextmanager
+
+    @contextmanager
+    def progress(label, total, unit):
+        def advance(amount, note=""):
+            if note.startswith(f"epoch {number} ") and total:
+                raise _Cut
+
+        yield advance
+
+    return progress
+
+
+def test_a_training_that_was_cut_off_goes_on_as_if_nothing_had_been(tmp_path, scheme, uninterrupted) -> None:
+    paths = _stores(tmp_path, scheme)
+    working = paths.models / "unet.training"
+    with pytest.raises(_Cut):
+        fit(paths, QUICK, scheme, progress=_cut_in_epoch(2))
+    with pytest.raises(LandcoverError, match=r"unet\.training: a training that was cut off: go on with --resume"):
+        fit(paths, QUICK, scheme)
+    with pytest.raises(LandcoverError, match=r"train\.batch \(4, now 2\): set it back"):
+        fit(paths, QUICK.model_copy(update={"batch": 2}), scheme, resume=True)
+    with pytest.raises(_Cut):
+        fit(paths, QUICK, scheme, resume=True, progress=_cut_in_epoch(4))
+    assert len(_history(working)) == 3
+    read_card(working / "model.keras")
+    fit(paths, QUICK, scheme, resume=True)
+    assert not working.exists()
+    _same_but_for_time(_history(paths.models / "unet"), _history(uninterrupted))
+    one, other = (
+        load_network(folder / "model.keras").get_weights() for folder in (paths.models / "unet", uninterrupted)
+    )
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    with pytest.raises(LandcoverError, match="is finished"):
+        fit(paths, QUICK, scheme, resume=True)
+
+
+def test_killed_between_model_and_checkpoint_nothing_is_lost(tmp_path, scheme, uninterrupted) -> None:
+    paths = _stores(tmp_path, scheme)
+    code = """
+import os, sys
+sys.path.insert(0, sys.argv[2])
+from test_train import QUICK, Paths, fit
+from landcover.scheme import ClassScheme
+import landcover.train.watch as watch
+from pathlib import Path
+kept = watch.save_state
+def killed(path, state):
+    if len(state.history) == 3:
+        os.kill(os.getpid(), 9)
+    kept(path, state)
+watch.save_state = killed
+folder = Path(sys.argv[1])
+scheme = ClassScheme.model_validate_json(sys.argv[3])
+fit(Paths(data=folder / "data", models=folder / "models"), QUICK, scheme)
+"""
+    command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent), scheme.model_dump_json()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert len(_history(paths.models / "unet.training")) == 2
+    fit(paths, QUICK, scheme, resume=True)
+    _same_but_for_time(_history(paths.models / "unet"), _history(uninterrupted))
+
+
+def test_resume_without_anything_begins(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme)
+    assert fit(paths, QUICK.model_copy(update={"epochs": 1}), scheme, resume=True).epochs == 1
 
 
 def test_a_finished_run_is_kept(trained, scheme) -> None:
     with pytest.raises(OutputExists):
         fit(trained, TrainSettings(epochs=1), scheme)
+
+
+def test_a_finished_run_lives_until_the_new_one_is_whole(tmp_path, scheme, uninterrupted) -> None:
+    paths = _stores(tmp_path, scheme)
+    short = QUICK.model_copy(update={"epochs": 2})
+    fit(paths, short, scheme)
+    before = (paths.models / "unet/history.csv").read_bytes()
+    with pytest.raises(_Cut):
+        fit(paths, QUICK, scheme, overwrite=True, progress=_cut_in_epoch(2))
+    assert (paths.models / "unet/history.csv").read_bytes() == before
+    fit(paths, QUICK, scheme, overwrite=True, resume=True)
+    _same_but_for_time(_history(paths.models / "unet"), _history(uninterrupted))
+    assert [p.name for p in paths.models.iterdir()] == ["unet"]
+
+
+def test_interrupted_says_what_is_kept(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme)
+
+    def stop(figures):
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="epoch 1 is kept: go on with --resume"):
+        fit(paths, QUICK, scheme, on_epoch=stop)
+
+
+def test_a_loss_that_is_no_number_names_the_chips_and_keeps_the_best(tmp_path, scheme, monkeypatch) -> None:
+    paths = _stores(tmp_path, scheme)
+    from landcover.train.batches import Batches
+
+    taken = Batches.__getitem__
+
+    def broken(self, index):
+        images, targets = taken(self, index)
+        if self._settings is not None and self._epoch == 2 and index == 1:
+            images[:] = np.nan
+        return images, targets
+
+    monkeypatch.setattr(Batches, "__getitem__", broken)
+    told = (
+        r"step 2 of epoch 3, on the chips water\.h5\[\d\] \(\d\.tif\), .*lower train\.learning_rate; .*training/model"
+    )
+    with pytest.raises(LandcoverError, match=told):
+        fit(paths, QUICK, scheme)
+    assert read_card(paths.models / "unet.training/model.keras").scores["epoch"] <= 2
+    monkeypatch.undo()
+    assert fit(paths, QUICK, scheme, resume=True).epochs == 4
+
+
+def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, scheme, monkeypatch) -> None:
+    paths = _stores(tmp_path, scheme)
+    whole = np.savez
+    written = []
+
+    def full(file, **arrays):
+        if written:
+            file.write(b"0" * 1000)
+            raise OSError(28, "No space left on device")
+        written.append(file)
+        whole(file, **arrays)
+
+    monkeypatch.setattr(np, "savez", full)
+    with pytest.raises(LandcoverError, match=r"checkpoint\.npz: cannot be written \(No space left on device\)"):
+        fit(paths, QUICK, scheme)
+    monkeypatch.undo()
+    assert fit(paths, QUICK, scheme, resume=True).epochs == 4
+
+
+def test_what_is_not_there_is_named_and_left_out_of_the_mean(tmp_path, scheme, caplog) -> None:
+    paths = _stores(tmp_path, scheme, classes=(1, 2, 2, 0), held=(1, 1, 0, 0))
+    made = fit(paths, QUICK.model_copy(update={"epochs": 1}), scheme)
+    assert "no training pixel of bare land" in caplog.text
+    assert "no validation pixel of forest, bare land" in caplog.text
+    assert made.iou["forest"] is None
+    assert made.figures["val_mean_iou"] == pytest.approx(made.iou["water"])
+
+
+def test_one_chip_a_side_is_enough_to_run(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme, number=1)
+    assert fit(paths, QUICK.model_copy(update={"epochs": 1}), scheme).epochs == 1
 
 
 def test_no_chips_no_training(tmp_path, scheme) -> None:
@@ -177,12 +296,58 @@ def test_no_chips_no_training(tmp_path, scheme) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_chips_must_fit_the_depth_of_the_net(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme, number=1, size=40)
+    with pytest.raises(LandcoverError, match=r"train\.net\.depth: a net of depth 5 needs chips of a multiple of 16 px"):
+        fit(paths, TrainSettings(epochs=1), scheme)
+
+
+def test_data_without_a_true_report_on_its_split_is_refused(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme, number=4)
+    report = paths.stacks / "split.json"
+    text = report.read_text()
+    report.unlink()
+    with pytest.raises(LabelError, match=r"split\.json: no such file"):
+        fit(paths, QUICK, scheme)
+    report.write_text(text[:40])
+    with pytest.raises(LabelError, match="is no report on a split"):
+        fit(paths, QUICK, scheme)
+    _report(paths, scheme, 4, key="another")
+    with pytest.raises(LabelError, match="is not of these chips"):
+        fit(paths, QUICK, scheme)
+    _report(paths, scheme, 5)
+    with pytest.raises(LabelError, match=r"tells of \(5, 5\) chips a side, there are \(4, 4\)"):
+        fit(paths, QUICK, scheme)
+
+
+def test_chips_that_share_ground_are_refused_whatever_the_report_says(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme, number=4)
+    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    (paths.validation / "water.h5").unlink()
+    with create_store(paths.validation / "water.h5", info) as writer:
+        for n in range(4):
+            label = np.ones((32, 32), np.uint8)
+            writer.append(Chip(np.ones((32, 32, 4), np.uint8), label, (96 + 30 + 40 * n, 31, 32, 32), "a.tif"))
+    with pytest.raises(LabelError, match=r"share 2 pixels, the report on the split says 0"):
+        fit(paths, QUICK, scheme)
+
+
+def test_a_random_split_marks_every_figure(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme, method="random")
+    made = fit(paths, QUICK.model_copy(update={"epochs": 1}), scheme)
+    assert made.leaking
+    folder = paths.models / "unet"
+    assert json.loads((folder / "metrics.json").read_text())["split"] == "leaking split"
+    assert [row["split"] for row in _history(folder)] == ["leaking split"]
+    assert read_card(folder / "model.keras").split == "random"
+
+
 def test_chips_of_two_splits_are_not_mixed(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme)
     paths.augmented.mkdir()
-    other = StoreInfo(scheme, 64, 4, "uint8", (1.0, 1.0), "blocks", "another")
+    other = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "another")
     with create_store(paths.augmented / "water.h5", other) as writer:
-        writer.append(Chip(np.ones((64, 64, 4), np.uint8), np.ones((64, 64), np.uint8), (0, 0, 64, 64), "a.tif"))
+        writer.append(Chip(np.ones((32, 32, 4), np.uint8), np.ones((32, 32), np.uint8), (0, 0, 32, 32), "a.tif"))
     with pytest.raises(LabelError, match=r"augmented/water\.h5: is not of the same chips as .*train/water\.h5"):
         fit(paths, TrainSettings(epochs=1), scheme)
 
@@ -193,56 +358,6 @@ def test_what_is_no_model_is_refused(tmp_path) -> None:
     (tmp_path / "x.keras").write_text("no model")
     with pytest.raises(ModelError, match="is not a model"):
         read_card(tmp_path / "x.keras")
-
-
-def test_every_chip_is_fed_once_an_epoch_in_a_new_order(tmp_path, scheme) -> None:
-    from landcover.chipstore import open_stores
-
-    stores = open_stores(_stores(tmp_path, scheme, number=7).train, scheme)
-    feed = Batches(stores, scheme, 3, fill=[0.0] * 4, shuffle=True, seed=1)
-    assert len(feed) == 3
-
-    def epoch() -> list[float]:
-        return [float(image.sum()) for n in range(3) for image in feed[n][0]]
-
-    first, same = epoch(), epoch()
-    feed.on_epoch_end()
-    second = epoch()
-    assert first == same
-    assert first != second
-    assert sorted(first) == sorted(second) == sorted(float(stores[0].image(n).sum()) for n in range(7))
-
-
-def test_pixels_without_data_are_fed_as_the_mean(tmp_path, scheme) -> None:
-    image = np.full((32, 32, 4), 50, np.uint8)
-    image[:, 16:] = 0
-    image[0, 0, 3] = 0
-    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
-    with create_store(tmp_path / "water.h5", info) as writer:
-        writer.append(Chip(image, np.ones((32, 32), np.uint8), (0, 0, 32, 32), "a.tif"))
-    store = ChipStore(tmp_path / "water.h5")
-    (fed,), _ = Batches([store], scheme, 1, fill=[9.0, 8.0, 7.0, 6.0], jitter=0.2)[0]
-    store.close()
-    np.testing.assert_array_equal(fed[:, 16:], np.broadcast_to([9, 8, 7, 6], (32, 16, 4)))
-    assert (fed[:, :16, 0] > 20).all()
-    assert fed[0, 0, 3] != 6
-
-
-def test_image_and_target_are_turned_together_and_jitter_leaves_the_target() -> None:
-    image = np.arange(16, dtype=np.uint8).reshape(4, 4, 1)
-    seen = set()
-    for seed in range(40):
-        turned, target = turn(image, image[..., 0], np.random.default_rng(seed))
-        np.testing.assert_array_equal(turned[..., 0], target)
-        seen.add(target.tobytes())
-    assert len(seen) == 8
-    np.testing.assert_array_equal(jittered(image, 0.0, np.random.default_rng(0)), image)
-    assert not np.array_equal(jittered(image, 0.2, np.random.default_rng(0)), image)
-
-
-def test_outputs_follow_the_scheme(scheme) -> None:
-    table = output_table(scheme)
-    assert table[[0, 1, 2, 7, 9]].tolist() == [0, 1, 2, 3, 0]
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")
@@ -256,11 +371,11 @@ from landcover.train.unet import build_unet, logits_of
 
 network = logits_of(build_unet(4, 2))
 metric = MeanIoU(2)
-network.compile("adam", partial(masked_crossentropy, weights=[0.0, 1.0, 1.0]), metrics=[metric])
+network.compile("adam", partial(masked_crossentropy, weights=[1.0, 1.0]), metrics=[metric])
 random = np.random.default_rng(0)
 images, targets = random.uniform(0, 255, (2, 32, 32, 4)).astype("float32"), random.integers(0, 3, (2, 32, 32))
 loss = network.train_on_batch(images, targets.astype("uint8"))[0]
-print(keras.backend.backend(), np.isfinite(loss), np.nansum(metric.per_class()) > 0)
+print(keras.backend.backend(), np.isfinite(loss), metric.scores().mean_iou > 0)
 """
     env = os.environ | {"KERAS_BACKEND": "jax"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
@@ -269,4 +384,5 @@ print(keras.backend.backend(), np.isfinite(loss), np.nansum(metric.per_class()) 
 
 def test_no_layer_of_tensorflow_is_needed() -> None:
     for path in (Path(landcover.__file__).parent / "train").glob("*.py"):
-        assert "tensorflow" not in path.read_text(), path
+        # spreading over devices is the one thing that Keras leaves to each backend
+        assert path.name == "devices.py" or "tensorflow" not in path.read_text(), path

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from landcover.classify.area import polygons_digest
 from landcover.classify.network import bytes_a_pixel, map_network
-from landcover.config import ClassifySettings
 from landcover.errors import ModelError
 from landcover.model import in_precision, load_network, read_card
 from landcover.precision import Format, choose_precision
+from landcover.settings import ClassifySettings
 
 SCRATCH = 1.64
 """Memory of a forward pass over that of its live tensors: copies and the scratch of convolutions, as measured."""

@@ -19,7 +19,6 @@ from landcover.classify.journal import Journal, open_journal
 from landcover.classify.mapper import Mapper
 from landcover.classify.suitable import check_image
 from landcover.classify.tiles import Tiling, choose_tiling
-from landcover.config import ClassifySettings
 from landcover.errors import ImageError, Interrupted, LandcoverError
 from landcover.files import check_free, check_space
 from landcover.image import CELL, Image, find_image
@@ -27,6 +26,7 @@ from landcover.precision import Format
 from landcover.progress import Progress, silent
 from landcover.raster import CONFIDENCE, CONTENT_TAG, MODEL_TAG, map_rasters, open_raster
 from landcover.scheme import IMAGE_TAG
+from landcover.settings import ClassifySettings
 
 CACHE = 128 * 2**20
 """Bytes of decoded blocks that GDAL keeps."""

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
 from landcover.chipstore import SUFFIX, Chip, ChipStore, create_store, open_stores
-from landcover.config import AugmentSettings
 from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
+from landcover.settings import AugmentSettings
 
 RARE = 0.5
 """With `classes: auto` a class is rare when it has less than this share of the pixels it would have were all equal."""

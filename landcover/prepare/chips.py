@@ -13,18 +13,19 @@ from rasterio.windows import Window
 from shapely.geometry import box
 from shapely.geometry.base import BaseGeometry
 
-from landcover.config import ChipSettings, SplitSettings
-from landcover.errors import LabelError
+from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid, steps
 from landcover.image import ImageReader, find_image
 from landcover.prepare.classified_tiles import write_classified_tiles
+from landcover.prepare.ground import labelled_ground
 from landcover.prepare.mosaic import FOOTPRINTS
-from landcover.prepare.record import SplitRecord, split_key, write_record
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
 from landcover.raster import grid_of, open_raster, read_band, scheme_of, write_chip
 from landcover.scheme import ClassScheme
+from landcover.settings import ChipSettings, SplitSettings
+from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels, split_key, write_report
 from landcover.vector import read_layer, write_layers
 
 TABLE = "chips.gpkg"
@@ -47,12 +48,11 @@ class Candidates:
 
 @dataclass(frozen=True)
 class Chips:
-    """What `chips` made: the folder, chips and labelled pixels per class on each side, how many windows were seen and
-    how many each filter took, what the split did not meet."""
+    """What `chips` made: the folder, the report on the split, how many windows were seen and how many each filter
+    took, what the split did not meet."""
 
     path: Path
-    pixels: dict[str, tuple[int, ...]]
-    chips: dict[str, int]
+    report: SplitReport
     seen: int
     filtered: dict[str, int]
     unmet: tuple[str, ...]
@@ -92,17 +92,55 @@ def chips(
                 f"{found.nodata:,} more than chips.max_nodata = {settings.max_nodata:g} without data"
             )
         sided = split(found.windows, settings.size, found.regions, found.pixels, scheme, split_settings)
+        report = _report(image, classes, grid, found, sided, settings.size, scheme, split_settings)
+        if report.shared_pixels and report.method == "blocks":
+            raise LandcoverError(
+                f"{out}: not written: training and validation chips share {report.shared_pixels:,} pixels, which must "
+                "not be: tell the authors; `--set split.seed=1` may get around it"
+            )
         with whole_folder(out) as folder:
             _write(folder, image, classes, grid, found, sided, settings.size, scheme, progress)
-            key = split_key(found.windows, found.regions, found.pixels, sided.sides == TRAIN, sided.sides == VALIDATION)
-            write_record(folder, SplitRecord(method=split_settings.method, key=key, scheme=scheme))
-    return Chips(
-        out,
-        pixels={side: tuple(found.pixels[sided.sides == side].sum(axis=0).tolist()) for side in (TRAIN, VALIDATION)},
-        chips={side: int((sided.sides == side).sum()) for side in (TRAIN, VALIDATION, DROPPED)},
-        seen=found.seen,
-        filtered={"no label": found.unlabelled, "max_background": found.background, "max_nodata": found.nodata},
-        unmet=sided.unmet,
+            write_report(folder, report)
+    filtered = {"no label": found.unlabelled, "max_background": found.background, "max_nodata": found.nodata}
+    return Chips(out, report, found.seen, filtered, sided.unmet)
+
+
+def _report(
+    image: ImageReader,
+    classes: DatasetReader,
+    grid: Grid,
+    found: Candidates,
+    sided: Split,
+    size: int,
+    scheme: ClassScheme,
+    settings: SplitSettings,
+) -> SplitReport:
+    """Worked out from where the chips lie, not from how they were chosen."""
+    corners = found.windows + found.regions[:, 1:]
+    at = {name: sided.sides == name for name in (TRAIN, VALIDATION, DROPPED)}
+    x, y = grid.pixel_metres
+
+    def labels_at(window: Window) -> NDArray[np.uint8]:
+        return np.where(image.read_valid(window), read_band(classes, window), 0).astype(np.uint8)
+
+    def side(name: str) -> Side:
+        ground = labelled_ground(labels_at, corners[at[name]], size, grid.shape, scheme.values)
+        return Side(
+            chips=int(at[name].sum()),
+            pixels=dict(zip(scheme.names, found.pixels[at[name]].sum(axis=0).tolist(), strict=True)),
+            hectares=dict(zip(scheme.names, (ground * x * y / 10_000).round(4).tolist(), strict=True)),
+        )
+
+    one, other = corners[at[TRAIN]], corners[at[VALIDATION]]
+    return SplitReport(
+        method=settings.method,
+        key=split_key((found.windows, found.regions, found.pixels, at[TRAIN], at[VALIDATION])),
+        scheme=scheme,
+        train=side(TRAIN),
+        validation=side(VALIDATION),
+        dropped=int(at[DROPPED].sum()),
+        shared_pixels=shared_pixels(one, other, size),
+        nearest=nearest_distance(one, other, size, (x, y)),
     )
 
 

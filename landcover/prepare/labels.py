@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from landcover.config import LabelSettings
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
 from landcover.labelset import Polygons, open_labels
@@ -11,6 +10,7 @@ from landcover.progress import Progress, silent
 from landcover.raster import class_raster, grid_of, open_raster
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
+from landcover.settings import LabelSettings
 
 
 @dataclass(frozen=True)

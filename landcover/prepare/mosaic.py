@@ -17,7 +17,6 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from landcover import vrt
-from landcover.config import MosaicSettings
 from landcover.errors import ImageError
 from landcover.files import check_free, whole_folder
 from landcover.grid import Grid, name_of
@@ -25,6 +24,7 @@ from landcover.image import describe
 from landcover.progress import Progress, silent
 from landcover.raster import RASTER_SUFFIXES, open_raster
 from landcover.scene import MASK, Layer, Scene
+from landcover.settings import MosaicSettings
 from landcover.sources import expand
 from landcover.vector import write_layers
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.config import SplitSettings
 from landcover.scheme import ClassScheme
+from landcover.settings import SplitSettings
 
 TRAIN, VALIDATION, DROPPED = "train", "validation", "dropped"
 REMEDY = "label more places, lower chips.size or split.block, or change split.validation"

@@ -1,6 +1,5 @@
 """Chips into HDF5: one file a class and side, one chip in exactly one file."""
 
-from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,11 @@ from landcover.chipstore import SUFFIX, Chip, ChipWriter, StoreInfo, create_stor
 from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
 from landcover.prepare.chips import TABLE
-from landcover.prepare.record import SplitRecord, read_record
 from landcover.prepare.split import TRAIN, VALIDATION
 from landcover.progress import Progress, silent
 from landcover.raster import grid_of, open_raster, read_band
 from landcover.scheme import ClassScheme
+from landcover.splitreport import SplitReport, read_report, write_report
 from landcover.vector import read_layer
 
 LEAST_SHARE = 0.01
@@ -25,11 +24,10 @@ LEAST_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Stacks:
-    """What `stack` made: chips and labelled pixels by (side, class value)."""
+    """What `stack` made: the chips of each side."""
 
     path: Path
-    chips: dict[tuple[str, int], int]
-    pixels: dict[tuple[str, int], int]
+    chips: dict[str, int]
 
 
 def stack(chips: Path, scheme: ClassScheme, out: Path, overwrite: bool = False, progress: Progress = silent) -> Stacks:
@@ -40,16 +38,15 @@ def stack(chips: Path, scheme: ClassScheme, out: Path, overwrite: bool = False, 
     if not (chips / TABLE).exists():
         raise LabelError(f"{chips / TABLE}: no such file: run `landcover chips` first")
     table = read_layer(chips / TABLE, "chips")
-    record = read_record(chips)
-    if record.scheme != scheme:
+    report = read_report(chips)
+    if report.scheme != scheme:
         raise LabelError(f"{chips / TABLE}: was made with another scheme: run `landcover chips --overwrite`")
     pixels = table[[f"pixels_{c.value}" for c in scheme]].to_numpy(np.int64)
     home = homes(pixels, LEAST_SHARE)
-    info = _info(chips / "images" / table["chip"].iloc[0], record)
+    info = _info(chips / "images" / table["chip"].iloc[0], report)
     # the HDF5 library does not survive a full disk
     check_space(out / TRAIN, len(table) * info.chip_bytes)
-    counts: Counter[tuple[str, int]] = Counter()
-    totals: Counter[tuple[str, int]] = Counter()
+    counts = {side: int((table["split"] == side).sum()) for side in (TRAIN, VALIDATION)}
     with progress("stacking", len(table), "chips") as advance:
         for side in (TRAIN, VALIDATION):
             with whole_folder(out / side) as folder, ExitStack() as open_files:
@@ -61,11 +58,9 @@ def stack(chips: Path, scheme: ClassScheme, out: Path, overwrite: bool = False, 
                         writers[land_class.value] = open_files.enter_context(create_store(path, info))
                     name, column, top = table.loc[row, ["chip", "column", "row"]]
                     writers[land_class.value].append(_read_chip(chips, name, column, top))
-                    counts[side, land_class.value] += 1
-                    for c, n in zip(scheme, pixels[row].tolist(), strict=True):
-                        totals[side, c.value] += n
                     advance(1)
-    return Stacks(out, dict(counts), dict(totals))
+    write_report(out, report)
+    return Stacks(out, counts)
 
 
 def homes(pixels: NDArray[np.int64], least_share: float) -> NDArray[np.int64]:
@@ -76,16 +71,16 @@ def homes(pixels: NDArray[np.int64], least_share: float) -> NDArray[np.int64]:
     return np.asarray(np.where(enough, rarity, len(rarity)).argmin(axis=1), np.int64)
 
 
-def _info(first: Path, record: SplitRecord) -> StoreInfo:
+def _info(first: Path, report: SplitReport) -> StoreInfo:
     with open_raster(first) as dataset:
         return StoreInfo(
-            record.scheme,
+            report.scheme,
             dataset.width,
             dataset.count,
             dataset.dtypes[0],
             grid_of(dataset).pixel_metres,
-            record.method,
-            record.key,
+            report.method,
+            report.key,
         )
 
 

@@ -1,7 +1,7 @@
 """From training chips to a model: the slim U-Net with a masked weighted loss."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from landcover.config import Config
 from landcover.progress import Progress, silent
@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 def train(
     config: Config,
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress = silent,
-    on_epoch: Callable[[dict[str, float]], None] = lambda epoch: None,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda epoch: None,
 ) -> "Trained":
-    """Train on what `prepare` made and write models/<name>/. Raises LandcoverError."""
+    """Train on what `prepare` made and write models/<name>/, or go on with a training that was cut off. Raises
+    LandcoverError."""
     from landcover.train.fit import fit
 
-    return fit(config.paths, config.train, config.scheme, overwrite, progress, on_epoch)
+    return fit(config.paths, config.train, config.scheme, overwrite, resume, progress, on_epoch)

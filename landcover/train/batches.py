@@ -1,77 +1,93 @@
-"""Batches of chips for the network, read from the stores as they are needed."""
+"""Batches of chips for the network, read from the stores and varied ahead of the step that needs them."""
 
-import threading
+import os
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.chipstore import ChipStore
+from landcover.errors import LandcoverError
 from landcover.scheme import ClassScheme
+from landcover.settings import TrainAugmentation, TrainSettings
+from landcover.train.augmentation import varied
+from landcover.train.chipset import ChipSet
+from landcover.train.sampling import epoch_order
+
+AS_IS = TrainAugmentation(
+    turns=False, scale=0, brightness=0, contrast=0, band_brightness=0, band_contrast=0, gamma=0
+)  # fmt: skip
+MOST_THREADS = 8
 
 
 class Batches(keras.utils.PyDataset):
-    """Chips of several stores in batches of (image, target), each chip once an epoch.
+    """Batches (image, target) of a chip set.
 
     image: (batch, size, size, bands) float32 grey values; target: (batch, size, size) uint8 output numbers, 0 for
-    background. With `shuffle` the order is new each epoch; with `turns` a chip is turned and mirrored at random, with
-    `jitter` its brightness and contrast vary by up to that share, each band by half of it. Seeded by epoch and batch.
-    Pixels without data, 0 in all bands, become `fill`, a grey value a band, as they do when a map is made.
+    background. With `settings` chips are drawn and varied anew each epoch as they say, and batches are whole; without,
+    each chip comes once, as it is. What a batch holds follows from seed, epoch and number alone. Pixels without data,
+    0 in all bands, become `fill`, a grey value a band, as they do when a map is made.
     """
 
     def __init__(
         self,
-        stores: Sequence[ChipStore],
+        chips: ChipSet,
         scheme: ClassScheme,
         batch: int,
         fill: Sequence[float],
-        shuffle: bool = False,
-        turns: bool = False,
-        jitter: float = 0.0,
-        seed: int = 0,
+        settings: TrainSettings | None = None,
     ) -> None:
-        super().__init__(workers=1, max_queue_size=8)
-        self._stores, self._batch, self._shuffle = tuple(stores), batch, shuffle
-        self._turns, self._jitter, self._seed, self._epoch = turns, jitter, seed, 0
-        self._places = np.array([(n, row) for n, store in enumerate(stores) for row in range(len(store))])
+        # one thread fills a queue without Keras's help, several need its executor
+        super().__init__(workers=max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2)), max_queue_size=8)
+        self._chips, self._settings, self._batch, self._epoch = chips, settings, batch, 0
+        self._classes = chips.by_class()
         self._outputs, self._fill = output_table(scheme), np.asarray(fill, np.float32)
-        # the HDF5 library is not safe from several threads
-        self._reading = threading.Lock()
+        self.failure: LandcoverError | None = None
+        """What went wrong while reading; what Keras raises in its place tells less."""
         self._order = self._new_order()
 
     def _new_order(self) -> NDArray[np.int64]:
-        number = len(self._places)
-        return (
-            np.random.default_rng((self._seed, self._epoch)).permutation(number) if self._shuffle else np.arange(number)
-        )
+        s = self._settings
+        if s is None:
+            return np.arange(len(self._chips))
+        number = len(self._chips) if s.chips_per_epoch == "all" else s.chips_per_epoch
+        if number >= self._batch:
+            number -= number % self._batch
+        return epoch_order(self._classes, number, s.balance, s.seed, self._epoch)
 
     def __len__(self) -> int:
-        return -(-len(self._places) // self._batch)
+        return -(-len(self._order) // self._batch)
 
     @property
     def chips(self) -> int:
-        return len(self._places)
+        """Chips shown in an epoch."""
+        return len(self._order)
 
-    def on_epoch_end(self) -> None:
-        self._epoch += 1
+    def begin(self, epoch: int) -> None:
+        """From now on batches are those of this epoch, from 0. Keras's own count is of passes, not of epochs."""
+        self._epoch = epoch
         self._order = self._new_order()
 
+    def names(self, index: int) -> list[str]:
+        """Where the chips of a batch are."""
+        return [self._chips.name(number) for number in self._members(index)]
+
+    def _members(self, index: int) -> NDArray[np.int64]:
+        return self._order[index * self._batch : (index + 1) * self._batch]
+
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        random = np.random.default_rng((self._seed, self._epoch, index))
+        settings, seed = (self._settings.augmentation, self._settings.seed) if self._settings else (AS_IS, 0)
+        random = np.random.default_rng((seed, self._epoch, index))
         images, targets = [], []
-        for place in self._order[index * self._batch : (index + 1) * self._batch]:
-            number, row = self._places[place]
-            with self._reading:
-                image, label = self._stores[number].image(row), self._stores[number].label(row)
-            target = self._outputs[label]
-            if self._turns:
-                image, target = turn(image, target, random)
-            pixels = jittered(image, self._jitter, random)
-            pixels[~image.any(axis=-1)] = self._fill
-            images.append(pixels)
-            targets.append(target)
+        try:
+            for number in self._members(index):
+                image, label = self._chips.read(number)
+                pixels, target = varied(image, self._outputs[label], self._fill, settings, random)
+                images.append(pixels)
+                targets.append(target)
+        except LandcoverError as failure:
+            self.failure = failure
+            raise
         return np.stack(images), np.stack(targets)
 
 
@@ -81,24 +97,3 @@ def output_table(scheme: ClassScheme) -> NDArray[np.uint8]:
     for number, value in enumerate(scheme.values, start=1):
         table[value] = number
     return table
-
-
-def turn(
-    image: NDArray[Any], target: NDArray[np.uint8], random: np.random.Generator
-) -> tuple[NDArray[Any], NDArray[np.uint8]]:
-    """One of the eight ways to lay a square, the same for image and target."""
-    quarter, mirror = int(random.integers(4)), random.integers(2)
-    image, target = np.rot90(image, quarter), np.rot90(target, quarter)
-    return (image[:, ::-1], target[:, ::-1]) if mirror else (image, target)
-
-
-def jittered(image: NDArray[Any], share: float, random: np.random.Generator) -> NDArray[np.float32]:
-    """The image as another sensor on another day might have seen it; a share of 0 changes nothing."""
-    pixels = image.astype(np.float32)
-    if share == 0:
-        return pixels
-    bands = pixels.shape[-1]
-    mean = pixels.mean(axis=(0, 1))
-    contrast = 1 + random.uniform(-share, share)
-    brightness = (1 + random.uniform(-share, share)) * (1 + random.uniform(-share / 2, share / 2, bands))
-    return np.asarray((pixels - mean) * contrast + mean * brightness, np.float32)

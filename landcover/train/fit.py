@@ -1,58 +1,46 @@
 """Training: from chip stores to model.keras."""
 
-import csv
 import json
 import logging
-import time
+import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from contextlib import closing
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
-from landcover.chipstore import ChipStore, open_stores
-from landcover.config import Paths, TrainSettings
-from landcover.errors import LabelError, LandcoverError
+from landcover.errors import Interrupted, LandcoverError, OutputExists
 from landcover.field import receptive_field
-from landcover.files import check_free, whole_folder
-from landcover.model import ModelCard, in_precision, save_model
-from landcover.precision import choose_precision
+from landcover.files import make_folder, replace_folder, whole_file
+from landcover.model import ModelCard, save_model
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
-from landcover.train.batches import Batches
-from landcover.train.curves import draw_curves
-from landcover.train.losses import class_weights, masked_crossentropy
-from landcover.train.metrics import MeanIoU
-from landcover.train.unet import build_unet, logits_of
+from landcover.settings import Paths, TrainSettings
+from landcover.train.batches import output_table
+from landcover.train.checkpoint import FILE, Epoch, State, assign, load_state
+from landcover.train.chipset import Chips, open_chips
+from landcover.train.pictures import draw_chips, typical_chips
+from landcover.train.record import LEAKING, Record
+from landcover.train.task import Task, prepare_task
+from landcover.train.watch import Watch
 
-Epoch = dict[str, float]
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What `train` made: the model file, the best epoch (from 1) and its validation figures."""
+    """What `train` made: the model file; the figures of the epoch whose weights it holds (from 1), and how many there
+    were; IoU by class name, None for a class that validation does not hold; whether the split leaks."""
 
     path: Path
     epoch: int
     epochs: int
-    loss: float
-    mean_iou: float
-    per_class: dict[str, float | None]
-    split: str
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Of the training chips: mean and deviation of each band where there is data, labelled pixels of each class."""
-
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    pixels: NDArray[np.int64]
+    figures: Epoch
+    iou: dict[str, float | None]
+    leaking: bool
 
 
 def fit(
@@ -60,181 +48,170 @@ def fit(
     settings: TrainSettings,
     scheme: ClassScheme,
     overwrite: bool = False,
+    resume: bool = False,
     progress: Progress = silent,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Trained:
-    """Train the U-Net on the stores under `paths`; writes models/<name>/ with model.keras, history.csv, curves.png
-    and metrics.json.
+    """Train the U-Net on the stores under `paths`; writes models/<name>/ with model.keras, history.csv, curves.png,
+    metrics.json, validation/ with pictures and tensorboard/.
 
-    The weights kept are those of the epoch with the lowest validation loss; training stops when that has not fallen
-    for `patience` epochs. Raises LabelError without chips, LandcoverError if the loss is no number, OutputExists.
+    The weights kept are those of the epoch with the highest validation mean IoU, or the lowest loss; training stops
+    when there was no better one for `patience` epochs. Until it ends, all is in models/<name>.training; a training
+    that was cut off goes on from its last whole epoch with `resume`. Raises LabelError, OutputExists, and
+    LandcoverError if the loss is no number or the disk is full.
     """
     out = paths.models / settings.name
-    check_free(out, overwrite)
-    train, validation = _stores(paths, scheme)
-    info = train[0].info
-    statistics = training_statistics([s for s in train if s.path.parent == paths.train], scheme)
-    weights = _weights(settings, scheme, statistics.pixels)
-    unseen = [name for name, pixels in zip(scheme.names, statistics.pixels, strict=True) if not pixels]
-    if unseen:
-        log.warning("Note: no training pixel of %s: the map will not show what was not shown", ", ".join(unseen))
-    keras.utils.set_random_seed(settings.seed)
-    network = build_unet(info.bands, len(scheme), statistics.mean, statistics.deviation, settings.seed)
-    halo, multiple = receptive_field(network)
-    precision = choose_precision(settings.precision, training=True)
-    learner = logits_of(in_precision(network, precision))
-    feed = Batches(train, scheme, settings.batch, statistics.mean, True, settings.turns, settings.jitter, settings.seed)
-    check = Batches(validation, scheme, settings.batch, statistics.mean)
-    learner.compile(
-        optimizer=keras.optimizers.AdamW(
-            _schedule(settings, steps=len(feed) * settings.epochs), weight_decay=1e-4, clipnorm=1.0
-        ),
-        loss=partial(masked_crossentropy, weights=weights),
-        metrics=[MeanIoU(len(scheme))],
-    )
-    watch = Watch(settings, feed, progress, on_epoch)
-    stop = keras.callbacks.EarlyStopping("val_loss", patience=settings.patience, restore_best_weights=True)
-    started = time.monotonic()
-    with whole_folder(out) as folder:
-        try:
-            learner.fit(feed, epochs=settings.epochs, validation_data=check, callbacks=[watch, stop], verbose=0)
-        finally:
-            watch.close()
-        network.set_weights(learner.get_weights())
-        best = stop.best_epoch
-        scores = _evaluate(learner, check, scheme) | {"epoch": best + 1, "epochs": len(watch.history)}
-        card = ModelCard(
-            scheme=scheme, bands=info.bands, dtype=info.dtype, mean=statistics.mean, deviation=statistics.deviation,
-            pixel_size=info.pixel_size, chip_size=info.size, halo=halo, multiple=multiple, split=info.split,
-            pixels=dict(zip(scheme.names, statistics.pixels.tolist(), strict=True)), scores=scores,
+    folder = out.with_name(f"{out.name}.training")
+    _check_free(out, folder, overwrite, resume)
+    with closing(open_chips(paths, scheme)) as chips:
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+        made = learn(chips, settings, scheme, folder, progress, on_epoch)
+    (folder / FILE).unlink()
+    replace_folder(folder, out)
+    return replace(made, path=out / "model.keras")
+
+
+def _check_free(out: Path, folder: Path, overwrite: bool, resume: bool) -> None:
+    if out.exists() and not overwrite:
+        if resume and not folder.exists():
+            raise LandcoverError(f"{out}: this training is finished; add --overwrite to train anew")
+        raise OutputExists(out)
+    if (folder / FILE).exists() and not resume and not overwrite:
+        raise LandcoverError(
+            f"{folder}: a training that was cut off: go on with --resume, or start anew with --overwrite"
+        )
+
+
+def learn(
+    chips: Chips,
+    settings: TrainSettings,
+    scheme: ClassScheme,
+    folder: Path,
+    progress: Progress = silent,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Trained:
+    """Train in a folder, from its checkpoint if it holds one, until there are epochs enough."""
+    leaking = chips.info.split == "random"
+    origin = _origin(chips, settings, scheme)
+    state = load_state(folder / FILE) if (folder / FILE).exists() else None
+    if state is not None:
+        _check_origin(folder, state.origin, origin)
+    task = prepare_task(chips, settings, scheme)
+    learner = task.learner
+    if state is None:
+        make_folder(folder)
+        state = State(origin, [], 0, [], [], [])
+    else:
+        log.info("Going on after epoch %d of %d", len(state.history), settings.epochs)
+        assign(learner.variables, state.variables)
+        assign(learner.optimizer.variables, state.optimizer)
+    typical = typical_chips(chips.validation, scheme)
+
+    def keep(state: State) -> None:
+        """Of the weights that the learner has now: model and pictures."""
+        task.network.set_weights(learner.get_weights())
+        save_model(task.network, _card(chips, scheme, task, state), folder / "model.keras")
+        _draw(chips, typical, scheme, task, state, folder, leaking)
+
+    left = settings.epochs - len(state.history)
+    record = Record(folder, state.history, leaking)
+    with progress("training", left * task.feed.chips, "chips") as advance:
+        watch = Watch(
+            settings, scheme, task.feed, task.metric, state, folder, record, advance, on_epoch, keep
         )  # fmt: skip
-        save_model(network, card, folder / "model.keras")
-        _write_history(folder / "history.csv", watch.history)
-        draw_curves(watch.history, best, folder / "curves.png")
-        summary = scores | {
-            "split": info.split,
-            "chips": {"train": feed.chips, "validation": check.chips},
-            "precision": precision,
-            "parameters": network.count_params(),
-            "class_weights": dict(zip(scheme.names, weights[1:], strict=True)),
-            "seconds": round(time.monotonic() - started, 1),
-            "settings": settings.model_dump(mode="json"),
-        }
-        (folder / "metrics.json").write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-    for store in (*train, *validation):
-        store.close()
-    return Trained(
-        out / "model.keras", best + 1, len(watch.history), scores["loss"], scores["mean_iou"], scores["iou"], info.split
-    )
+        try:
+            if not watch.finished:
+                learner.fit(
+                    task.feed, epochs=settings.epochs, initial_epoch=len(state.history), validation_data=task.check,
+                    callbacks=[watch], shuffle=False, verbose=0,
+                )  # fmt: skip
+        except KeyboardInterrupt:
+            kept = f"{folder}: epoch {len(state.history)} is kept: go on with --resume"
+            raise Interrupted(kept if state.history else "no epoch was finished, nothing is kept") from None
+        except Exception as error:
+            # what went wrong in a thread comes back in the words of the library that ran it
+            raise (task.feed.failure or task.check.failure or error) from None
+        finally:
+            record.close()
+            if not state.history:
+                shutil.rmtree(folder, ignore_errors=True)
+    task.network.set_weights(state.best_weights)
+    save_model(task.network, _card(chips, scheme, task, state), folder / "model.keras")
+    best = state.history[state.best]
+    iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
+    _write_metrics(folder / "metrics.json", chips, settings, scheme, task, state, iou)
+    return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, leaking)
 
 
-def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Up to the learning rate in the first twentieth of the steps, then down to nothing along a cosine."""
-    warm = max(1, steps // 20)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm), warmup_target=settings.learning_rate, warmup_steps=warm
-    )
-
-
-def _stores(paths: Paths, scheme: ClassScheme) -> tuple[list[ChipStore], list[ChipStore]]:
-    train = open_stores(paths.train, scheme)
-    validation = open_stores(paths.validation, scheme)
-    for folder, stores in ((paths.train, train), (paths.validation, validation)):
-        if not any(map(len, stores)):
-            raise LabelError(
-                f"{folder}: holds no chips: run `landcover prepare`; if it left none for this side, label more "
-                "places, or lower chips.size or split.block"
-            )
-    train += open_stores(paths.augmented, scheme)
-    for store in (*train, *validation):
-        if store.info != train[0].info:
-            # copies or validation chips of an earlier split would leak
-            raise LabelError(
-                f"{store.path}: is not of the same chips as {train[0].path}: run `landcover prepare` again"
-            )
-    return train, validation
-
-
-def training_statistics(stores: list[ChipStore], scheme: ClassScheme) -> Statistics:
-    """One pass over the training chips, their copies left out. Pixels with all bands 0 are no data."""
-    bands = stores[0].info.bands
-    number, total, squares = 0, np.zeros(bands), np.zeros(bands)
-    pixels = np.zeros(256, np.int64)
-    for store in stores:
-        for row in range(len(store)):
-            image = store.image(row).reshape(-1, bands)
-            image = image[image.any(axis=1)].astype(np.float64)
-            number += len(image)
-            total += image.sum(axis=0)
-            squares += (image**2).sum(axis=0)
-            pixels += np.bincount(store.label(row).ravel(), minlength=256)
-    mean = total / max(number, 1)
-    deviation = np.sqrt(np.maximum(squares / max(number, 1) - mean**2, 1.0))
-    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), pixels[list(scheme.values)])
-
-
-def _weights(settings: TrainSettings, scheme: ClassScheme, pixels: NDArray[np.int64]) -> list[float]:
-    """The weight of each output of the network, background's 0 first."""
-    weights = class_weights(pixels, settings.weight_cap)
-    if settings.class_weights != "auto":
-        given = {c.value: w for key, w in settings.class_weights.items() if (c := scheme.find(key))}
-        weights = np.array([given.get(value, 1.0) for value in scheme.values])
-    return [0.0, *weights.tolist()]
-
-
-def _evaluate(learner: keras.Model, check: Batches, scheme: ClassScheme) -> dict[str, Any]:
-    """Loss and intersection over union of the weights that are kept, over the whole validation set."""
-    metric = MeanIoU(len(scheme))
-    losses, sizes = [], []
-    for index in range(len(check)):
-        images, targets = check[index]
-        logits = learner.predict_on_batch(images)
-        metric.update_state(targets, logits)
-        losses.append(float(learner.loss(targets, logits)))
-        sizes.append(len(images))
-    per_class = [None if np.isnan(v) else float(v) for v in metric.per_class()]
-    return {
-        "loss": float(np.average(losses, weights=sizes)),
-        "mean_iou": float(metric.result()),
-        "iou": dict(zip(scheme.names, per_class, strict=True)),
+def _origin(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
+    """What must be the same for a training to go on."""
+    told = {f"train.{key}": value for key, value in settings.model_dump(mode="json").items()}
+    return told | {
+        "the scheme": scheme.model_dump(mode="json"),
+        "the split": chips.info.split_key,
+        "the number of chips": [len(chips.train), len(chips.copies), len(chips.validation)],
     }
 
 
-class Watch(keras.callbacks.Callback):
-    """Follows the training: tells progress and each epoch's figures, stops it when the loss is no number."""
-
-    def __init__(
-        self, settings: TrainSettings, feed: Batches, progress: Progress, on_epoch: Callable[[Epoch], None]
-    ) -> None:
-        super().__init__()
-        self.history: list[Epoch] = []
-        self._settings, self._feed, self._progress, self._on_epoch = settings, feed, progress, on_epoch
-        self._bar: Any = None
-
-    def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self._started = time.monotonic()
-        self._bar = self._progress(f"epoch {epoch + 1} of {self._settings.epochs}", self._feed.chips, "chips")
-        self._advance = self._bar.__enter__()
-
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-        if not np.isfinite((logs or {}).get("loss", 0.0)):
-            raise LandcoverError(f"the loss is no number at batch {batch}: lower train.learning_rate")
-        self._advance(self._settings.batch)
-
-    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        self.close()
-        figures = {"epoch": float(epoch + 1), "seconds": round(time.monotonic() - self._started, 2), **(logs or {})}
-        self.history.append(figures)
-        self._on_epoch(figures)
-
-    def close(self) -> None:
-        if self._bar is not None:
-            self._bar.__exit__(None, None, None)
-            self._bar = None
+def _check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
+    for key in {**began, **now}:
+        if began.get(key) != now.get(key):
+            shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith("train.") else ""
+            raise LandcoverError(
+                f"{folder}: began with another value of {key}{shown}: set it back, or start anew with --overwrite"
+            )
 
 
-def _write_history(path: Path, history: list[Epoch]) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(history[0]))
-        writer.writeheader()
-        writer.writerows({k: int(v) if k == "epoch" else v for k, v in epoch.items()} for epoch in history)
+def _card(chips: Chips, scheme: ClassScheme, task: Task, state: State) -> ModelCard:
+    halo, multiple = receptive_field(task.network)
+    info, known = chips.info, task.statistics
+    return ModelCard(
+        scheme=scheme, bands=info.bands, dtype=info.dtype, mean=known.mean, deviation=known.deviation,
+        pixel_size=info.pixel_size, chip_size=info.size, halo=halo, multiple=multiple, split=info.split,
+        pixels=dict(zip(scheme.names, known.pixels.tolist(), strict=True)), scores=state.history[state.best],
+    )  # fmt: skip
+
+
+def _draw(
+    chips: Chips, typical: list[int], scheme: ClassScheme, task: Task, state: State, folder: Path, leaking: bool
+) -> None:
+    figures = state.history[state.best]
+    images, labels, shown = [], [], []
+    values = np.array([0, *scheme.values], np.uint8)
+    for number in typical:
+        image, label = chips.validation.read(number)
+        filled = np.where(image.any(axis=-1, keepdims=True), image, np.asarray(task.statistics.mean))
+        scores = keras.ops.convert_to_numpy(task.learner(filled[None].astype(np.float32), training=False))
+        images.append(image)
+        labels.append(values[output_table(scheme)[label]])
+        shown.append(values[scores[0, ..., 1:].argmax(axis=-1) + 1])
+    title = f"validation chips after epoch {figures['epoch']}, mean IoU {figures['val_mean_iou']:.3f}"
+    make_folder(folder / "validation")
+    path = folder / "validation" / f"epoch_{figures['epoch']:04d}.png"
+    draw_chips(images, labels, shown, scheme, f"{title}, {LEAKING}" if leaking else title, path)
+
+
+def _write_metrics(
+    path: Path,
+    chips: Chips,
+    settings: TrainSettings,
+    scheme: ClassScheme,
+    task: Task,
+    state: State,
+    iou: dict[str, float | None],
+) -> None:
+    best = state.history[state.best]
+    told = {key: value for key, value in best.items() if not key.startswith("val_iou_")} | {
+        "val_iou": iou,
+        "epochs": len(state.history),
+        "split": LEAKING if chips.info.split == "random" else chips.info.split,
+        "chips": {"train": len(chips.train), "copies": len(chips.copies), "validation": len(chips.validation)},
+        "precision": task.precision,
+        "parameters": task.network.count_params(),
+        "class_weights": dict(zip(scheme.names, task.weights, strict=True)),
+        "seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
+        "settings": settings.model_dump(mode="json"),
+    }
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

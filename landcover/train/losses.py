@@ -1,25 +1,92 @@
-"""The loss, in which background counts for nothing, and the weights of the classes."""
+"""The losses, in which background counts for nothing, and the weights of the classes.
 
-from collections.abc import Sequence
+Targets are output numbers (batch, rows, columns), 0 for background; logits are (batch, rows, columns, 1 + classes).
+A background pixel's loss and gradient are exactly zero in each of them.
+"""
+
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from landcover.settings import TrainSettings
 
-def masked_crossentropy(target: keras.KerasTensor, logits: keras.KerasTensor, weights: Sequence[float]) -> object:
+Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
+
+
+def build_loss(settings: TrainSettings, weights: Sequence[float]) -> Loss:
+    """The loss that the settings ask for, or the sum of several, each times its share. `weights`: one a class."""
+    shares = settings.loss if isinstance(settings.loss, dict) else {settings.loss: 1.0}
+    smoothing, gamma = settings.label_smoothing, settings.focal_gamma
+
+    def loss(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+        parts = []
+        for name, share in shares.items():
+            if name == "dice":
+                part = masked_dice(target, logits)
+            else:
+                part = masked_crossentropy(target, logits, weights, smoothing, gamma if name == "focal" else 0.0)
+            parts.append(share * part)
+        return sum(parts[1:], start=parts[0])
+
+    return loss
+
+
+def labelled(target: keras.KerasTensor) -> keras.KerasTensor:
+    """1.0 where a pixel has a label, 0.0 where it is background: the one mask of losses and metrics."""
+    return ops.cast(target > 0, "float32")
+
+
+def masked_crossentropy(
+    target: keras.KerasTensor,
+    logits: keras.KerasTensor,
+    weights: Sequence[float],
+    smoothing: float = 0.0,
+    gamma: float = 0.0,
+) -> keras.KerasTensor:
     """Mean weighted cross-entropy over the labelled pixels of a batch, a scalar.
 
-    `target` (batch, rows, columns): output numbers, 0 for background; `logits` (..., outputs); `weights`: one an
-    output, that of background 0. A background pixel's loss and gradient are exactly zero.
+    `smoothing` is the share of a label that is spread evenly over all classes, background left out. With a `gamma`
+    above 0 it is the focal loss: a pixel counts the less the surer the network is of its label (Lin et al. 2017,
+    arXiv:1708.02002, eq. 4).
     """
-    target = ops.cast(target, "int32")
-    weight = ops.take(ops.convert_to_tensor(np.asarray(weights, np.float32)), target)
-    logs = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
-    picked = ops.sum(logs * ops.one_hot(target, len(weights), dtype="float32"), axis=-1)
-    labelled = ops.sum(ops.cast(weight > 0, "float32"))
-    return -ops.sum(ops.where(weight > 0, weight * picked, 0.0)) / ops.maximum(labelled, 1.0)
+    mask = labelled(target)
+    chosen, logs = _one_hot(target, len(weights)), _log_shares(logits)
+    wanted = chosen * (1 - smoothing) + smoothing / len(weights)
+    entropy = -ops.sum(wanted * logs[..., 1:], axis=-1)
+    if gamma:
+        doubt = 1 - ops.exp(ops.sum(chosen * logs[..., 1:], axis=-1))
+        # a root has no finite slope at 0
+        entropy = entropy * ops.maximum(doubt, 1e-6) ** gamma
+    weight = ops.sum(chosen * ops.convert_to_tensor(np.asarray(weights, np.float32)), axis=-1)
+    return _mean(ops.where(mask > 0, weight * entropy, 0.0), mask)
+
+
+def masked_dice(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
+    """One minus the mean Dice coefficient of the classes that the batch's labels hold, over its labelled pixels, a
+    scalar (Milletari et al. 2016, arXiv:1606.04797, with the sum of probabilities in the denominator)."""
+    mask = labelled(target)[..., None]
+    classes = logits.shape[-1] - 1
+    truth = _one_hot(target, classes)
+    shares = ops.where(mask > 0, ops.exp(_log_shares(logits)[..., 1:]), 0.0)
+    both, either = (ops.sum(pixels, axis=(0, 1, 2)) for pixels in (shares * truth, shares + truth))
+    there = ops.cast(ops.sum(truth, axis=(0, 1, 2)) > 0, "float32")
+    return _mean((1 - 2 * both / ops.maximum(either, 1.0)) * there, there)
+
+
+def _one_hot(target: keras.KerasTensor, classes: int) -> keras.KerasTensor:
+    """(..., classes); all 0 for background."""
+    return ops.one_hot(ops.cast(target, "int32") - 1, classes, dtype="float32")
+
+
+def _log_shares(logits: keras.KerasTensor) -> keras.KerasTensor:
+    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+
+
+def _mean(values: keras.KerasTensor, counted: keras.KerasTensor) -> keras.KerasTensor:
+    return ops.sum(values) / ops.maximum(ops.sum(counted), 1.0)
 
 
 def class_weights(pixels: NDArray[np.int64], cap: float) -> NDArray[np.float64]:

@@ -1,11 +1,14 @@
-"""What is watched while training: the contingency table of the whole validation set."""
+"""What is watched while training: the contingency table of a whole pass."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+
+from landcover.train.losses import labelled
 
 
 class MeanIoU(keras.metrics.Metric):
@@ -22,12 +25,13 @@ class MeanIoU(keras.metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """`y_true` (batch, rows, columns) output numbers, 0 background; `y_pred` (..., 1 + classes) scores."""
+        counted = ops.reshape(labelled(y_true), (-1,)) > 0
         target = ops.reshape(ops.cast(y_true, "int64"), (-1,))
         shown = ops.reshape(ops.cast(ops.argmax(y_pred[..., 1:], axis=-1), "int64"), (-1,))
         # background goes to a cell beyond the table
-        cell = ops.where(target > 0, (target - 1) * self.classes + shown, self.classes**2)
+        cell = ops.where(counted, (target - 1) * self.classes + shown, self.classes**2)
         counts = ops.segment_sum(ops.ones_like(cell), cell, num_segments=self.classes**2 + 1)[: self.classes**2]
-        self.table.assign(self.table + ops.cast(ops.reshape(counts, self.table.shape), "int64"))
+        self.table.assign_add(ops.cast(ops.reshape(counts, self.table.shape), "int64"))
 
     def result(self) -> Any:
         table = ops.cast(self.table, "float32")
@@ -36,9 +40,28 @@ class MeanIoU(keras.metrics.Metric):
         present = ops.cast(ops.sum(table, axis=1) > 0, "float32")
         return ops.sum(present * both / ops.maximum(either, 1.0)) / ops.maximum(ops.sum(present), 1.0)
 
-    def per_class(self) -> NDArray[np.float64]:
-        """(classes,) intersection over union, NaN for a class that the labels do not hold."""
-        table = ops.convert_to_numpy(self.table).astype(np.float64)
+    def scores(self) -> "Scores":
+        return Scores.of(ops.convert_to_numpy(self.table))
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of a contingency table (classes of the label, classes shown): overall accuracy, intersection over union of each
+    class, None for one that the labels do not hold, and the mean of the others."""
+
+    table: tuple[tuple[int, ...], ...]
+    accuracy: float
+    iou: tuple[float | None, ...]
+
+    @classmethod
+    def of(cls, table: NDArray[np.int64]) -> "Scores":
         both = np.diag(table)
         either = table.sum(axis=0) + table.sum(axis=1) - both
-        return np.divide(both, either, out=np.full(len(both), np.nan), where=table.sum(axis=1) > 0)
+        held = table.sum(axis=1) > 0
+        iou = tuple(float(b / e) if there else None for b, e, there in zip(both, either, held, strict=True))
+        accuracy = float(both.sum() / max(table.sum(), 1))
+        return cls(tuple(tuple(row) for row in table.tolist()), accuracy, iou)
+
+    @property
+    def mean_iou(self) -> float:
+        return float(np.mean([v for v in self.iou if v is not None] or [0.0]))

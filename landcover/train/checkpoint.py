@@ -1,0 +1,67 @@
+"""Where a training stands, in one file: replaced as a whole at the end of each epoch, so that it can go on from there
+after being cut off at any moment."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from landcover.errors import LandcoverError
+from landcover.files import whole_file
+
+FILE = "checkpoint.npz"
+Epoch = dict[str, Any]
+
+
+@dataclass
+class State:
+    """After an epoch: the figures of all epochs so far, the number of the best one (from 0), the weights of the best
+    one, and all variables of the network (random states too) and of the optimizer. `origin` says what the training
+    was begun with."""
+
+    origin: dict[str, Any]
+    history: list[Epoch]
+    best: int
+    best_weights: list[NDArray[Any]]
+    variables: list[NDArray[Any]]
+    optimizer: list[NDArray[Any]]
+
+
+def save_state(path: Path, state: State) -> None:
+    """Raises LandcoverError, with the file as it was before, where there is no room."""
+    told = {"origin": state.origin, "history": state.history, "best": state.best}
+    arrays = {
+        f"{name}_{n:04d}": array
+        for name in ("best_weights", "variables", "optimizer")
+        for n, array in enumerate(getattr(state, name))
+    }
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, told=np.array(json.dumps(told)), **arrays)
+
+
+def load_state(path: Path) -> State:
+    """Raises LandcoverError for a file that is none."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            told = json.loads(str(file["told"]))
+            arrays = {
+                name: [file[key] for key in sorted(file.files) if key.rpartition("_")[0] == name]
+                for name in ("best_weights", "variables", "optimizer")
+            }
+        return State(told["origin"], told["history"], told["best"], **arrays)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LandcoverError(f"{path}: cannot be read ({error}): start anew with --overwrite") from None
+
+
+def values(variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
+
+
+def assign(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)

@@ -1,0 +1,46 @@
+"""Which chip is shown when: drawn by class, in an order that is new each epoch. Arithmetic alone."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Balance = Literal["none", "sqrt", "equal"]
+
+
+def epoch_order(
+    classes: Sequence[NDArray[np.int64]], number: int, balance: Balance, seed: int, epoch: int
+) -> NDArray[np.int64]:
+    """`number` chips in random order; the same for the same seed and epoch.
+
+    `classes` holds the chips of each class. How often a class is drawn follows from the number of its chips (none),
+    the root of that (sqrt), or is the same for all (equal). Within a class every chip has been drawn before one is
+    drawn again, also across epochs.
+    """
+    sizes = np.array([len(chips) for chips in classes])
+    shares = sizes ** {"none": 1.0, "sqrt": 0.5, "equal": 0.0}[balance] * (sizes > 0)
+    # the same counts each epoch: where an epoch's draws of a class begin follows from its number
+    counts = _whole(number * shares / shares.sum())
+    drawn = [
+        _dealt(chips, epoch * count, int(count), (seed, index))
+        for index, (chips, count) in enumerate(zip(classes, counts, strict=True))
+        if count
+    ]
+    return np.random.default_rng((seed, epoch, len(classes))).permutation(np.concatenate(drawn))
+
+
+def _whole(parts: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Whole numbers with the same sum, each next to its part (largest remainders)."""
+    whole = np.floor(parts + 1e-9).astype(np.int64)
+    missing = round(parts.sum()) - whole.sum()
+    whole[np.argsort(whole - parts, kind="stable")[:missing]] += 1
+    return whole
+
+
+def _dealt(chips: NDArray[np.int64], start: int, number: int, seed: tuple[int, int]) -> NDArray[np.int64]:
+    """Cards `start` to `start + number` of a pack that is shuffled anew each time it is used up."""
+    packs = range(start // len(chips), (start + number - 1) // len(chips) + 1)
+    cards = np.concatenate([np.random.default_rng((*seed, pack)).permutation(chips) for pack in packs])
+    first = start - packs[0] * len(chips)
+    return cards[first : first + number]

@@ -1,0 +1,87 @@
+"""What a training is put together from: network, loss, optimizer, batches."""
+
+import logging
+from dataclasses import dataclass
+
+import keras
+
+from landcover.errors import LandcoverError
+from landcover.model import in_precision
+from landcover.precision import Format, choose_precision
+from landcover.scheme import ClassScheme
+from landcover.settings import TrainSettings
+from landcover.train.batches import Batches
+from landcover.train.chipset import Chips, Statistics, class_pixels, statistics
+from landcover.train.devices import all_devices
+from landcover.train.losses import build_loss, class_weights
+from landcover.train.metrics import MeanIoU
+from landcover.train.unet import build_unet, logits_of
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Task:
+    """`learner` computes logits, in the precision chosen, with
+    weights of its own; `network` is what is saved."""
+
+    network: keras.Model
+    learner: keras.Model
+    metric: MeanIoU
+    feed: Batches
+    check: Batches
+    statistics: Statistics
+    weights: tuple[float, ...]
+    precision: Format
+
+
+def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Task:
+    """Network, loss, optimizer and batches, ready for the first step."""
+    known = statistics(chips.train, scheme)
+    for pixels, side, result in (
+        (known.pixels, "training", "the map will not show what was not shown"),
+        (class_pixels(chips.validation, scheme), "validation", "no figure can be given, the means are without"),
+    ):
+        absent = [name for name, n in zip(scheme.names, pixels, strict=True) if not n]
+        if absent:
+            log.warning("Note: no %s pixel of %s: %s", side, ", ".join(absent), result)
+    divisor = 2 ** (settings.net.depth - 1)
+    if chips.info.size % divisor:
+        raise LandcoverError(
+            f"train.net.depth: a net of depth {settings.net.depth} needs chips of a multiple of {divisor} px, these "
+            f"have {chips.info.size}: lower it, or change chips.size"
+        )
+    weights = _weights(settings, scheme, known)
+    keras.utils.set_random_seed(settings.seed)
+    network = build_unet(chips.info.bands, len(scheme), known.mean, known.deviation, settings.seed, settings.net)
+    precision = choose_precision(settings.precision, training=True)
+    feed = Batches(chips.train + chips.copies, scheme, settings.batch, known.mean, settings)
+    check = Batches(chips.validation, scheme, settings.batch, known.mean)
+    with all_devices():
+        learner, metric = logits_of(in_precision(network, precision)), MeanIoU(len(scheme))
+        learner.compile(
+            optimizer=keras.optimizers.AdamW(
+                _schedule(settings, steps=len(feed) * settings.epochs),
+                weight_decay=settings.weight_decay, clipnorm=settings.clip,
+            ),
+            loss=build_loss(settings, weights),
+            metrics=[metric],
+        )  # fmt: skip
+        learner.optimizer.build(learner.trainable_variables)
+    return Task(network, learner, metric, feed, check, known, tuple(weights), precision)
+
+
+def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Up to the learning rate over the first share of the steps, then down to nothing along a cosine."""
+    warm = max(1, round(steps * settings.warmup))
+    return keras.optimizers.schedules.CosineDecay(
+        0.0, max(1, steps - warm), warmup_target=settings.learning_rate, warmup_steps=warm
+    )
+
+
+def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) -> list[float]:
+    """The weight of each class in the loss."""
+    if settings.class_weights == "auto":
+        return [float(w) for w in class_weights(known.pixels, settings.weight_cap)]
+    given = {c.value: w for key, w in settings.class_weights.items() if (c := scheme.find(key))}
+    return [given.get(value, 1.0) for value in scheme.values]

@@ -1,0 +1,113 @@
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from landcover.settings import TrainSettings
+from landcover.train.losses import build_loss, class_weights, masked_crossentropy, masked_dice
+from landcover.train.metrics import MeanIoU, Scores
+
+WEIGHTS = [1.0, 2.0, 0.5]
+ALL = [
+    TrainSettings(),
+    TrainSettings(label_smoothing=0.1),
+    TrainSettings(loss="focal"),
+    TrainSettings(loss="focal", focal_gamma=0.5),
+    TrainSettings(loss="dice"),
+    TrainSettings(loss={"crossentropy": 1, "dice": 0.5}),
+]
+
+
+def _gradient(loss: Callable, target: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    import tensorflow as tf
+
+    variable = tf.Variable(logits)
+    with tf.GradientTape() as tape:
+        value = loss(target, variable)
+    return tape.gradient(value, variable).numpy()
+
+
+@pytest.mark.parametrize("settings", ALL, ids=lambda s: f"{s.loss} {s.label_smoothing}")
+def test_background_has_no_gradient_no_loss_and_no_weight(settings: TrainSettings) -> None:
+    random = np.random.default_rng(0)
+    loss = build_loss(settings, WEIGHTS)
+    target = random.integers(0, 4, (2, 8, 8)).astype(np.uint8)
+    logits = random.normal(size=(2, 8, 8, 4)).astype(np.float32)
+    gradient = _gradient(loss, target, logits)
+    assert np.isfinite(gradient).all()
+    assert (gradient[target == 0] == 0).all()
+    assert (gradient[target > 0] != 0).any(axis=-1).all()
+    wild = logits.copy()
+    wild[target == 0] = 1e6
+    assert float(loss(target, logits)) == float(loss(target, wild))
+    assert float(loss(np.zeros_like(target), logits)) == 0
+    # a net that is sure and right: nothing to gain, nothing that breaks
+    sure = 100.0 * np.eye(4, dtype=np.float32)[target]
+    assert np.isfinite(_gradient(loss, target, sure)).all()
+
+
+def _example() -> tuple[np.ndarray, np.ndarray]:
+    logits = np.log(np.array([[[[0.1, 0.6, 0.3], [0.2, 0.2, 0.6], [0.9, 0.05, 0.05]]]], np.float32))
+    return np.array([[[1, 2, 0]]], np.uint8), logits
+
+
+def test_crossentropy_is_the_weighted_mean_over_labelled_pixels() -> None:
+    target, logits = _example()
+    expected = -(1.5 * np.log(0.6) + 3.0 * np.log(0.6)) / 2
+    assert float(masked_crossentropy(target, logits, [1.5, 3.0])) == pytest.approx(expected, rel=1e-5)
+
+
+def test_smoothing_spreads_labels_over_the_classes_alone() -> None:
+    target, logits = _example()
+    expected = -(0.9 * np.log(0.6) + 0.1 * np.log(0.3) + 0.9 * np.log(0.6) + 0.1 * np.log(0.2)) / 2
+    assert float(masked_crossentropy(target, logits, [1.0, 1.0], smoothing=0.2)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_focal_loss_counts_the_sure_less() -> None:
+    target, logits = _example()
+    expected = -(0.4**2) * np.log(0.6)
+    assert float(masked_crossentropy(target, logits, [1.0, 1.0], gamma=2.0)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_dice_is_over_labelled_pixels_and_classes_that_are_there() -> None:
+    target, logits = _example()
+    # class 1: shown .6 and .2, true in the first pixel; class 2: shown .3 and .6, true in the second
+    expected = 1 - (2 * 0.6 / (0.8 + 1) + 2 * 0.6 / (0.9 + 1)) / 2
+    assert float(masked_dice(target, logits)) == pytest.approx(expected, rel=1e-5)
+    only = np.array([[[1, 0, 0]]], np.uint8)
+    assert float(masked_dice(only, logits)) == pytest.approx(1 - 2 * 0.6 / 1.6, rel=1e-5)
+
+
+def test_a_mix_is_the_sum_of_its_shares() -> None:
+    target, logits = _example()
+    mixed = build_loss(TrainSettings(loss={"crossentropy": 2, "dice": 0.5}), [1.0, 1.0])
+    parts = 2 * masked_crossentropy(target, logits, [1.0, 1.0]) + 0.5 * masked_dice(target, logits)
+    assert float(mixed(target, logits)) == pytest.approx(float(parts), rel=1e-6)
+
+
+def test_class_weights_favour_the_rare_up_to_the_cap() -> None:
+    weights = class_weights(np.array([900, 100, 0]), cap=10.0)
+    assert weights[1] / weights[0] == pytest.approx(3.0)
+    assert (weights[:2] * [0.9, 0.1]).sum() == pytest.approx(1.0)
+    assert weights[2] == 1.0
+    assert class_weights(np.array([10**9, 1]), cap=5.0)[1] == 5.0
+
+
+def test_mean_iou_adds_up_batches_and_ignores_background() -> None:
+    target = np.array([[[1, 1, 2, 0]]])
+    scores = np.zeros((1, 1, 4, 4), np.float32)
+    scores[0, 0, [0, 1, 2, 3], [1, 2, 2, 3]] = 1
+    scores[..., 0] = 9  # background would win if it took part
+    metric = MeanIoU(3)
+    metric.update_state(target, scores)
+    metric.update_state(target, scores)
+    assert metric.scores().iou == (0.5, 0.5, None)
+    assert metric.scores().accuracy == pytest.approx(2 / 3)
+    assert metric.scores().mean_iou == float(metric.result()) == pytest.approx(0.5)
+    assert metric.scores().table == ((2, 2, 0), (0, 2, 0), (0, 0, 0))
+
+
+def test_a_class_shown_where_there_is_none_costs_the_others() -> None:
+    scores = Scores.of(np.array([[3, 0, 1], [0, 4, 0], [0, 0, 0]]))
+    assert scores.iou == (0.75, 1.0, None)
+    assert scores.mean_iou == pytest.approx(0.875)
