@@ -171,7 +171,8 @@ def augment(config: "Config", overwrite: bool) -> None:
 @main.command()
 @common
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
-def train(config: "Config", overwrite: bool, resume: bool) -> None:
+@click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
+def train(config: "Config", overwrite: bool, resume: bool, plan: bool) -> None:
     """Train the U-Net, and keep the weights of the best epoch.
 
     Until it ends, everything is in <models>/<train.name>.training: the best model so far, too.
@@ -183,9 +184,13 @@ def train(config: "Config", overwrite: bool, resume: bool) -> None:
     Example: landcover train --set train.epochs=50
     """
     from landcover import summary as tell
+    from landcover.train import plan_training
     from landcover.train import train as run
 
     import_quietly("keras")
+    if plan:
+        click.echo(tell.plan(plan_training(config)))
+        return
     epochs = config.train.epochs
     made = run(config, overwrite, resume, bar, on_epoch=lambda figures: log.info(tell.epoch(figures, epochs)))
     click.echo(tell.trained(made))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from landcover.splitreport import SplitReport
     from landcover.train.checkpoint import Epoch
     from landcover.train.fit import Trained
+    from landcover.train.plan import Plan
 
 
 def mosaic(made: "Mosaic") -> str:
@@ -69,6 +70,16 @@ def split(report: "SplitReport") -> str:
 def augmented(made: "Augmented") -> str:
     listed = ", ".join(f"{name} {n:,}" for name, n in made.copies.items())
     return f"{made.path}: copies of {listed}" if listed else f"{made.path}: no class is rare, nothing to copy"
+
+
+def plan(made: "Plan") -> str:
+    return (
+        f"net: {made.parameters:,} parameters, {made.precision}\n"
+        f"chips: {made.chips:,} to train on, {made.copies:,} copies of them, {made.validation:,} to validate\n"
+        f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all\n"
+        f"time: {1000 * made.step_seconds:,.0f} ms a step, {duration(made.seconds)} in all, less if it stops early\n"
+        f"memory: {made.memory / 1e9:.1f} GB"
+    )
 
 
 def epoch(figures: "Epoch", epochs: int) -> str:

@@ -17,10 +17,14 @@ from landcover.model import load_network, read_card
 from landcover.settings import NetSettings, Paths, TrainSettings
 from landcover.splitreport import Side, SplitReport, write_report
 from landcover.train.fit import fit
+from landcover.train.plan import plan
 
 QUICK = TrainSettings(
     epochs=4, batch=4, patience=9, precision="float32", learning_rate=0.003, net=NetSettings(depth=3, filters=4)
 )
+
+PLAIN = QUICK.model_copy(update={"net": NetSettings(depth=3, filters=4, dropout=(0.0,))})
+"""Without chance in the network, whose course depends on the devices."""
 
 
 def _stores(
@@ -358,6 +362,43 @@ def test_what_is_no_model_is_refused(tmp_path) -> None:
     (tmp_path / "x.keras").write_text("no model")
     with pytest.raises(ModelError, match="is not a model"):
         read_card(tmp_path / "x.keras")
+
+
+def test_a_plan_is_measured_and_writes_nothing(tmp_path, scheme, monkeypatch) -> None:
+    monkeypatch.setattr("landcover.train.plan.TRIAL", 0.2)
+    paths = _stores(tmp_path, scheme, number=10)
+    made = plan(paths, QUICK, scheme)
+    assert (made.chips, made.validation, made.steps, made.epochs) == (10, 10, 2, 4)
+    assert made.seconds >= 8 * made.step_seconds > 0
+    assert made.memory > 10**8
+    assert not paths.models.exists()
+
+
+def test_two_devices_train_as_one(tmp_path, scheme, uninterrupted) -> None:
+    paths = _stores(tmp_path, scheme)
+    code = """
+import sys
+import tensorflow as tf
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import keras
+keras.distribution.list_devices = lambda kind: ["cpu:0", "cpu:1"]
+sys.path.insert(0, sys.argv[2])
+from test_train import PLAIN, Path, Paths, fit
+from landcover.scheme import ClassScheme
+folder = Path(sys.argv[1])
+fit(Paths(data=folder / "data", models=folder / "models"), PLAIN, ClassScheme.model_validate_json(sys.argv[3]))
+"""
+    command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent), scheme.model_dump_json()]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    other = _stores(tmp_path / "one", scheme)
+    fit(other, PLAIN, scheme)
+    two, one = _history(paths.models / "unet"), _history(other.models / "unet")
+    assert two != one  # the sums are of other parts
+    for a, b in zip(two, one, strict=True):
+        for key in ("loss", "mean_iou", "val_loss", "val_mean_iou", "val_accuracy"):
+            assert float(a[key]) == pytest.approx(float(b[key]), abs=0.02), key
 
 
 @pytest.mark.skipif(find_spec("jax") is None, reason="JAX is not installed")

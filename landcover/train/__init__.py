@@ -8,6 +8,7 @@ from landcover.progress import Progress, silent
 
 if TYPE_CHECKING:
     from landcover.train.fit import Trained
+    from landcover.train.plan import Plan
 
 
 def train(
@@ -22,3 +23,10 @@ def train(
     from landcover.train.fit import fit
 
     return fit(config.paths, config.train, config.scheme, overwrite, resume, progress, on_epoch)
+
+
+def plan_training(config: Config) -> "Plan":
+    """What `train` would take, from a few of its steps. Raises LandcoverError."""
+    from landcover.train.plan import plan
+
+    return plan(config.paths, config.train, config.scheme)

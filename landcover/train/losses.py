@@ -17,7 +17,7 @@ Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
 
 def build_loss(settings: TrainSettings, weights: Sequence[float]) -> Loss:
-    """The loss that the settings ask for, or the sum of several, each times its share. `weights`: one a class."""
+    """The loss (1,) that the settings ask for, or the sum of several, each times its share. `weights`: one a class."""
     shares = settings.loss if isinstance(settings.loss, dict) else {settings.loss: 1.0}
     smoothing, gamma = settings.label_smoothing, settings.focal_gamma
 
@@ -29,7 +29,8 @@ def build_loss(settings: TrainSettings, weights: Sequence[float]) -> Loss:
             else:
                 part = masked_crossentropy(target, logits, weights, smoothing, gamma if name == "focal" else 0.0)
             parts.append(share * part)
-        return sum(parts[1:], start=parts[0])
+        # not a scalar: of several devices Keras averages the losses of all others, but leaves scalars as they are
+        return ops.reshape(sum(parts[1:], start=parts[0]), (1,))
 
     return loss
 

@@ -1,0 +1,72 @@
+"""What a training would take, from a few of its steps; nothing is written."""
+
+import resource
+import sys
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
+
+from landcover.precision import Format
+from landcover.scheme import ClassScheme
+from landcover.settings import Paths, TrainSettings
+from landcover.train.chipset import open_chips
+from landcover.train.task import prepare_task
+
+TRIAL = 5.0
+"""Seconds for which steps are tried out, once they run at full speed."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`seconds`: of all epochs, if none is saved by stopping early; `memory`: bytes, the most that the trial took."""
+
+    parameters: int
+    chips: int
+    copies: int
+    validation: int
+    epochs: int
+    steps: int
+    precision: Format
+    step_seconds: float
+    seconds: float
+    memory: int
+
+
+def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
+    """Try out a few steps of training and of validation. Raises LabelError, LandcoverError as a training would."""
+    with closing(open_chips(paths, scheme)) as chips:
+        task = prepare_task(chips, settings, scheme)
+        feed, check = task.feed, task.check
+        step = _seconds(lambda n: task.learner.train_on_batch(*feed[n % len(feed)]))
+        test = _seconds(lambda n: task.learner.test_on_batch(*check[n % len(check)]))
+        return Plan(
+            parameters=task.network.count_params(),
+            chips=len(chips.train),
+            copies=len(chips.copies),
+            validation=len(chips.validation),
+            epochs=settings.epochs,
+            steps=len(feed),
+            precision=task.precision,
+            step_seconds=step,
+            seconds=settings.epochs * (len(feed) * step + len(check) * test),
+            memory=_most_memory(),
+        )
+
+
+def _seconds(work: Callable[[int], object]) -> float:
+    """How long a piece of work takes, the slow first ones left out."""
+    for number in range(2):
+        work(number)
+    started = time.monotonic()
+    for number in count(2):
+        work(number)
+        if time.monotonic() - started > TRIAL:
+            break
+    return (time.monotonic() - started) / (number - 1)
+
+
+def _most_memory() -> int:
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024
