@@ -9,6 +9,7 @@ from landcover import __version__
 from landcover.console import Pipeline, bar, common, import_quietly, log
 
 if TYPE_CHECKING:
+    from landcover.assess.suspects import Suspects
     from landcover.config import Config
 
 
@@ -94,20 +95,49 @@ def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
 
 @main.command()
 @common
-def labels(config: "Config", overwrite: bool) -> None:
-    """Rasterize and reclassify labels on the mosaic's grid.
+@click.option("--check", is_flag=True, help="After a training: list polygons whose label the model contradicts.")
+def labels(config: "Config", overwrite: bool, check: bool) -> None:
+    """Rasterize and reclassify labels on the mosaic's grid; or check them with a trained model.
+
+    With --check the labelled ground is mapped, and the polygons that the map contradicts with most confidence come
+    first in a layer to open in QGIS. A model contradicts its own training labels less than it should: look at
+    the first ones, whatever their share.
 
     \b
-    Reads:   the mosaic; labels.source, vector or raster, in any CRS
-    Writes:  <data>/interim/labels.tif
+    Reads:   the mosaic; labels.source, vector or raster, in any CRS; with --check also labels.tif and the model
+    Writes:  <data>/interim/labels.tif; with --check <data>/interim/label_check: suspects.gpkg and the map
     Example: landcover labels --set labels.field=Classvalue
+             landcover labels --check
     """
     from landcover import summary as tell
     from landcover.prepare.labels import labels as run
     from landcover.prepare.mosaic import FILE
 
-    made = run(config.paths.mosaic / FILE, config.labels, config.scheme, config.paths.labels, overwrite, bar)
+    mosaic = config.paths.mosaic / FILE
+    if check:
+        click.echo(tell.suspects(_check_labels(config, mosaic, overwrite)))
+        return
+    made = run(mosaic, config.labels, config.scheme, config.paths.labels, overwrite, bar)
     click.echo(tell.labels(made, config.scheme))
+
+
+def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects":
+    """Map the labelled ground and compare."""
+    from landcover.assess.suspects import FILE, find_suspects, labelled_squares
+    from landcover.classify import classify as run
+    from landcover.files import check_free, check_made
+
+    check_made(mosaic, "mosaic")
+    folder, out = config.paths.label_check, config.paths.label_check / FILE
+    check_free(out, overwrite)
+    import_quietly("keras")
+    squares = labelled_squares(config.paths.labels, folder / "labelled.gpkg", overwrite=True)
+    settings = _with(config, "classify", {"aoi": squares, "confidence": True})
+    made = run(settings, mosaic, folder / "map.tif", overwrite=True, progress=bar)
+    assert made.confidence is not None
+    return find_suspects(
+        made.path, made.confidence, config.paths.labels, config.labels, config.scheme, out, overwrite, bar
+    )
 
 
 @main.command()

@@ -13,8 +13,11 @@ from pydantic import ValidationError
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import RasterioError
+from rasterio.features import shapes
 from rasterio.io import DatasetReader, DatasetWriter, MemoryFile
 from rasterio.windows import Window
+from shapely.geometry import shape
+from shapely.geometry.base import BaseGeometry
 
 from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
@@ -257,6 +260,13 @@ def scheme_of(dataset: DatasetReader) -> ClassScheme | None:
         return ClassScheme.model_validate_json(text) if text else None
     except ValidationError:
         return None
+
+
+def outlines(classes: DatasetReader) -> Iterator[tuple[BaseGeometry, int]]:
+    """The patches of a class raster, pixels that touch along an edge, with their class values; 0 is left out."""
+    band = rasterio.band(classes, 1)
+    for outline, value in shapes(band, mask=band, transform=classes.transform):
+        yield shape(outline), int(value)
 
 
 def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:

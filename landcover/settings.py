@@ -66,6 +66,10 @@ class Paths(Section):
         return self.data / "interim" / "labels.tif"
 
     @property
+    def label_check(self) -> Path:
+        return self.data / "interim" / "label_check"
+
+    @property
     def chips(self) -> Path:
         return self.data / "interim" / "chips"
 

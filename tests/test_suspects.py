@@ -1,0 +1,105 @@
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from conftest import write_image, write_polygons
+
+from landcover.assess.suspects import find_suspects, labelled_squares
+from landcover.cli import main
+from landcover.errors import LabelError, OutputExists
+from landcover.grid import Grid
+from landcover.prepare.labels import labels
+from landcover.prepare.mosaic import mosaic
+from landcover.raster import grid_of, map_rasters, open_raster
+from landcover.settings import LabelSettings, MosaicSettings
+
+DRAWN = [(0, 0, 20, 20, 1), (40, 0, 60, 20, 2), (0, 40, 30, 70, 7), (40, 40, 44, 44, 1), (90, 90, 100, 100, 2)]
+
+
+def _scene(folder: Path, noise, scheme) -> tuple[Path, LabelSettings, Grid]:
+    write_image(folder / "naip/a.tif", noise(100, 100))
+    write_polygons(folder / "l.gpkg", DRAWN)
+    made = mosaic(MosaicSettings(images=(str(folder / "naip"),)), folder / "mosaic")
+    settings = LabelSettings(source=(str(folder / "l.gpkg"),))
+    labels(made.path, settings, scheme, folder / "labels.tif")
+    return folder / "labels.tif", settings, made.grid
+
+
+def _map(folder: Path, grid: Grid, scheme) -> tuple[Path, Path]:
+    """The first polygon is contradicted by a half that is sure, the second by all of it that is not, the third by a
+    little, the fourth by all that is sure, and of the fifth nothing is mapped."""
+    classes, sure = np.zeros((100, 100), np.uint8), np.full((100, 100), 90, np.uint8)
+    for left, top, right, bottom, value in DRAWN:
+        classes[top:bottom, left:right] = value
+    classes[0:20, 0:12] = 2
+    classes[0:20, 40:60], sure[0:20, 40:60] = 7, 40
+    classes[40:42, 0:30] = 1
+    classes[40:44, 40:44] = 7
+    classes[90:, 90:] = 0
+    paths = folder / "map.tif", folder / "map_confidence.tif"
+    with map_rasters(paths[0], grid, scheme, {}, "x", paths[1]) as targets:
+        for target, pixels in zip(targets, (classes, sure), strict=True):
+            target.write(pixels, grid.whole)
+    return paths
+
+
+@pytest.mark.parametrize("raster", [False, True])
+def test_polygons_that_a_sure_map_contradicts_come_first(tmp_path, noise, scheme, raster: bool) -> None:
+    path, settings, grid = _scene(tmp_path, noise, scheme)
+    if raster:
+        settings = LabelSettings(source=(str(path),))
+    made = find_suspects(*_map(tmp_path, grid, scheme), path, settings, scheme, tmp_path / "suspects.gpkg")
+    assert made.polygons == 5
+    table = gpd.read_file(made.path)
+    assert table["rank"].tolist() == [1, 2, 3]
+    assert table["label_name"].tolist() == ["water", "water", "forest"]
+    assert table["suspected_name"].tolist() == ["forest", "bare land", "bare land"]
+    x, y = grid.pixel_metres
+    np.testing.assert_allclose(table["area_m2"], np.array([400, 16, 400]) * x * y, atol=0.06)
+    np.testing.assert_allclose(table["doubt"], [0.6 * 0.9, 0.9, 0.4], atol=1e-3)
+    np.testing.assert_allclose(table["doubt_m2"], np.array([216, 14.4, 160]) * x * y, atol=0.06)
+    np.testing.assert_allclose(table.geometry.area, np.array([400, 16, 400]) * np.prod(grid.pixel_size), rtol=1e-6)
+    with pytest.raises(OutputExists):
+        find_suspects(tmp_path / "map.tif", tmp_path / "map.tif", path, settings, scheme, made.path)
+
+
+def test_a_map_of_something_else_is_refused(tmp_path, noise, scheme) -> None:
+    path, settings, grid = _scene(tmp_path, noise, scheme)
+    other = Grid(grid.crs, grid.transform, 100, 90)
+    paths = tmp_path / "map.tif", tmp_path / "sure.tif"
+    with map_rasters(paths[0], other, scheme, {}, "x", paths[1]) as targets:
+        for target in targets:
+            target.write(np.ones((100, 90), np.uint8), other.whole)
+    with pytest.raises(LabelError, match="is on another grid than"):
+        find_suspects(*paths, path, settings, scheme, tmp_path / "suspects.gpkg")
+
+
+def test_squares_cover_the_labels_and_no_more(tmp_path, noise, scheme) -> None:
+    write_image(tmp_path / "naip/a.tif", noise(600, 900))
+    write_polygons(tmp_path / "l.gpkg", [(10, 10, 20, 20, 1), (500, 300, 520, 310, 2)])
+    made = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic")
+    labels(made.path, LabelSettings(source=(str(tmp_path / "l.gpkg"),)), scheme, tmp_path / "labels.tif")
+    squares = gpd.read_file(labelled_squares(tmp_path / "labels.tif", tmp_path / "squares.gpkg"))
+    with open_raster(tmp_path / "labels.tif") as dataset:
+        grid = grid_of(dataset)
+    corners = [(grid.cover(tuple(b)).col_off, grid.cover(tuple(b)).row_off) for b in squares.bounds.to_numpy()]
+    assert corners == [(0, 0), (256, 256), (512, 256)]
+
+
+def test_labels_are_checked_from_the_command_line(tmp_path, noise, scheme, random_model) -> None:
+    write_image(tmp_path / "data/raw/naip/a.tif", noise(100, 100))
+    write_polygons(tmp_path / "data/raw/labels.gpkg", DRAWN)
+    listed = ", ".join(f"{{value: {c.value}, name: {c.name}, color: '{c.color}'}}" for c in scheme)
+    config = tmp_path / "c.yaml"
+    config.write_text(f"scheme: [{listed}]\npaths: {{data: {tmp_path}/data}}\nclassify: {{model: {random_model}}}\n")
+    run = CliRunner()
+    assert run.invoke(main, ["mosaic", "-c", str(config)]).exit_code == 0
+    refused = run.invoke(main, ["labels", "--check", "-c", str(config)])
+    assert "labels.tif: no such file: run `landcover labels` first" in refused.output
+    assert run.invoke(main, ["labels", "-c", str(config)]).exit_code == 0
+    done = run.invoke(main, ["labels", "--check", "-c", str(config), "--overwrite"])
+    assert done.exit_code == 0, done.output
+    assert "of 5 polygons are in doubt, ranked" in done.output
+    assert (tmp_path / "data/interim/label_check/suspects.gpkg").exists()
