@@ -45,7 +45,7 @@ class StoreInfo:
 
     @property
     def chip_bytes(self) -> int:
-        """What a chip takes up at most: compression only makes it less."""
+        """What a chip takes up at most: compression of its label only makes it less."""
         return self.size**2 * (self.bands * np.dtype(self.dtype).itemsize + 1) + 4096
 
 
@@ -54,9 +54,11 @@ class ChipWriter:
 
     def __init__(self, file: h5py.File, info: StoreInfo) -> None:
         n, shape = info.size, (info.size, info.size, info.bands)
-        packed = {"compression": "gzip", "compression_opts": 1}
-        file.create_dataset("image", (0, *shape), info.dtype, maxshape=(None, *shape), chunks=(1, *shape), **packed)
-        file.create_dataset("label", (0, n, n), "uint8", maxshape=(None, n, n), chunks=(1, n, n), **packed)
+        # images hardly get smaller, and unpacking them takes longer than all else that is done to a chip
+        file.create_dataset("image", (0, *shape), info.dtype, maxshape=(None, *shape), chunks=(1, *shape))
+        file.create_dataset(
+            "label", (0, n, n), "uint8", maxshape=(None, n, n), chunks=(1, n, n), compression="gzip", compression_opts=1
+        )
         file.create_dataset("window", (0, 4), "int64", maxshape=(None, 4))
         file.create_dataset("source", (0,), h5py.string_dtype(), maxshape=(None,))
         file.attrs["scheme"] = info.scheme.model_dump_json()
@@ -117,7 +119,7 @@ class ChipStore:
         """Safe from several threads, which unpack side by side: only the reading itself waits for its turn."""
         try:
             skipped, packed = dataset.id.read_direct_chunk((row, *(0,) * (dataset.ndim - 1)))
-            pixels = packed if skipped else zlib.decompress(packed)
+            pixels = packed if skipped or dataset.compression is None else zlib.decompress(packed)
             return np.frombuffer(pixels, dataset.dtype).reshape(dataset.shape[1:])
         except (OSError, RuntimeError, ValueError, zlib.error) as error:
             raise LandcoverError(

@@ -202,10 +202,13 @@ def augment(config: "Config", overwrite: bool) -> None:
 @common
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
-def train(config: "Config", overwrite: bool, resume: bool, plan: bool) -> None:
+@click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")
+def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: int | None) -> None:
     """Train the U-Net, and keep the weights of the best epoch.
 
-    Until it ends, everything is in <models>/<train.name>.training: the best model so far, too.
+    Until it ends, everything is in <models>/<train.name>.training: the best model so far, too. With --folds no model
+    is made for use: each part of the chips, whole sites or blocks, validates once what was trained on the others, and
+    <models>/<train.name>-folds/folds.csv says how well.
 
     \b
     Reads:   <data>/processed
@@ -214,7 +217,7 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool) -> None:
     Example: landcover train --set train.epochs=50
     """
     from landcover import summary as tell
-    from landcover.train import plan_training
+    from landcover.train import cross_validate, plan_training
     from landcover.train import train as run
 
     import_quietly("keras")
@@ -222,8 +225,14 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool) -> None:
         click.echo(tell.plan(plan_training(config)))
         return
     epochs = config.train.epochs
-    made = run(config, overwrite, resume, bar, on_epoch=lambda figures: log.info(tell.epoch(figures, epochs)))
-    click.echo(tell.trained(made))
+
+    def on_epoch(figures: dict[str, Any]) -> None:
+        log.info(tell.epoch(figures, epochs))
+
+    if folds:
+        click.echo(tell.folds(cross_validate(config, folds, overwrite, resume, bar, on_epoch), config.scheme))
+        return
+    click.echo(tell.trained(run(config, overwrite, resume, bar, on_epoch)))
 
 
 @main.command()

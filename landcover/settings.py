@@ -171,7 +171,7 @@ class TrainSettings(Section):
     warmup: Share = 0.05
     weight_decay: float = Field(1e-4, ge=0)
     clip: Positive = 1.0
-    monitor: Literal["mean_iou", "loss"] = "mean_iou"
+    monitor: Literal["mean_iou", "loss", "none"] = "mean_iou"
     patience: int = Field(5, ge=1)
     precision: Precision = "auto"
     seed: int = Field(0, ge=0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from landcover.splitreport import SplitReport
     from landcover.train.checkpoint import Epoch
     from landcover.train.fit import Trained
+    from landcover.train.folds import Folds
     from landcover.train.plan import Plan
 
 
@@ -124,6 +125,22 @@ def trained(made: "Trained") -> str:
         f"accuracy {figures['val_accuracy']:.3f}, loss {figures['val_loss']:.4f}"
     )
     return "\n".join(lines)
+
+
+def folds(made: "Folds", scheme: ClassScheme) -> str:
+    """A row a fold, and one of all their pixels together; IoU of each class in the order of the scheme, per cent."""
+    lines = [
+        f"folds of {made.places}; IoU, per cent, of {', '.join(scheme.names)}:",
+        f"{'fold':>5}{'train':>8}{'held out':>10}{'accuracy':>10}{'mean IoU':>10}",
+    ]
+    rows = [
+        (str(n), f"{train:,}", f"{held:,}", s)
+        for n, ((train, held), s) in enumerate(zip(made.chips, made.folds, strict=True), 1)
+    ]
+    for name, train, held, scores in [*rows, ("all", "", "", made.pooled)]:
+        iou = "".join(f"{'-' if v is None else f'{100 * v:.1f}':>7}" for v in scores.iou)
+        lines.append(f"{name:>5}{train:>8}{held:>10}{scores.accuracy:>10.3f}{scores.mean_iou:>10.3f}  {iou}")
+    return "\n".join([*lines, f"{made.path}: folds.csv"])
 
 
 def classified(made: "Classified") -> str:

@@ -154,12 +154,12 @@ def test_outputs_follow_the_scheme(scheme) -> None:
 def test_a_damaged_store_is_named(tmp_path, scheme) -> None:
     chips = _chips(tmp_path, scheme, 20)
     store = chips.stores[0]
-    place = store._image.id.get_chunk_info(3).byte_offset
+    place = store._label.id.get_chunk_info(3).byte_offset
     store.close()
     path = tmp_path / "water.h5"
     with path.open("rb+") as file:
         file.seek(place)
-        file.write(b"\0" * 64)
+        file.write(b"\0" * 16)
     damaged = ChipSet.of(open_stores(tmp_path, scheme))
     feed = Batches(damaged, scheme, 8, [0.0] * 4)
     with pytest.raises(LandcoverError, match=r"water\.h5: chip 3 cannot be read"):

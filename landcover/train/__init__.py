@@ -8,6 +8,7 @@ from landcover.progress import Progress, silent
 
 if TYPE_CHECKING:
     from landcover.train.fit import Trained
+    from landcover.train.folds import Folds
     from landcover.train.plan import Plan
 
 
@@ -30,3 +31,19 @@ def plan_training(config: Config) -> "Plan":
     from landcover.train.plan import plan
 
     return plan(config.paths, config.train, config.scheme)
+
+
+def cross_validate(
+    config: Config,
+    number: int,
+    overwrite: bool = False,
+    resume: bool = False,
+    progress: Progress = silent,
+    on_epoch: Callable[[dict[str, Any]], None] = lambda epoch: None,
+) -> "Folds":
+    """Train as often as there are folds, each time without another part of the chips. Raises LandcoverError."""
+    from landcover.train.folds import cross_validate
+
+    return cross_validate(
+        config.paths, config.train, config.scheme, number, config.split.block, overwrite, resume, progress, on_epoch
+    )

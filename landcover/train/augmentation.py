@@ -1,5 +1,6 @@
 """Each chip as it might have looked another time: turned, nearer or farther, in another light. Arithmetic alone."""
 
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,11 @@ def varied(
     What has no data, 0 in all bands or beyond the chip's edge, is `fill` (bands) in the image; beyond the edge the
     target is background.
     """
-    valid = image.any(axis=-1)
+    if settings.turns:
+        # while there is least of it to move
+        image, target = turned(image, target, random)
+    bands = image.shape[-1]
+    valid = reduce(np.logical_or, (image[..., band] for band in range(bands)))
     pixels = relit(image, settings, random)
     if not valid.all():
         pixels[~valid] = fill
@@ -28,7 +33,7 @@ def varied(
         # as much nearer as farther: 2 is as likely as 1/2
         most = 1 / (1 - settings.scale)
         pixels, target = rescaled(pixels, target, fill, most ** random.uniform(-1, 1), random)
-    return turned(pixels, target, random) if settings.turns else (pixels, target)
+    return pixels, target
 
 
 def turned(
@@ -36,8 +41,8 @@ def turned(
 ) -> tuple[NDArray[Any], NDArray[np.uint8]]:
     """One of the eight ways to lay a square, the same for image and target."""
     quarter, mirror = int(random.integers(4)), random.integers(2)
-    image, target = np.rot90(image, quarter), np.rot90(target, quarter)
-    return (image[:, ::-1], target[:, ::-1]) if mirror else (image, target)
+    pair = (np.rot90(pixels, quarter)[:, :: -1 if mirror else 1] for pixels in (image, target))
+    return tuple(np.ascontiguousarray(pixels) for pixels in pair)  # type: ignore[return-value]
 
 
 def relit(image: NDArray[Any], settings: TrainAugmentation, random: np.random.Generator) -> NDArray[np.float32]:
@@ -53,7 +58,9 @@ def relit(image: NDArray[Any], settings: TrainAugmentation, random: np.random.Ge
     contrast = factors(settings.contrast, 1) * factors(settings.band_contrast, bands)
     if (gamma == 1).all() and (brightness == 1).all() and (contrast == 1).all():
         return image.astype(np.float32)
-    mean = image.mean(axis=(0, 1))
+    # a product sums faster than a sum
+    pixels = image.reshape(-1, bands).astype(np.float32)
+    mean = np.ones(len(pixels), np.float32) @ pixels / len(pixels)
     top = 255.0 if image.dtype == np.uint8 else float(max(image.max(), 1))
 
     def light(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,7 +70,10 @@ def relit(image: NDArray[Any], settings: TrainAugmentation, random: np.random.Ge
     if image.dtype != np.uint8:
         return light(image.astype(np.float64)).astype(np.float32)
     table = light(np.arange(256.0)[:, None]).astype(np.float32)
-    return np.stack([table[:, band][image[..., band]] for band in range(bands)], axis=-1)
+    lit = np.empty(image.shape, np.float32)
+    for band in range(bands):
+        lit[..., band] = table[:, band].take(image[..., band])
+    return lit
 
 
 def rescaled(
@@ -75,27 +85,34 @@ def rescaled(
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
     """The chip `factor` times as large, or as small, in a frame of the same size that lies on it by chance: a larger
     one is cut off by the frame, a smaller one has background and `fill` around it. Image bilinear, target nearest."""
-    centres = []
+    frame, centres = [], []
     for size in target.shape:
         start = random.uniform(*sorted((0.0, size - size / factor)))
         # of the new pixels, in the old ones' coordinates
-        centres.append(start + (np.arange(size) + 0.5) / factor)
-    for axis, places in enumerate(centres):
-        image = _between(image, places - 0.5, axis)
-    rows, columns = (np.floor(places).astype(int) for places in centres)
-    height, width = target.shape
-    inside = ((rows >= 0) & (rows < height))[:, None] & ((columns >= 0) & (columns < width))
-    if not inside.all():
-        image[~inside] = fill
-    nearest = target[np.clip(rows, 0, height - 1)][:, np.clip(columns, 0, width - 1)]
-    return image, np.where(inside, nearest, 0).astype(np.uint8)
+        places = start + (np.arange(size) + 0.5) / factor
+        inside = np.flatnonzero((places >= 0) & (places < size))
+        frame.append(slice(inside[0], inside[-1] + 1))
+        centres.append(places[frame[-1]])
+    rows, columns = centres
+    seen = _between(_between(image, rows - 0.5, 0), columns - 0.5, 1)
+    named = target.take(rows.astype(int), 0).take(columns.astype(int), 1)
+    if named.shape == target.shape:
+        return seen, named
+    scaled, moved = np.empty_like(image), np.zeros_like(target)
+    scaled[:] = fill
+    scaled[tuple(frame)], moved[tuple(frame)] = seen, named
+    return scaled, moved
 
 
 def _between(image: NDArray[np.float32], places: NDArray[np.float64], axis: int) -> NDArray[np.float32]:
     """Linear interpolation along one axis, the edge's value beyond it."""
     places = np.clip(places, 0, image.shape[axis] - 1)
     before = np.minimum(places.astype(int), image.shape[axis] - 2)
-    share = (places - before).astype(np.float32).reshape([-1 if n == axis else 1 for n in range(image.ndim)])
+    share = (places - before).astype(np.float32)
     low, high = image.take(before, axis), image.take(before + 1, axis)
-    low += (high - low) * share
+    # rows of all columns and bands: numpy is slow where the last axis is short
+    flat, difference = (part.reshape(len(part), -1) for part in (low, high))
+    difference -= flat
+    difference *= share[:, None] if axis == 0 else np.repeat(share, image.shape[-1])
+    flat += difference
     return low

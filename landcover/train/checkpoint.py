@@ -20,13 +20,14 @@ Epoch = dict[str, Any]
 
 @dataclass
 class State:
-    """After an epoch: the figures of all epochs so far, the number of the best one (from 0), the weights of the best
-    one, and all variables of the network (random states too) and of the optimizer. `origin` says what the training
-    was begun with."""
+    """After an epoch: the figures of all epochs so far; the number of the best one (from 0), its contingency table and
+    weights; all variables of the network (random states too) and of the optimizer. `origin` says what the training was
+    begun with."""
 
     origin: dict[str, Any]
     history: list[Epoch]
     best: int
+    best_table: Sequence[Sequence[int]]
     best_weights: list[NDArray[Any]]
     variables: list[NDArray[Any]]
     optimizer: list[NDArray[Any]]
@@ -34,7 +35,7 @@ class State:
 
 def save_state(path: Path, state: State) -> None:
     """Raises LandcoverError, with the file as it was before, where there is no room."""
-    told = {"origin": state.origin, "history": state.history, "best": state.best}
+    told = {name: getattr(state, name) for name in ("origin", "history", "best", "best_table")}
     arrays = {
         f"{name}_{n:04d}": array
         for name in ("best_weights", "variables", "optimizer")
@@ -53,7 +54,7 @@ def load_state(path: Path) -> State:
                 name: [file[key] for key in sorted(file.files) if key.rpartition("_")[0] == name]
                 for name in ("best_weights", "variables", "optimizer")
             }
-        return State(told["origin"], told["history"], told["best"], **arrays)
+        return State(told["origin"], told["history"], told["best"], told["best_table"], **arrays)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LandcoverError(f"{path}: cannot be read ({error}): start anew with --overwrite") from None
 

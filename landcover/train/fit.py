@@ -27,6 +27,7 @@ from landcover.train.record import LEAKING, Record
 from landcover.train.task import Task, prepare_task
 from landcover.train.watch import Watch
 
+METRICS = "metrics.json"
 log = logging.getLogger(__name__)
 
 
@@ -101,7 +102,7 @@ def learn(
     learner = task.learner
     if state is None:
         make_folder(folder)
-        state = State(origin, [], 0, [], [], [])
+        state = State(origin, [], 0, [], [], [], [])
     else:
         log.info("Going on after epoch %d of %d", len(state.history), settings.epochs)
         assign(learner.variables, state.variables)
@@ -118,12 +119,12 @@ def learn(
     record = Record(folder, state.history, leaking)
     with progress("training", left * task.feed.chips, "chips") as advance:
         watch = Watch(
-            settings, scheme, task.feed, task.metric, state, folder, record, advance, on_epoch, keep
+            settings, scheme, task, state, folder, record, advance, on_epoch, keep
         )  # fmt: skip
         try:
             if not watch.finished:
                 learner.fit(
-                    task.feed, epochs=settings.epochs, initial_epoch=len(state.history), validation_data=task.check,
+                    task.feed, epochs=settings.epochs, initial_epoch=len(state.history),
                     callbacks=[watch], shuffle=False, verbose=0,
                 )  # fmt: skip
         except KeyboardInterrupt:
@@ -140,7 +141,7 @@ def learn(
     save_model(task.network, _card(chips, scheme, task, state), folder / "model.keras")
     best = state.history[state.best]
     iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
-    _write_metrics(folder / "metrics.json", chips, settings, scheme, task, state, iou)
+    _write_metrics(folder / METRICS, chips, settings, scheme, task, state, iou)
     return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, leaking)
 
 
@@ -204,6 +205,7 @@ def _write_metrics(
     best = state.history[state.best]
     told = {key: value for key, value in best.items() if not key.startswith("val_iou_")} | {
         "val_iou": iou,
+        "val_table": [list(row) for row in state.best_table],
         "epochs": len(state.history),
         "split": LEAKING if chips.info.split == "random" else chips.info.split,
         "chips": {"train": len(chips.train), "copies": len(chips.copies), "validation": len(chips.validation)},

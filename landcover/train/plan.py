@@ -40,7 +40,7 @@ def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
         task = prepare_task(chips, settings, scheme)
         feed, check = task.feed, task.check
         step = _seconds(lambda n: task.learner.train_on_batch(*feed[n % len(feed)]))
-        test = _seconds(lambda n: task.learner.test_on_batch(*check[n % len(check)]))
+        test = _seconds(lambda n: task.checker.test_on_batch(*check[n % len(check)]))
         return Plan(
             parameters=task.network.count_params(),
             chips=len(chips.train),

@@ -17,16 +17,20 @@ from landcover.train.losses import build_loss, class_weights
 from landcover.train.metrics import MeanIoU
 from landcover.train.unet import build_unet, logits_of
 
+SAMPLED = 4
+"""Of the training chips every fourth row and column is enough for a figure to watch."""
+
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Task:
-    """`learner` computes logits, in the precision chosen, with
-    weights of its own; `network` is what is saved."""
+    """`learner` computes logits, in the precision chosen, with weights of its own; `checker` shares them, and counts
+    every pixel in `metric`, where the learner's own figures are of a sample; `network` is what is saved."""
 
     network: keras.Model
     learner: keras.Model
+    checker: keras.Model
     metric: MeanIoU
     feed: Batches
     check: Batches
@@ -58,17 +62,19 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> 
     feed = Batches(chips.train + chips.copies, scheme, settings.batch, known.mean, settings)
     check = Batches(chips.validation, scheme, settings.batch, known.mean)
     with all_devices():
-        learner, metric = logits_of(in_precision(network, precision)), MeanIoU(len(scheme))
+        computing, loss, metric = in_precision(network, precision), build_loss(settings, weights), MeanIoU(len(scheme))
+        learner, checker = logits_of(computing), logits_of(computing)
         learner.compile(
             optimizer=keras.optimizers.AdamW(
                 _schedule(settings, steps=len(feed) * settings.epochs),
                 weight_decay=settings.weight_decay, clipnorm=settings.clip,
             ),
-            loss=build_loss(settings, weights),
-            metrics=[metric],
+            loss=loss,
+            metrics=[MeanIoU(len(scheme), every=SAMPLED)],
         )  # fmt: skip
+        checker.compile(loss=loss, metrics=[metric])
         learner.optimizer.build(learner.trainable_variables)
-    return Task(network, learner, metric, feed, check, known, tuple(weights), precision)
+    return Task(network, learner, checker, metric, feed, check, known, tuple(weights), precision)
 
 
 def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:

@@ -11,10 +11,9 @@ from landcover.errors import LandcoverError
 from landcover.progress import Advance
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
-from landcover.train.batches import Batches
 from landcover.train.checkpoint import FILE, Epoch, State, save_state, values
-from landcover.train.metrics import MeanIoU
 from landcover.train.record import Record
+from landcover.train.task import Task
 
 
 class Watch(keras.callbacks.Callback):
@@ -24,8 +23,7 @@ class Watch(keras.callbacks.Callback):
         self,
         settings: TrainSettings,
         scheme: ClassScheme,
-        feed: Batches,
-        metric: MeanIoU,
+        task: Task,
         state: State,
         folder: Path,
         record: Record,
@@ -35,27 +33,25 @@ class Watch(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.state = state
-        self._settings, self._scheme, self._feed, self._metric = settings, scheme, feed, metric
-        self._folder, self._record, self._advance = folder, record, advance
-        self._on_epoch, self._on_best = on_epoch, on_best
+        self._settings, self._scheme, self._task, self._folder = settings, scheme, task, folder
+        self._record, self._advance, self._on_epoch, self._on_best = record, advance, on_epoch, on_best
 
     def on_epoch_begin(self, epoch: int, logs: Epoch | None = None) -> None:
         self._epoch, self._began = epoch + 1, time.monotonic()
-        self._trained = self._began
-        self._feed.begin(epoch)
+        self._task.feed.begin(epoch)
 
     def on_train_batch_end(self, batch: int, logs: Epoch | None = None) -> None:
         loss = (logs or {})["loss"]
         if not np.isfinite(loss):
+            chips = ", ".join(self._task.feed.names(batch))
             raise LandcoverError(
-                f"the loss became no number at step {batch + 1} of epoch {self._epoch}, on the chips "
-                f"{', '.join(self._feed.names(batch))}: look at these, or lower train.learning_rate; {self._kept()}"
+                f"the loss became no number at step {batch + 1} of epoch {self._epoch}, on the chips {chips}: look at "
+                f"these, or lower train.learning_rate; {self._kept()}"
             )
         self._advance(
             self._settings.batch,
             f"epoch {self._epoch} of {self._settings.epochs}, loss {loss:.3f}, mean IoU {(logs or {})['mean_iou']:.3f}",
         )
-        self._trained = time.monotonic()
 
     def _kept(self) -> str:
         if not self.state.history:
@@ -63,14 +59,14 @@ class Watch(keras.callbacks.Callback):
         return f"the weights of epoch {self.state.best + 1}, the best so far, are in {self._folder / 'model.keras'}"
 
     def on_epoch_end(self, epoch: int, logs: Epoch | None = None) -> None:
-        told = logs or {}
+        trained = time.monotonic() - self._began
+        checked = self._task.checker.evaluate(self._task.check, verbose=0, return_dict=True)
+        told = (logs or {}) | {f"val_{key}": value for key, value in checked.items()}
         if not np.isfinite(told["val_loss"]):
             raise LandcoverError(
                 f"the validation loss is no number after epoch {epoch + 1}: lower train.learning_rate; {self._kept()}"
             )
-        # the validation that has just ended left its counts in the metric
-        scores = self._metric.scores()
-        now, training = time.monotonic(), self._trained - self._began
+        scores = self._task.metric.scores()
         figures: Epoch = {
             "epoch": epoch + 1,
             "loss": told["loss"],
@@ -80,13 +76,13 @@ class Watch(keras.callbacks.Callback):
             "val_accuracy": scores.accuracy,
             **{f"val_iou_{c.slug}": iou for c, iou in zip(self._scheme, scores.iou, strict=True)},
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
-            "seconds": round(now - self._began, 2),
-            "chips_per_second": round(self._feed.chips / max(training, 1e-9), 3),
+            "seconds": round(time.monotonic() - self._began, 2),
+            "chips_per_second": round(self._task.feed.chips / max(trained, 1e-9), 3),
         }
         state = self.state
         state.history.append(figures)
         if self._rank(figures) > self._rank(state.history[state.best]) or epoch == 0:
-            state.best, state.best_weights = epoch, self.model.get_weights()
+            state.best, state.best_weights, state.best_table = epoch, self.model.get_weights(), scores.table
             self._on_best(state)
         state.variables, state.optimizer = values(self.model.variables), values(self.model.optimizer.variables)
         save_state(self._folder / FILE, state)
@@ -95,7 +91,8 @@ class Watch(keras.callbacks.Callback):
         self.model.stop_training = self.finished
 
     def _rank(self, figures: Epoch) -> float:
-        return float(figures["val_mean_iou"] if self._settings.monitor == "mean_iou" else -figures["val_loss"])
+        ranks = {"mean_iou": figures["val_mean_iou"], "loss": -figures["val_loss"], "none": figures["epoch"]}
+        return float(ranks[self._settings.monitor])
 
     @property
     def finished(self) -> bool:

@@ -1,0 +1,83 @@
+import csv
+
+import numpy as np
+import pytest
+from test_train import QUICK, _stores
+
+from landcover.errors import LabelError, OutputExists
+from landcover.train.folds import cross_validate, deal, group
+from landcover.train.metrics import Scores
+
+SHORT = QUICK.model_copy(update={"epochs": 2})
+
+
+def test_sites_are_chips_that_touch() -> None:
+    corners = np.array([[0, 0], [32, 0], [64, 32], [200, 0], [216, 0], [500, 500]])
+    places, kind = group(corners, 32, 3, 1024)
+    assert places.tolist() == [0, 0, 0, 1, 1, 2]
+    assert kind == "3 sites"
+
+
+def test_with_few_sites_there_are_blocks() -> None:
+    corners = np.array([[x, y] for y in range(0, 256, 16) for x in range(0, 256, 16)])
+    places, kind = group(corners, 32, 4, 1024)
+    assert kind == "4 blocks of 128 px"
+    assert len(np.unique(places)) == 4
+    with pytest.raises(LabelError, match="there are only 1 places: take fewer folds"):
+        group(np.array([[0, 0], [1, 0]]), 32, 2, 1024)
+
+
+def test_folds_share_the_classes_evenly() -> None:
+    places = np.repeat([0, 1, 2, 3], 5)
+    pixels = np.repeat([[100, 0], [0, 10], [90, 0], [0, 12]], 5, axis=0)
+    folds = deal(places, pixels, 2)
+    assert all(len(set(folds[places == place])) == 1 for place in range(4))
+    held = np.stack([pixels[folds == fold].sum(axis=0) for fold in range(2)])
+    assert (held > 0).all()
+
+
+def test_every_chip_is_held_out_once_and_shares_nothing_with_those_that_train(tmp_path, scheme, monkeypatch) -> None:
+    import landcover.train.folds as module
+
+    paths = _stores(tmp_path, scheme, number=8)
+    parts, taken = [], module.learn
+
+    def watched(chips, *rest):
+        parts.append((chips.train.corners, chips.validation.corners))
+        return taken(chips, *rest)
+
+    monkeypatch.setattr(module, "learn", watched)
+    # two rows of chips that touch: two sites, so that three folds are of blocks
+    made = cross_validate(paths, SHORT, scheme, 3, 64)
+    assert made.places.endswith("blocks of 64 px")
+    held = np.concatenate([validation for _, validation in parts])
+    assert len(held) == len(np.unique(held, axis=0)) == 16
+    for train, validation in parts:
+        gaps = np.abs(train[:, None] - validation[None]).max(axis=-1)
+        assert gaps.min() >= 32
+    assert made.pooled == Scores.of(np.sum([fold.scores.table for fold in made.folds], axis=0))
+    assert sum(map(sum, made.pooled.table)) == 16 * 32 * 24
+    with (made.path / "folds.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["fold"] for row in rows] == ["1", "2", "3", "all"]
+    assert float(rows[-1]["accuracy"]) == made.pooled.accuracy
+    with pytest.raises(OutputExists):
+        cross_validate(paths, SHORT, scheme, 3, 64)
+
+
+def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme)
+    epochs = []
+
+    def cut(figures):
+        epochs.append(figures["epoch"])
+        if len(epochs) == 3:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cross_validate(paths, SHORT, scheme, 2, 64, on_epoch=cut)
+    with pytest.raises(OutputExists, match="--resume goes on"):
+        cross_validate(paths, SHORT, scheme, 2, 64)
+    made = cross_validate(paths, SHORT, scheme, 2, 64, resume=True, on_epoch=lambda f: epochs.append(f["epoch"]))
+    assert epochs == [1, 2, 1, 2]
+    assert made.places == "2 sites"
