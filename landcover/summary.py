@@ -133,13 +133,10 @@ def folds(made: "Folds", scheme: ClassScheme) -> str:
         f"folds of {made.places}; IoU, per cent, of {', '.join(scheme.names)}:",
         f"{'fold':>5}{'train':>8}{'held out':>10}{'accuracy':>10}{'mean IoU':>10}",
     ]
-    rows = [
-        (str(n), f"{train:,}", f"{held:,}", s)
-        for n, ((train, held), s) in enumerate(zip(made.chips, made.folds, strict=True), 1)
-    ]
-    for name, train, held, scores in [*rows, ("all", "", "", made.pooled)]:
+    rows = [(f"{n:>5}{fold.train:>8,}{fold.held:>10,}", fold.scores) for n, fold in enumerate(made.folds, start=1)]
+    for start, scores in [*rows, (f"{'all':>5}{'':>18}", made.pooled)]:
         iou = "".join(f"{'-' if v is None else f'{100 * v:.1f}':>7}" for v in scores.iou)
-        lines.append(f"{name:>5}{train:>8}{held:>10}{scores.accuracy:>10.3f}{scores.mean_iou:>10.3f}  {iou}")
+        lines.append(f"{start}{scores.accuracy:>10.3f}{scores.mean_iou:>10.3f}  {iou}")
     return "\n".join([*lines, f"{made.path}: folds.csv"])
 
 
