@@ -203,7 +203,10 @@ def augment(config: "Config", overwrite: bool) -> None:
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")
-def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: int | None) -> None:
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Number format of the network.")
+def train(
+    config: "Config", overwrite: bool, resume: bool, plan: bool, folds: int | None, precision: str | None
+) -> None:
     """Train the U-Net, and keep the weights of the best epoch.
 
     Until it ends, everything is in <models>/<train.name>.training: the best model so far, too. With --folds no model
@@ -220,6 +223,7 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     from landcover.train import cross_validate, plan_training
     from landcover.train import train as run
 
+    config = _with(config, "train", options)
     import_quietly("keras")
     if plan:
         click.echo(tell.plan(plan_training(config)))

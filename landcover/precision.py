@@ -14,14 +14,12 @@ WORTH = 1.15
 """bfloat16 must be faster than float32 by this factor: a trial is not exact, and float32 is."""
 
 
-def choose_precision(
-    asked: Precision, training: bool = False, trial: Callable[[Format], float] | None = None
-) -> Format:
+def choose_precision(asked: Precision, trial: Callable[[Format], float] | None = None) -> Format:
     """float32 or bfloat16 as asked; with "auto" bfloat16 where the hardware is faster in it.
 
     That is a GPU with tensor cores, or a processor with AMX. A processor with AVX512-BF16 alone may be faster or
-    slower in a forward pass (1.7 and 0.7 times as fast were seen): there a `trial` decides, which gives the seconds
-    that a piece of work takes in a format. A training step was slower on all of these that were tried.
+    slower (1.7 and 0.7 times as fast were seen in a forward pass, 1.5 and 0.7 in a training step): there a `trial`
+    decides, which gives the seconds that a piece of work takes in a format.
     """
     if asked != "auto":
         return asked
@@ -34,7 +32,7 @@ def choose_precision(
     if _processor_has(("amx_bf16",)):
         log.info("Computing in bfloat16, which this processor is built for")
         return "bfloat16"
-    if training or trial is None or not _processor_has(("avx512_bf16",)):
+    if trial is None or not _processor_has(("avx512_bf16",)):
         log.debug("precision auto: float32")
         return "float32"
     gain = trial("float32") / trial("bfloat16")

@@ -36,7 +36,6 @@ def test_what_was_asked_for_is_used(machine) -> None:
 def test_hardware_that_is_known_decides(machine, flags, gpus, chosen) -> None:
     machine(flags, gpus)
     assert choose_precision("auto") == chosen
-    assert choose_precision("auto", training=True) == chosen
 
 
 @pytest.mark.parametrize(("seconds", "chosen"), [(1.0, "bfloat16"), (1.9, "float32"), (3.0, "float32")])

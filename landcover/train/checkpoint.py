@@ -13,8 +13,11 @@ from numpy.typing import NDArray
 
 from landcover.errors import LandcoverError
 from landcover.files import whole_file
+from landcover.precision import Format
 
 FILE = "checkpoint.npz"
+ARRAYS = ("best_weights", "variables", "optimizer")
+TOLD = ("origin", "precision", "history", "best", "best_table")
 Epoch = dict[str, Any]
 
 
@@ -22,9 +25,10 @@ Epoch = dict[str, Any]
 class State:
     """After an epoch: the figures of all epochs so far; the number of the best one (from 0), its contingency table and
     weights; all variables of the network (random states too) and of the optimizer. `origin` says what the training was
-    begun with."""
+    begun with, `precision` what it computes in."""
 
     origin: dict[str, Any]
+    precision: Format
     history: list[Epoch]
     best: int
     best_table: Sequence[Sequence[int]]
@@ -35,12 +39,8 @@ class State:
 
 def save_state(path: Path, state: State) -> None:
     """Raises LandcoverError, with the file as it was before, where there is no room."""
-    told = {name: getattr(state, name) for name in ("origin", "history", "best", "best_table")}
-    arrays = {
-        f"{name}_{n:04d}": array
-        for name in ("best_weights", "variables", "optimizer")
-        for n, array in enumerate(getattr(state, name))
-    }
+    told = {name: getattr(state, name) for name in TOLD}
+    arrays = {f"{name}_{n:04d}": array for name in ARRAYS for n, array in enumerate(getattr(state, name))}
     with whole_file(path) as temporary, temporary.open("wb") as file:
         np.savez(file, told=np.array(json.dumps(told)), **arrays)
 
@@ -51,10 +51,9 @@ def load_state(path: Path) -> State:
         with np.load(path, allow_pickle=False) as file:
             told = json.loads(str(file["told"]))
             arrays = {
-                name: [file[key] for key in sorted(file.files) if key.rpartition("_")[0] == name]
-                for name in ("best_weights", "variables", "optimizer")
+                name: [file[key] for key in sorted(file.files) if key.rpartition("_")[0] == name] for name in ARRAYS
             }
-        return State(told["origin"], told["history"], told["best"], told["best_table"], **arrays)
+        return State(*(told[name] for name in TOLD), *(arrays[name] for name in ARRAYS))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LandcoverError(f"{path}: cannot be read ({error}): start anew with --overwrite") from None
 

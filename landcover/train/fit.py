@@ -98,11 +98,11 @@ def learn(
     state = load_state(folder / FILE) if (folder / FILE).exists() else None
     if state is not None:
         _check_origin(folder, state.origin, origin)
-    task = prepare_task(chips, settings, scheme)
+    task = prepare_task(chips, settings, scheme, state.precision if state else None)
     learner = task.learner
     if state is None:
         make_folder(folder)
-        state = State(origin, [], 0, [], [], [], [])
+        state = State(origin, task.precision, [], 0, [], [], [], [])
     else:
         log.info("Going on after epoch %d of %d", len(state.history), settings.epochs)
         assign(learner.variables, state.variables)

@@ -1,10 +1,14 @@
 """What a training is put together from: network, loss, optimizer, batches."""
 
 import logging
+import time
 from dataclasses import dataclass
+from functools import partial
 
 import keras
+import numpy as np
 
+from landcover.chipstore import StoreInfo
 from landcover.errors import LandcoverError
 from landcover.model import in_precision
 from landcover.precision import Format, choose_precision
@@ -13,7 +17,7 @@ from landcover.settings import TrainSettings
 from landcover.train.batches import Batches
 from landcover.train.chipset import Chips, Statistics, class_pixels, statistics
 from landcover.train.devices import all_devices
-from landcover.train.losses import build_loss, class_weights
+from landcover.train.losses import Loss, build_loss, class_weights
 from landcover.train.metrics import MeanIoU
 from landcover.train.unet import build_unet, logits_of
 
@@ -39,8 +43,8 @@ class Task:
     precision: Format
 
 
-def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Task:
-    """Network, loss, optimizer and batches, ready for the first step."""
+def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, precision: Format | None = None) -> Task:
+    """Network, loss, optimizer and batches, ready for the first step; in the precision given, or as settings say."""
     known = statistics(chips.train, scheme)
     for pixels, side, result in (
         (known.pixels, "training", "the map will not show what was not shown"),
@@ -58,11 +62,13 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> 
     weights = _weights(settings, scheme, known)
     keras.utils.set_random_seed(settings.seed)
     network = build_unet(chips.info.bands, len(scheme), known.mean, known.deviation, settings.seed, settings.net)
-    precision = choose_precision(settings.precision, training=True)
+    loss = build_loss(settings, weights)
+    if precision is None:
+        precision = choose_precision(settings.precision, trial=partial(_seconds, network, loss, chips.info))
     feed = Batches(chips.train + chips.copies, scheme, settings.batch, known.mean, settings)
     check = Batches(chips.validation, scheme, settings.batch, known.mean)
     with all_devices():
-        computing, loss, metric = in_precision(network, precision), build_loss(settings, weights), MeanIoU(len(scheme))
+        computing, metric = in_precision(network, precision), MeanIoU(len(scheme))
         learner, checker = logits_of(computing), logits_of(computing)
         learner.compile(
             optimizer=keras.optimizers.AdamW(
@@ -75,6 +81,20 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> 
         checker.compile(loss=loss, metrics=[metric])
         learner.optimizer.build(learner.trainable_variables)
     return Task(network, learner, checker, metric, feed, check, known, tuple(weights), precision)
+
+
+def _seconds(network: keras.Model, loss: Loss, info: StoreInfo, precision: Format) -> float:
+    """How long a step on two chips takes in a precision, the best of a few."""
+    learner = logits_of(in_precision(network, precision))
+    learner.compile(optimizer="adam", loss=loss)
+    images = np.zeros((2, info.size, info.size, info.bands), np.float32)
+    targets = np.ones(images.shape[:-1], np.uint8)
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        learner.train_on_batch(images, targets)
+        times.append(time.perf_counter() - started)
+    return min(times)
 
 
 def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
