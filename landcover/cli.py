@@ -204,9 +204,7 @@ def augment(config: "Config", overwrite: bool) -> None:
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Number format of the network.")
-def train(
-    config: "Config", overwrite: bool, resume: bool, plan: bool, folds: int | None, precision: str | None
-) -> None:
+def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: int | None, **options: Any) -> None:
     """Train the U-Net, and keep the weights of the best epoch.
 
     Until it ends, everything is in <models>/<train.name>.training: the best model so far, too. With --folds no model

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from test_train import QUICK, _stores
 
-from landcover.errors import LabelError, OutputExists
+from landcover.errors import LabelError, LandcoverError, OutputExists
 from landcover.train.folds import cross_validate, deal, group
 from landcover.train.metrics import Scores
 
@@ -78,6 +78,8 @@ def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
         cross_validate(paths, SHORT, scheme, 2, 64, on_epoch=cut)
     with pytest.raises(OutputExists, match="--resume goes on"):
         cross_validate(paths, SHORT, scheme, 2, 64)
+    with pytest.raises(LandcoverError, match="began with another value of the chips"):
+        cross_validate(paths, SHORT, scheme, 3, 64, resume=True)
     made = cross_validate(paths, SHORT, scheme, 2, 64, resume=True, on_epoch=lambda f: epochs.append(f["epoch"]))
     assert epochs == [1, 2, 1, 2]
     assert made.places == "2 sites"

@@ -164,6 +164,11 @@ def test_a_training_that_was_cut_off_goes_on_as_if_nothing_had_been(tmp_path, sc
         fit(paths, QUICK.model_copy(update={"batch": 2}), scheme, resume=True)
     with pytest.raises(_Cut):
         fit(paths, QUICK, scheme, resume=True, progress=_cut_in_epoch(4))
+    whole = (working / "checkpoint.npz").read_bytes()
+    (working / "checkpoint.npz").write_bytes(whole[:1000])
+    with pytest.raises(LandcoverError, match=r"checkpoint\.npz: cannot be read .*: start anew with --overwrite"):
+        fit(paths, QUICK, scheme, resume=True)
+    (working / "checkpoint.npz").write_bytes(whole)
     assert len(_history(working)) == 3
     read_card(working / "model.keras")
     fit(paths, QUICK, scheme, resume=True)

@@ -2,6 +2,7 @@
 after being cut off at any moment."""
 
 import json
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,13 +49,13 @@ def save_state(path: Path, state: State) -> None:
 def load_state(path: Path) -> State:
     """Raises LandcoverError for a file that is none."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             told = json.loads(str(file["told"]))
             arrays = {
                 name: [file[key] for key in sorted(file.files) if key.rpartition("_")[0] == name] for name in ARRAYS
             }
         return State(*(told[name] for name in TOLD), *(arrays[name] for name in ARRAYS))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise LandcoverError(f"{path}: cannot be read ({error}): start anew with --overwrite") from None
 
 

@@ -11,7 +11,7 @@ from landcover.chipstore import ChipStore, StoreInfo, open_stores
 from landcover.errors import LabelError
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths
-from landcover.splitreport import read_report, shared_pixels
+from landcover.splitreport import read_report, shared_pixels, split_key
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,12 @@ class Chips:
     copies: ChipSet
     validation: ChipSet
     info: StoreInfo
+
+    @property
+    def key(self) -> str:
+        """The same for the same chips on the same sides, and for no others."""
+        sides = (self.train, self.copies, self.validation)
+        return split_key([np.frombuffer(self.info.split_key.encode(), np.uint8), *(side.places for side in sides)])
 
     def close(self) -> None:
         for store in (*self.train.stores, *self.copies.stores, *self.validation.stores):

@@ -94,10 +94,10 @@ def learn(
 ) -> Trained:
     """Train in a folder, from its checkpoint if it holds one, until there are epochs enough."""
     leaking = chips.info.split == "random"
-    origin = _origin(chips, settings, scheme)
+    origin = origin_of(chips, settings, scheme)
     state = load_state(folder / FILE) if (folder / FILE).exists() else None
     if state is not None:
-        _check_origin(folder, state.origin, origin)
+        check_origin(folder, state.origin, origin)
     task = prepare_task(chips, settings, scheme, state.precision if state else None)
     learner = task.learner
     if state is None:
@@ -145,17 +145,16 @@ def learn(
     return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, leaking)
 
 
-def _origin(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
+def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
     """What must be the same for a training to go on."""
     told = {f"train.{key}": value for key, value in settings.model_dump(mode="json").items()}
     return told | {
         "the scheme": scheme.model_dump(mode="json"),
-        "the split": chips.info.split_key,
-        "the number of chips": [len(chips.train), len(chips.copies), len(chips.validation)],
+        "the chips": chips.key,
     }
 
 
-def _check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
+def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
     for key in {**began, **now}:
         if began.get(key) != now.get(key):
             shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith("train.") else ""
@@ -213,7 +212,7 @@ def _write_metrics(
         "parameters": task.network.count_params(),
         "class_weights": dict(zip(scheme.names, task.weights, strict=True)),
         "seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
-        "settings": settings.model_dump(mode="json"),
+        "origin": state.origin,
     }
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.checkpoint import FILE, Epoch
 from landcover.train.chipset import Chips, ChipSet, open_chips
-from landcover.train.fit import METRICS, learn
+from landcover.train.fit import METRICS, check_origin, learn, origin_of
 from landcover.train.metrics import Scores
 
 TABLE = "folds.csv"
@@ -85,7 +84,10 @@ def cross_validate(
             if (folder / FILE).exists() or not (folder / METRICS).exists():
                 learn(part, settings, scheme, folder, progress, on_epoch)
                 (folder / FILE).unlink()
-            folds.append(Fold(len(part.train), len(part.validation), _read(folder / METRICS)))
+            told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+            check_origin(folder, told["origin"], origin_of(part, settings, scheme))
+            scores = Scores.of(np.array(told["val_table"], np.int64))
+            folds.append(Fold(len(part.train), len(part.validation), scores))
     made = Folds(out, tuple(folds), Scores.of(np.sum([fold.scores.table for fold in folds], axis=0)), kind)
     _write(made, scheme)
     return made
@@ -134,11 +136,6 @@ def _part(chips: Chips, pool: ChipSet, held: NDArray[np.bool_]) -> Chips:
         return some.part(np.asarray(distance >= size))
 
     return Chips(apart(pool.part(~held)), apart(chips.copies), validation, chips.info)
-
-
-def _read(path: Path) -> Scores:
-    told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return Scores.of(np.array(told["val_table"], np.int64))
 
 
 def _write(made: Folds, scheme: ClassScheme) -> None:
