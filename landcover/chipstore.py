@@ -131,6 +131,11 @@ class ChipStore:
         """(n, 4) column, row, width and height of each chip on the mosaic."""
         return np.asarray(self._file["window"][:], np.int64)
 
+    @property
+    def sources(self) -> list[str]:
+        """Of each chip, as `source`."""
+        return [str(source) for source in self._file["source"].asstr()[:]]
+
     def source(self, row: int) -> str:
         """The chip's file name, and what was done to it."""
         return str(self._file["source"].asstr()[row])

@@ -125,12 +125,16 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
     """Map the labelled ground and compare."""
     from landcover.assess.suspects import FILE, find_suspects, labelled_squares
     from landcover.classify import classify as run
+    from landcover.errors import ModelError
     from landcover.files import check_free, check_made
+    from landcover.model import read_card
 
     check_made(mosaic, "mosaic")
     folder, out = config.paths.label_check, config.paths.label_check / FILE
     check_free(out, overwrite)
     import_quietly("keras")
+    if read_card(config.classify.model).scheme != config.scheme:
+        raise ModelError(f"{config.classify.model}: knows other classes than the scheme of the configuration")
     squares = labelled_squares(config.paths.labels, folder / "labelled.gpkg", overwrite=True)
     settings = _with(config, "classify", {"aoi": squares, "confidence": True})
     made = run(settings, mosaic, folder / "map.tif", overwrite=True, progress=bar)
@@ -223,6 +227,8 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 
     config = _with(config, "train", options)
     import_quietly("keras")
+    if plan and folds:
+        raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
     if plan:
         click.echo(tell.plan(plan_training(config)))
         return

@@ -51,9 +51,12 @@ class Config(Section):
             return given
         try:
             paths = Paths.model_validate(given.get("paths") or {})
-            name = TrainSettings.model_validate(given.get("train") or {}).name
         except ValidationError:
             return given
+        train = given.get("train")
+        name = train.get("name") if isinstance(train, dict) else None
+        # what is wrong with it is told where it stands
+        name = name if isinstance(name, str) else TrainSettings().name
         followers = (
             ("mosaic", "images", str(paths.data / "raw" / "naip")),
             ("labels", "source", str(paths.data / "raw" / "labels.gpkg")),
@@ -121,6 +124,8 @@ def _apply(override: str, settings: dict[str, Any], places: dict[Location, str])
         if not isinstance(target, dict):
             raise ConfigError(f"--set {override}: {part} has no keys")
     target[parts[-1]] = value
+    for below in [place for place in places if place[: len(parts)] == tuple(parts)]:
+        del places[below]
     places[tuple(parts)] = f"--set {override}"
 
 

@@ -87,6 +87,34 @@ def replace_folder(new: Path, path: Path) -> None:
         _put_back(former, path)
 
 
+def recover(path: Path) -> None:
+    """Finish or undo a replacement of a folder that was cut off half-way."""
+    _put_back(_former(path), path)
+
+
+@contextmanager
+def only_one(path: Path) -> Iterator[None]:
+    """Raise LandcoverError if another process is at work on a path. The lock is a file beside it, and ends with its
+    process."""
+    try:
+        import fcntl
+    except ImportError:
+        # on Windows, files that are open cannot be replaced anyway
+        yield
+        return
+    make_folder(path.parent)
+    lock = path.with_name(f".lock-{path.name}")
+    with lock.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise LandcoverError(f"{path}: another process is at work on it: wait for it, or stop it") from None
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+
+
 def _former(path: Path) -> Path:
     return path.with_name(f".former-{path.name}")
 

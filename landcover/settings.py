@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 Precision = Literal["auto", "float32", "bfloat16"]
 ClassKey = int | str
@@ -136,6 +136,12 @@ class AugmentSettings(Section):
         return self
 
 
+def _no_working_folder(name: str) -> str:
+    if name.endswith((".training", "-folds")):
+        raise ValueError("names that end in .training or -folds are for folders of the program's own")
+    return name
+
+
 class NetSettings(Section):
     depth: int = Field(5, ge=2, le=7)
     filters: int = Field(16, ge=1)
@@ -155,7 +161,7 @@ class TrainAugmentation(Section):
 
 
 class TrainSettings(Section):
-    name: str = Field("unet", pattern=r"^\w[\w.-]*$")
+    name: Annotated[str, AfterValidator(_no_working_folder)] = Field("unet", pattern=r"^\w[\w.-]*$")
     net: NetSettings = NetSettings()
     epochs: int = Field(30, ge=1)
     chips_per_epoch: Literal["all"] | Annotated[int, Field(ge=1)] = "all"

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landcover.errors import LabelError
+from landcover.files import whole_file
 from landcover.scheme import ClassScheme
 
 FILE = "split.json"
@@ -92,7 +93,8 @@ def split_key(tables: Sequence[NDArray[Any]]) -> str:
 
 
 def write_report(folder: Path, report: SplitReport) -> None:
-    (folder / FILE).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    with whole_file(folder / FILE) as path:
+        path.write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def read_report(folder: Path) -> SplitReport:

@@ -95,15 +95,16 @@ def plan(made: "Plan") -> str:
         f"chips: {made.chips:,} to train on, {made.copies:,} copies of them, {made.validation:,} to validate\n"
         f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all\n"
         f"time: {1000 * made.step_seconds:,.0f} ms a step, {duration(made.seconds)} in all, less if it stops early\n"
-        f"memory: {made.memory / 1e9:.1f} GB"
+        f"main memory: {made.memory / 1e9:.1f} GB"
     )
 
 
 def epoch(figures: "Epoch", epochs: int) -> str:
     left = (epochs - figures["epoch"]) * figures["seconds"]
+    leak = f" ({figures['split']})" if "split" in figures else ""
     return (
-        f"epoch {figures['epoch']:3d}  loss {figures['loss']:.4f}  mean IoU {figures['mean_iou']:.3f}  validation: "
-        f"loss {figures['val_loss']:.4f}  mean IoU {figures['val_mean_iou']:.3f}  accuracy "
+        f"epoch {figures['epoch']:3d}  loss {figures['loss']:.4f}  mean IoU {figures['mean_iou']:.3f}  "
+        f"validation{leak}: loss {figures['val_loss']:.4f}  mean IoU {figures['val_mean_iou']:.3f}  accuracy "
         f"{figures['val_accuracy']:.3f}  ({figures['chips_per_second']:.1f} chips/s, {duration(left)} left)"
     )
 

@@ -1,4 +1,5 @@
 import json
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -199,6 +200,22 @@ def test_the_folder_is_what_esri_calls_classified_tiles(tmp_path, noise, scheme)
     assert definition["Classes"][2] == {"Value": 7, "Name": "bare land", "Color": [253, 191, 111]}
     assert definition["InputRastersProps"]["BandNames"] == ["Red", "Green", "Blue", "NearInfrared"]
     assert (folder / "stats.txt").read_text().startswith(f"images = {len(table)} *4*32*32\n")
+
+
+def test_a_split_that_shares_a_pixel_is_not_written(tmp_path, noise, scheme, monkeypatch) -> None:
+    # the package has a function of the module's name
+    module = sys.modules["landcover.prepare.chips"]
+    write_image(tmp_path / "naip/a.tif", noise(200, 200))
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 200, 180, 1), (0, 180, 200, 200, 2)])
+
+    def careless(windows, *rest):
+        sides = np.where(np.arange(len(windows)) % 9 == 0, VALIDATION, TRAIN)
+        return module.Split(sides, ())
+
+    monkeypatch.setattr(module, "split", careless)
+    with pytest.raises(LandcoverError, match=r"training and validation chips share [\d,]+ pixels"):
+        _chips(tmp_path, scheme, SMALL)
+    assert not (tmp_path / "chips").exists()
 
 
 def test_a_chip_goes_to_its_rarest_class_of_at_least_one_per_cent() -> None:

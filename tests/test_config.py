@@ -26,6 +26,25 @@ def _check_keys(written: dict, expected: set[str], model: type[BaseModel]) -> No
 
 
 @pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("train.loss=foo", "train.loss"),
+        ("train.epochs=many", "train.epochs"),
+        ("train.net.dropout=[1.5]", "train.net.dropout"),
+        ("train.balance=x", "train.balance"),
+        ("train.name=a/b", "train.name"),
+        ("train.name=unet.training", "names that end in .training"),
+        ("train.augmentation.gama=0.1", "did you mean gamma"),
+    ],
+)
+def test_a_mistake_over_the_default_file_is_told_where_it_is(override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(ROOT / "configs/default.yaml", [override])
+    assert str(caught.value).startswith(f"--set {override}: ")
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("chips:\n  sizee: 256\n", "line 2: unknown key chips.sizee: did you mean size?"),

@@ -11,6 +11,7 @@ from landcover.train.batches import AS_IS, Batches, output_table
 from landcover.train.chipset import ChipSet
 from landcover.train.sampling import epoch_order
 
+EVERYWHERE = np.ones((16, 16), bool)
 PLAIN = TrainSettings(batch=3, augmentation=AS_IS, seed=1)
 
 
@@ -65,6 +66,15 @@ def test_classes_are_drawn_as_often_as_wished(balance: str, counts: tuple[int, .
     assert times[:160].max() - times[:160].min() == 1
 
 
+def test_a_class_that_has_chips_is_shown_be_it_ever_so_small() -> None:
+    sizes = [20000, 3000, 30, 2]
+    ends = np.cumsum(sizes)
+    classes = [np.arange(end - size, end) for size, end in zip(sizes, ends, strict=True)]
+    drawn = epoch_order(classes, 500, "none", 0, 0)
+    assert len(drawn) == 500
+    assert np.bincount(np.searchsorted(ends, drawn, side="right")).tolist() == [433, 65, 1, 1]
+
+
 def test_copies_are_drawn_with_their_class(tmp_path, scheme) -> None:
     both = _chips(tmp_path / "train", scheme, 4) + _chips(tmp_path / "copies", scheme, 2)
     other = both + _chips(tmp_path / "other", scheme, 3, "forest")
@@ -100,7 +110,7 @@ def test_image_and_target_are_turned_together() -> None:
 def test_each_change_of_light_is_by_up_to_its_share(key: str) -> None:
     image = np.random.default_rng(0).integers(60, 120, (16, 16, 4)).astype(np.uint8)
     settings = AS_IS.model_copy(update={key: 0.2})
-    lit = np.stack([relit(image, settings, np.random.default_rng(seed)) for seed in range(200)])
+    lit = np.stack([relit(image, EVERYWHERE, settings, np.random.default_rng(seed)) for seed in range(200)])
     mean = image.mean(axis=(0, 1))
     if "brightness" in key:
         factor = lit.mean(axis=(1, 2)) / mean
@@ -108,16 +118,28 @@ def test_each_change_of_light_is_by_up_to_its_share(key: str) -> None:
         factor = lit.std(axis=(1, 2)) / image.std(axis=(0, 1))
         np.testing.assert_allclose(lit.mean(axis=(1, 2)), np.broadcast_to(mean, (200, 4)), rtol=1e-3)
     else:
-        factor = np.log(lit[:, 0, 0] / 255) / np.log(image[0, 0] / 255)
+        factor = np.log(lit[:, 0, 0] / mean) / np.log(image[0, 0] / mean)
     assert factor.min() > 0.799
     assert factor.max() < 1.251
     assert factor.std() > 0.08
     alike = np.allclose(factor, factor[:, :1], rtol=1e-3)
     assert alike == (not key.startswith("band_"))
-    wide = relit(image.astype(np.float32), AS_IS.model_copy(update={"brightness": 0.2}), np.random.default_rng(1))
-    np.testing.assert_allclose(
-        wide, relit(image, AS_IS.model_copy(update={"brightness": 0.2}), np.random.default_rng(1)), rtol=1e-5
-    )
+
+
+def test_grey_values_of_more_than_a_byte_are_lit_as_well() -> None:
+    image = np.random.default_rng(0).integers(60, 120, (16, 16, 4)).astype(np.uint8)
+    settings = AS_IS.model_copy(update={"brightness": 0.2, "contrast": 0.2, "gamma": 0.2})
+    wide = relit(image.astype(np.uint16) * 100, EVERYWHERE, settings, np.random.default_rng(1))
+    np.testing.assert_allclose(wide, 100 * relit(image, EVERYWHERE, settings, np.random.default_rng(1)), rtol=1e-5)
+
+
+def test_a_collar_changes_nothing_in_the_light_of_the_rest() -> None:
+    image = np.random.default_rng(0).integers(60, 120, (16, 16, 4)).astype(np.uint8)
+    settings = AS_IS.model_copy(update={"contrast": 0.4, "gamma": 0.4})
+    framed = np.zeros((16, 32, 4), np.uint8)
+    framed[:, :16] = image
+    part = relit(framed, framed.any(axis=-1), settings, np.random.default_rng(1))[:, :16]
+    np.testing.assert_allclose(part, relit(image, EVERYWHERE, settings, np.random.default_rng(1)), rtol=1e-4)
 
 
 def test_all_switches_off_change_nothing() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from test_train import QUICK, _stores
 
+from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.errors import LabelError, LandcoverError, OutputExists
 from landcover.train.folds import cross_validate, deal, group
 from landcover.train.metrics import Scores
@@ -65,6 +66,42 @@ def test_every_chip_is_held_out_once_and_shares_nothing_with_those_that_train(tm
         cross_validate(paths, SHORT, scheme, 3, 64)
 
 
+def test_no_fold_is_empty_where_places_are_of_one_class_each() -> None:
+    assert sorted(deal(np.arange(3), 100 * np.eye(3, dtype=np.int64), 3)) == [0, 1, 2]
+    even = deal(np.arange(6), np.full((6, 2), 7), 3)
+    assert np.bincount(even).tolist() == [2, 2, 2]
+
+
+def test_copies_of_what_is_held_out_do_not_train(tmp_path, scheme, monkeypatch) -> None:
+    import landcover.train.folds as module
+
+    paths = _stores(tmp_path, scheme, number=8)
+    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    with create_store(paths.augmented / "water.h5", info) as writer:
+        for n in range(8):
+            pixels = np.full((32, 32, 4), 9, np.uint8)
+            writer.append(Chip(pixels, np.ones((32, 32), np.uint8), (n * 32, 0, 32, 32), f"{n}.tif turned 90"))
+    parts = []
+
+    def watched(chips, settings, scheme, folder, *rest):
+        parts.append((chips.copies.corners, chips.validation.corners))
+        return taken(chips, settings, scheme, folder, *rest)
+
+    taken = module.learn
+    monkeypatch.setattr(module, "learn", watched)
+    cross_validate(paths, SHORT, scheme, 2, 64)
+    assert sorted(len(copies) for copies, _ in parts) == [0, 8]
+    for copies, held in parts:
+        assert not set(map(tuple, copies.tolist())) & set(map(tuple, held.tolist()))
+
+
+def test_folds_that_leave_too_little_to_train_on_are_refused_at_once(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme, number=8, stride=8)
+    with pytest.raises(LabelError, match=r"--folds 3: of \d blocks of 32 px, fold \d holds out .* take fewer folds"):
+        cross_validate(paths, SHORT, scheme, 3, 32)
+    assert not any(paths.models.iterdir())
+
+
 def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme)
     epochs = []
@@ -76,7 +113,7 @@ def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         cross_validate(paths, SHORT, scheme, 2, 64, on_epoch=cut)
-    with pytest.raises(OutputExists, match="--resume goes on"):
+    with pytest.raises(LandcoverError, match="go on with --resume"):
         cross_validate(paths, SHORT, scheme, 2, 64)
     with pytest.raises(LandcoverError, match="began with another value of the chips"):
         cross_validate(paths, SHORT, scheme, 3, 64, resume=True)

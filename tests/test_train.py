@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import landcover
+from landcover import summary as tell
 from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.model import load_network, read_card
@@ -28,7 +30,14 @@ PLAIN = QUICK.model_copy(update={"net": NetSettings(depth=3, filters=4, dropout=
 
 
 def _stores(
-    folder: Path, scheme, number: int = 8, size: int = 32, classes=(1, 2, 7, 0), held=(1, 2, 7, 0), method="blocks"
+    folder: Path,
+    scheme,
+    number: int = 8,
+    size: int = 32,
+    classes=(1, 2, 7, 0),
+    held=(1, 2, 7, 0),
+    method: str = "blocks",
+    stride: int | None = None,
 ) -> Paths:
     """Chips whose classes differ by brightness, some of each chip unlabelled; `held` are those of validation."""
     random = np.random.default_rng(0)
@@ -40,7 +49,7 @@ def _stores(
                 label = np.repeat(random.permutation(shown), size // len(shown))[None].repeat(size, axis=0)
                 grey = np.array([0, 40, 120, 0, 0, 0, 0, 220])[label]
                 image = np.clip(grey[..., None] + random.normal(0, 5, (*label.shape, 4)), 1, 255).astype(np.uint8)
-                writer.append(Chip(image, label.astype(np.uint8), (n * size, top, size, size), f"{n}.tif"))
+                writer.append(Chip(image, label.astype(np.uint8), (n * (stride or size), top, size, size), f"{n}.tif"))
     _report(paths, scheme, number, method=method)
     return paths
 
@@ -93,8 +102,6 @@ def test_training_learns_and_writes_everything(trained, scheme) -> None:
 
 
 def test_tensorboard_shows_each_epoch_once(trained) -> None:
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
     events = EventAccumulator(str(trained.models / "unet/tensorboard"), {"tensors": 0}).Reload()
     steps = {tag: [event.step for event in events.Tensors(tag)] for tag in events.Tags()["tensors"]}
     assert steps["validation/mean_iou"] == steps["training/loss"] == [1, 2, 3, 4, 5, 6]
@@ -133,6 +140,58 @@ def uninterrupted(tmp_path_factory, scheme) -> Path:
     paths = _stores(tmp_path_factory.mktemp("whole"), scheme)
     fit(paths, QUICK, scheme)
     return paths.models / "unet"
+
+
+def test_killed_after_the_last_checkpoint_the_history_is_whole(tmp_path, scheme, uninterrupted, monkeypatch) -> None:
+    from landcover.train.record import Record
+
+    paths = _stores(tmp_path, scheme)
+    told = Record.add
+
+    def cut(self, history, best):
+        if len(history) == QUICK.epochs:
+            raise _Cut
+        told(self, history, best)
+
+    monkeypatch.setattr(Record, "add", cut)
+    with pytest.raises(_Cut):
+        fit(paths, QUICK, scheme)
+    monkeypatch.undo()
+    fit(paths, QUICK, scheme, resume=True)
+    _same_but_for_time(_history(paths.models / "unet"), _history(uninterrupted))
+
+
+def test_a_finished_training_is_not_lost_before_it_has_its_name(tmp_path, scheme, monkeypatch) -> None:
+    paths = _stores(tmp_path, scheme)
+    short = QUICK.model_copy(update={"epochs": 1})
+
+    def cut(*names):
+        raise _Cut
+
+    monkeypatch.setattr("landcover.train.fit.replace_folder", cut)
+    with pytest.raises(_Cut):
+        fit(paths, short, scheme)
+    monkeypatch.undo()
+    with pytest.raises(LandcoverError, match="go on with --resume"):
+        fit(paths, short, scheme)
+    assert fit(paths, short, scheme, resume=True).epochs == 1
+
+
+def test_two_processes_do_not_train_in_one_place(tmp_path, scheme) -> None:
+    from landcover.files import only_one
+
+    paths = _stores(tmp_path, scheme)
+    with only_one(paths.models / "unet.training"), pytest.raises(LandcoverError, match="another process is at work"):
+        fit(paths, QUICK, scheme)
+
+
+def test_a_validation_that_misses_pixels_is_a_fault(tmp_path, scheme, monkeypatch) -> None:
+    from landcover.train.batches import Batches
+
+    paths = _stores(tmp_path, scheme)
+    monkeypatch.setattr(Batches, "__len__", lambda self: 1)
+    with pytest.raises(LandcoverError, match=r"counted 3,072 labelled pixels of 6,144"):
+        fit(paths, QUICK, scheme)
 
 
 class _Cut(Exception):
@@ -348,6 +407,10 @@ def test_a_random_split_marks_every_figure(tmp_path, scheme) -> None:
     folder = paths.models / "unet"
     assert json.loads((folder / "metrics.json").read_text())["split"] == "leaking split"
     assert [row["split"] for row in _history(folder)] == ["leaking split"]
+    for line in (tell.epoch(made.figures, 1), *tell.trained(made).splitlines()):
+        assert "leaking split" in line or "validation" not in line
+    events = EventAccumulator(str(folder / "tensorboard"), {"tensors": 0}).Reload()
+    assert all("leaking split" in tag for tag in events.Tags()["tensors"])
     assert read_card(folder / "model.keras").split == "random"
 
 

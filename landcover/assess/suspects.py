@@ -18,7 +18,7 @@ from landcover.files import check_free, check_made
 from landcover.grid import Grid, clip, cut
 from landcover.labelset import Polygons, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, outlines, read_band
+from landcover.raster import grid_of, open_raster, outlines, read_band, scheme_of
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings
@@ -101,6 +101,9 @@ def find_suspects(
     check_free(out, overwrite)
     with open_raster(map_path) as shown, open_raster(confidence) as sure, open_raster(labels) as classes:
         grid = grid_of(classes)
+        for path, made in ((map_path, shown), (labels, classes)):
+            if scheme_of(made) != scheme:
+                raise LabelError(f"{path}: has other classes than the scheme of the configuration: make it again")
         if not grid.aligned(grid_of(shown)) or grid.shape != (shown.height, shown.width):
             raise LabelError(f"{map_path}: is on another grid than {labels}: map the mosaic that the labels are on")
         polygons = _polygons(classes, settings, scheme, grid)

@@ -96,7 +96,7 @@ def chips(
         if report.shared_pixels and report.method == "blocks":
             raise LandcoverError(
                 f"{out}: not written: training and validation chips share {report.shared_pixels:,} pixels, which must "
-                "not be: tell the authors; `--set split.seed=1` may get around it"
+                "not be: a fault of the program's; `--set split.seed=1` may get around it"
             )
         with whole_folder(out) as folder:
             _write(folder, image, classes, grid, found, sided, settings.size, scheme, progress)

@@ -26,7 +26,7 @@ def varied(
         image, target = turned(image, target, random)
     bands = image.shape[-1]
     valid = reduce(np.logical_or, (image[..., band] for band in range(bands)))
-    pixels = relit(image, settings, random)
+    pixels = relit(image, valid, settings, random)
     if not valid.all():
         pixels[~valid] = fill
     if settings.scale:
@@ -45,8 +45,11 @@ def turned(
     return tuple(np.ascontiguousarray(pixels) for pixels in pair)  # type: ignore[return-value]
 
 
-def relit(image: NDArray[Any], settings: TrainAugmentation, random: np.random.Generator) -> NDArray[np.float32]:
-    """The image in another light: gamma, contrast about the mean and brightness, of the whole and of each band."""
+def relit(
+    image: NDArray[Any], valid: NDArray[np.bool_], settings: TrainAugmentation, random: np.random.Generator
+) -> NDArray[np.float32]:
+    """The image in another light: contrast about the mean, gamma about it, and brightness, of the whole and of each
+    band. The mean is of pixels with data."""
     bands = image.shape[-1]
 
     def factors(share: float, number: int) -> NDArray[np.float64]:
@@ -60,12 +63,11 @@ def relit(image: NDArray[Any], settings: TrainAugmentation, random: np.random.Ge
         return image.astype(np.float32)
     # a product sums faster than a sum
     pixels = image.reshape(-1, bands).astype(np.float32)
-    mean = np.ones(len(pixels), np.float32) @ pixels / len(pixels)
-    top = 255.0 if image.dtype == np.uint8 else float(max(image.max(), 1))
+    mean = np.maximum(np.ones(len(pixels), np.float32) @ pixels / max(int(np.count_nonzero(valid)), 1), 1e-6)
 
     def light(values: NDArray[np.float64]) -> NDArray[np.float64]:
         moved = (values - mean) * contrast + mean
-        return top * (np.maximum(moved, 0) / top) ** gamma * brightness
+        return mean * (np.maximum(moved, 0) / mean) ** gamma * brightness
 
     if image.dtype != np.uint8:
         return light(image.astype(np.float64)).astype(np.float32)

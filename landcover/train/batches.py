@@ -2,6 +2,9 @@
 
 import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import count
 
 import keras
 import numpy as np
@@ -37,8 +40,9 @@ class Batches(keras.utils.PyDataset):
         fill: Sequence[float],
         settings: TrainSettings | None = None,
     ) -> None:
-        # one thread fills a queue without Keras's help, several need its executor
-        super().__init__(workers=max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2)), max_queue_size=8)
+        # one worker reads ahead; several of Keras's would hand on, with several devices, batches of another pass
+        super().__init__(workers=1)
+        self._threads = ThreadPoolExecutor(max(1, min(MOST_THREADS, (os.cpu_count() or 1) // 2)), "chips")
         self._chips, self._settings, self._batch, self._epoch = chips, settings, batch, 0
         self._classes = chips.by_class()
         self._outputs, self._fill = output_table(scheme), np.asarray(fill, np.float32)
@@ -76,19 +80,20 @@ class Batches(keras.utils.PyDataset):
         return self._order[index * self._batch : (index + 1) * self._batch]
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-        settings, seed = (self._settings.augmentation, self._settings.seed) if self._settings else (AS_IS, 0)
-        random = np.random.default_rng((seed, self._epoch, index))
-        images, targets = [], []
         try:
-            for number in self._members(index):
-                image, label = self._chips.read(number)
-                pixels, target = varied(image, self._outputs[label], self._fill, settings, random)
-                images.append(pixels)
-                targets.append(target)
+            pairs = list(self._threads.map(partial(self._chip, index), count(), self._members(index)))
         except LandcoverError as failure:
             self.failure = failure
             raise
+        images, targets = zip(*pairs, strict=True)
         return np.stack(images), np.stack(targets)
+
+    def _chip(self, index: int, place: int, number: int) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """The chip of a number at a place in a batch."""
+        settings, seed = (self._settings.augmentation, self._settings.seed) if self._settings else (AS_IS, 0)
+        image, label = self._chips.read(number)
+        random = np.random.default_rng((seed, self._epoch, index, place))
+        return varied(image, self._outputs[label], self._fill, settings, random)
 
 
 def output_table(scheme: ClassScheme) -> NDArray[np.uint8]:

@@ -1,5 +1,6 @@
 """The chips that a training learns from and is checked by, and the proof that the two share no ground."""
 
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,12 @@ class ChipSet:
         windows = [store.windows[:, :2] for store in self.stores]
         return np.array([windows[store][row] for store, row in self.places], np.int64).reshape(-1, 2)
 
+    @property
+    def sources(self) -> list[str]:
+        """Of each chip, its file and what was done to it."""
+        listed = [store.sources for store in self.stores]
+        return [listed[store][row] for store, row in self.places]
+
     def by_class(self) -> list[NDArray[np.int64]]:
         """The numbers of the chips of each class, copies beside their originals."""
         names = np.array([store.path.stem for store in self.stores])[self.places[:, 0]]
@@ -76,9 +83,14 @@ class Chips:
 
     @property
     def key(self) -> str:
-        """The same for the same chips on the same sides, and for no others."""
+        """The same for the same chips on the same sides: by where they lie, what was done to them, and the pixels of
+        every eighth."""
         sides = (self.train, self.copies, self.validation)
-        return split_key([np.frombuffer(self.info.split_key.encode(), np.uint8), *(side.places for side in sides)])
+        tables: list[NDArray[Any]] = [np.frombuffer(self.info.split_key.encode(), np.uint8)]
+        for side in sides:
+            tables += [side.places, np.frombuffer("".join(side.sources).encode(), np.uint8)]
+            tables += [np.array([zlib.crc32(side.read(n)[0].tobytes()) for n in range(0, len(side), 8)])]
+        return split_key(tables)
 
     def close(self) -> None:
         for store in (*self.train.stores, *self.copies.stores, *self.validation.stores):
@@ -124,7 +136,10 @@ def _check_split(paths: Paths, chips: Chips) -> None:
     told, there = (report.train.chips, report.validation.chips), (len(chips.train), len(chips.validation))
     if told != there:
         raise LabelError(f"{paths.stacks}: its report tells of {told} chips a side, there are {there}: {again}")
-    shared = shared_pixels(chips.train.corners, chips.validation.corners, chips.info.size)
+    held = chips.validation.corners
+    shared = shared_pixels(chips.train.corners, held, chips.info.size)
+    if chips.info.split != "random":
+        shared += shared_pixels(chips.copies.corners, held, chips.info.size)
     if shared != report.shared_pixels or (shared and chips.info.split != "random"):
         raise LabelError(
             f"{paths.stacks}: training and validation chips share {shared:,} pixels, the report on the split says "

@@ -9,16 +9,23 @@ def all_devices() -> AbstractContextManager[object]:
     """Within it, a network that is built and compiled computes on every GPU there is; with less than two it is as it
     would be without.
 
-    Keras's own distribution API does this with JAX; with TensorFlow, Keras leaves it to tf.distribute.
+    With JAX, Keras's own distribution does this, from then on for all of the process; with TensorFlow, Keras leaves it
+    to tf.distribute; with PyTorch it would take a process a GPU, and one GPU does it all.
     """
-    devices = keras.distribution.list_devices("gpu")
-    return spread_over(devices) if len(devices) > 1 else nullcontext()
-
-
-def spread_over(devices: list[str]) -> AbstractContextManager[object]:
-    """As `all_devices`, for devices such as ["gpu:0", "gpu:1"]."""
+    devices = _gpus()
+    if len(devices) < 2 or keras.backend.backend() == "torch":
+        return nullcontext()
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         return tf.distribute.MirroredStrategy(devices).scope()
-    return keras.distribution.DataParallel(devices=devices).scope()
+    keras.distribution.set_distribution(keras.distribution.DataParallel(devices=devices))
+    return nullcontext()
+
+
+def _gpus() -> list[str]:
+    try:
+        return list(keras.distribution.list_devices("gpu"))
+    except (AttributeError, RuntimeError):
+        # PyTorch has no such list, and JAX none where there is no GPU
+        return []

@@ -14,7 +14,7 @@ import numpy as np
 
 from landcover.errors import Interrupted, LandcoverError, OutputExists
 from landcover.field import receptive_field
-from landcover.files import make_folder, replace_folder, whole_file
+from landcover.files import make_folder, only_one, recover, replace_folder, whole_file
 from landcover.model import ModelCard, save_model
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
@@ -23,8 +23,8 @@ from landcover.train.batches import output_table
 from landcover.train.checkpoint import FILE, Epoch, State, assign, load_state
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.pictures import draw_chips, typical_chips
-from landcover.train.record import LEAKING, Record
-from landcover.train.task import Task, prepare_task
+from landcover.train.record import Record
+from landcover.train.task import Task, check_fits, prepare_task
 from landcover.train.watch import Watch
 
 METRICS = "metrics.json"
@@ -63,22 +63,29 @@ def fit(
     """
     out = paths.models / settings.name
     folder = out.with_name(f"{out.name}.training")
-    _check_free(out, folder, overwrite, resume)
-    with closing(open_chips(paths, scheme)) as chips:
-        if not resume:
-            shutil.rmtree(folder, ignore_errors=True)
-        made = learn(chips, settings, scheme, folder, progress, on_epoch)
-    (folder / FILE).unlink()
-    replace_folder(folder, out)
+    with only_one(folder):
+        recover(out)
+        _check_free(out, folder, overwrite, resume)
+        with closing(open_chips(paths, scheme)) as chips:
+            check_fits(settings, chips.info)
+            if not resume:
+                shutil.rmtree(folder, ignore_errors=True)
+            made = learn(chips, settings, scheme, folder, progress, on_epoch)
+        # cut off here, there is a checkpoint too many, never a finished training without its name
+        replace_folder(folder, out)
+        (out / FILE).unlink()
     return replace(made, path=out / "model.keras")
 
 
 def _check_free(out: Path, folder: Path, overwrite: bool, resume: bool) -> None:
+    begun = (folder / FILE).exists()
     if out.exists() and not overwrite:
-        if resume and not folder.exists():
+        if resume and begun:
+            raise LandcoverError(f"{out} exists already: add --overwrite to --resume to replace it in the end")
+        if resume:
             raise LandcoverError(f"{out}: this training is finished; add --overwrite to train anew")
         raise OutputExists(out)
-    if (folder / FILE).exists() and not resume and not overwrite:
+    if begun and not (resume or overwrite):
         raise LandcoverError(
             f"{folder}: a training that was cut off: go on with --resume, or start anew with --overwrite"
         )
@@ -93,7 +100,6 @@ def learn(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
 ) -> Trained:
     """Train in a folder, from its checkpoint if it holds one, until there are epochs enough."""
-    leaking = chips.info.split == "random"
     origin = origin_of(chips, settings, scheme)
     state = load_state(folder / FILE) if (folder / FILE).exists() else None
     if state is not None:
@@ -113,28 +119,27 @@ def learn(
         """Of the weights that the learner has now: model and pictures."""
         task.network.set_weights(learner.get_weights())
         save_model(task.network, _card(chips, scheme, task, state), folder / "model.keras")
-        _draw(chips, typical, scheme, task, state, folder, leaking)
+        _draw(chips, typical, scheme, task, state, folder)
 
     left = settings.epochs - len(state.history)
-    record = Record(folder, state.history, leaking)
+    record = Record(folder, state.history, state.best)
     with progress("training", left * task.feed.chips, "chips") as advance:
-        watch = Watch(
-            settings, scheme, task, state, folder, record, advance, on_epoch, keep
-        )  # fmt: skip
+        watch = Watch(settings, scheme, task, state, folder, record, advance, on_epoch, keep)
         try:
             if not watch.finished:
                 learner.fit(
-                    task.feed, epochs=settings.epochs, initial_epoch=len(state.history),
-                    callbacks=[watch], shuffle=False, verbose=0,
+                    task.feed, epochs=settings.epochs, initial_epoch=len(state.history), callbacks=[watch],
+                    shuffle=False, verbose=0,
                 )  # fmt: skip
         except KeyboardInterrupt:
-            kept = f"{folder}: epoch {len(state.history)} is kept: go on with --resume"
-            raise Interrupted(kept if state.history else "no epoch was finished, nothing is kept") from None
+            kept = f"{folder}: epoch {len(watch.state.history)} is kept: go on with --resume"
+            raise Interrupted(kept if watch.state.history else "no epoch was finished, nothing is kept") from None
         except Exception as error:
             # what went wrong in a thread comes back in the words of the library that ran it
             raise (task.feed.failure or task.check.failure or error) from None
         finally:
             record.close()
+            state = watch.state
             if not state.history:
                 shutil.rmtree(folder, ignore_errors=True)
     task.network.set_weights(state.best_weights)
@@ -142,7 +147,7 @@ def learn(
     best = state.history[state.best]
     iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
     _write_metrics(folder / METRICS, chips, settings, scheme, task, state, iou)
-    return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, leaking)
+    return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, "split" in best)
 
 
 def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
@@ -173,9 +178,7 @@ def _card(chips: Chips, scheme: ClassScheme, task: Task, state: State) -> ModelC
     )  # fmt: skip
 
 
-def _draw(
-    chips: Chips, typical: list[int], scheme: ClassScheme, task: Task, state: State, folder: Path, leaking: bool
-) -> None:
+def _draw(chips: Chips, typical: list[int], scheme: ClassScheme, task: Task, state: State, folder: Path) -> None:
     figures = state.history[state.best]
     images, labels, shown = [], [], []
     values = np.array([0, *scheme.values], np.uint8)
@@ -186,10 +189,11 @@ def _draw(
         images.append(image)
         labels.append(values[output_table(scheme)[label]])
         shown.append(values[scores[0, ..., 1:].argmax(axis=-1) + 1])
+    leak = f", {figures['split']}" if "split" in figures else ""
     title = f"validation chips after epoch {figures['epoch']}, mean IoU {figures['val_mean_iou']:.3f}"
     make_folder(folder / "validation")
     path = folder / "validation" / f"epoch_{figures['epoch']:04d}.png"
-    draw_chips(images, labels, shown, scheme, f"{title}, {LEAKING}" if leaking else title, path)
+    draw_chips(images, labels, shown, scheme, title + leak, path)
 
 
 def _write_metrics(
@@ -206,7 +210,7 @@ def _write_metrics(
         "val_iou": iou,
         "val_table": [list(row) for row in state.best_table],
         "epochs": len(state.history),
-        "split": LEAKING if chips.info.split == "random" else chips.info.split,
+        "split": best.get("split", chips.info.split),
         "chips": {"train": len(chips.train), "copies": len(chips.copies), "validation": len(chips.validation)},
         "precision": task.precision,
         "parameters": task.network.count_params(),

@@ -2,10 +2,11 @@
 
 import csv
 import json
+import logging
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from landcover.errors import LabelError, OutputExists
-from landcover.files import whole_file
+from landcover.errors import LabelError, LandcoverError, OutputExists
+from landcover.files import only_one, recover, replace_folder, whole_file
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
@@ -23,8 +24,10 @@ from landcover.train.checkpoint import FILE, Epoch
 from landcover.train.chipset import Chips, ChipSet, open_chips
 from landcover.train.fit import METRICS, check_origin, learn, origin_of
 from landcover.train.metrics import Scores
+from landcover.train.task import check_fits
 
 TABLE = "folds.csv"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -65,32 +68,62 @@ def cross_validate(
     one. Writes models/<name>-folds/ with folds.csv and a folder a fold. Raises LabelError, OutputExists.
     """
     out = paths.models / f"{settings.name}-folds"
-    if (out / TABLE).exists() and not overwrite:
+    folder = out.with_name(f"{out.name}.training")
+    recover(out)
+    if out.exists() and not overwrite:
         raise OutputExists(out)
-    if out.exists() and not resume:
-        if not overwrite:
-            raise OutputExists(f"{out} (cut off: --resume goes on)")
-        shutil.rmtree(out)
+    if folder.exists() and not (resume or overwrite):
+        raise LandcoverError(f"{folder}: folds that were cut off: go on with --resume, or start anew with --overwrite")
     settings = settings.model_copy(update={"monitor": "none"})
     with closing(open_chips(paths, scheme)) as chips:
+        check_fits(settings, chips.info)
         pool = chips.train + chips.validation
         places, kind = group(pool.corners, chips.info.size, number, block)
         pixels = np.stack([np.bincount(pool.label(n).ravel(), minlength=256) for n in range(len(pool))])
         fold_of = deal(places, pixels[:, list(scheme.values)], number)
-        folds = []
-        for fold in range(number):
-            part = _part(chips, pool, fold_of == fold)
-            folder = out / f"fold_{fold + 1}"
-            if (folder / FILE).exists() or not (folder / METRICS).exists():
-                learn(part, settings, scheme, folder, progress, on_epoch)
-                (folder / FILE).unlink()
-            told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-            check_origin(folder, told["origin"], origin_of(part, settings, scheme))
-            scores = Scores.of(np.array(told["val_table"], np.int64))
-            folds.append(Fold(len(part.train), len(part.validation), scores))
-    made = Folds(out, tuple(folds), Scores.of(np.sum([fold.scores.table for fold in folds], axis=0)), kind)
-    _write(made, scheme)
+        parts = [_part(chips, pool, fold_of == fold) for fold in range(number)]
+        _check_parts(parts, pool, kind)
+        if not resume:
+            shutil.rmtree(folder, ignore_errors=True)
+        with only_one(folder):
+            folds = []
+            for n, part in enumerate(parts, start=1):
+                log.info(
+                    "fold %d of %d: %d chips train, %d are held out", n, number, len(part.train), len(part.validation)
+                )
+                folds.append(_fold(part, settings, scheme, folder / f"fold_{n}", progress, on_epoch))
+            made = Folds(out, tuple(folds), Scores.of(np.sum([fold.scores.table for fold in folds], axis=0)), kind)
+            _write(folder / TABLE, made, scheme)
+            replace_folder(folder, out)
     return made
+
+
+def _fold(
+    part: Chips,
+    settings: TrainSettings,
+    scheme: ClassScheme,
+    folder: Path,
+    progress: Progress,
+    on_epoch: Callable[[Epoch], None],
+) -> Fold:
+    """Train a fold, unless it is finished."""
+    if not (folder / METRICS).exists():
+        learn(part, settings, scheme, folder, progress, on_epoch)
+    (folder / FILE).unlink(missing_ok=True)
+    told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
+    check_origin(folder, told["origin"], origin_of(part, settings, scheme))
+    return Fold(len(part.train), len(part.validation), Scores.of(np.array(told["val_table"], np.int64)))
+
+
+def _check_parts(parts: list[Chips], pool: ChipSet, kind: str) -> None:
+    """Before the first training: hours later is too late."""
+    for n, part in enumerate(parts, start=1):
+        left = len(pool) - len(part.validation)
+        if not len(part.validation) or len(part.train) < left / 2:
+            raise LabelError(
+                f"--folds {len(parts)}: of {kind}, fold {n} holds out {len(part.validation)} of {len(pool)} chips, and "
+                f"{len(part.train)} of the others share no ground with them: take fewer folds, or a larger split.block"
+            )
 
 
 def group(corners: NDArray[np.int64], size: int, number: int, block: int) -> tuple[NDArray[np.int64], str]:
@@ -100,6 +133,7 @@ def group(corners: NDArray[np.int64], size: int, number: int, block: int) -> tup
     sites, site = connected_components(touching, directed=False)
     if sites >= number:
         return np.asarray(site, np.int64), f"{sites} sites"
+    block = max(block, size)
     while True:
         _, blocks = np.unique(corners // block, axis=0, return_inverse=True)
         if blocks.max() + 1 >= number:
@@ -117,8 +151,10 @@ def deal(places: NDArray[np.int64], pixels: NDArray[np.int64], number: int) -> N
     held /= np.maximum(held.sum(axis=0), 1)
     folds = np.zeros((number, pixels.shape[1]))
     chosen = np.zeros(len(held), np.int64)
-    for place in np.argsort(-held.sum(axis=1), kind="stable"):
-        cost = ((folds + held[place]) ** 2 - folds**2).sum(axis=1)
+    for turn, place in enumerate(np.argsort(-held.sum(axis=1), kind="stable")):
+        uneven = ((folds + held[place]) ** 2 - folds**2).sum(axis=1)
+        # the first places go to a fold each; of folds that are as good, the one that holds least
+        cost = uneven + 1e-9 * folds.sum(axis=1) + (1e9 * (folds.sum(axis=1) > 0) if turn < number else 0)
         chosen[place] = cost.argmin()
         folds[chosen[place]] += held[place]
     return chosen[places]
@@ -135,11 +171,13 @@ def _part(chips: Chips, pool: ChipSet, held: NDArray[np.bool_]) -> Chips:
         distance, _ = tree.query(some.corners, p=np.inf, distance_upper_bound=size)
         return some.part(np.asarray(distance >= size))
 
-    return Chips(apart(pool.part(~held)), apart(chips.copies), validation, chips.info)
+    # by place, whatever the split of the chips was
+    info = replace(chips.info, split="blocks")
+    return Chips(apart(pool.part(~held)), apart(chips.copies), validation, info)
 
 
-def _write(made: Folds, scheme: ClassScheme) -> None:
-    with whole_file(made.path / TABLE) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+def _write(path: Path, made: Folds, scheme: ClassScheme) -> None:
+    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         figures = ["accuracy", "mean_iou", *(f"iou_{c.slug}" for c in scheme)]
         writer.writerow(["fold", "train_chips", "held_out_chips", *figures])

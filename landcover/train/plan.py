@@ -20,7 +20,8 @@ TRIAL = 5.0
 
 @dataclass(frozen=True)
 class Plan:
-    """`seconds`: of all epochs, if none is saved by stopping early; `memory`: bytes, the most that the trial took."""
+    """`seconds`: of all epochs, if none is saved by stopping early; `memory`: bytes of main memory, the most that the
+    trial took."""
 
     parameters: int
     chips: int
@@ -39,8 +40,10 @@ def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
     with closing(open_chips(paths, scheme)) as chips:
         task = prepare_task(chips, settings, scheme)
         feed, check = task.feed, task.check
-        step = _seconds(lambda n: task.learner.train_on_batch(*feed[n % len(feed)]))
-        test = _seconds(lambda n: task.checker.test_on_batch(*check[n % len(check)]))
+        # batches are read while the step before computes: the slower of the two tells
+        batch, held = feed[0], check[0]
+        step = max(_seconds(lambda n: task.learner.train_on_batch(*batch)), _seconds(lambda n: feed[n % len(feed)]))
+        test = max(_seconds(lambda n: task.checker.test_on_batch(*held)), _seconds(lambda n: check[n % len(check)]))
         return Plan(
             parameters=task.network.count_params(),
             chips=len(chips.train),

@@ -16,39 +16,37 @@ LEAKING = "leaking split"
 
 
 class Record:
-    """The files of a training in a folder, begun anew from the epochs that are behind it: an epoch that was told of
-    but not kept is told of once."""
+    """The files of a training in a folder, made anew from the epochs that are behind it: what was told of an epoch that
+    was not kept is gone, and what was not told of one that was kept is there."""
 
-    def __init__(self, folder: Path, history: Sequence[Epoch], leaking: bool) -> None:
-        self._folder, self._leaking = folder, leaking
+    def __init__(self, folder: Path, history: Sequence[Epoch], best: int) -> None:
+        self._folder = folder
         shutil.rmtree(folder / "tensorboard", ignore_errors=True)
         self._events = Writer(str(folder / "tensorboard"))
         for epoch in history:
             self._tell(epoch)
-        self._events.flush()
+        if history:
+            self._draw(history, best)
 
     def add(self, history: Sequence[Epoch], best: int) -> None:
         """The last epoch of a history."""
         self._tell(history[-1])
-        self._events.flush()
-        write_history(self._folder / "history.csv", history, self._leaking)
-        draw_curves(history, best, self._folder / "curves.png", LEAKING if self._leaking else "")
+        self._draw(history, best)
 
     def _tell(self, epoch: Epoch) -> None:
+        leak = f" ({epoch['split']})" if "split" in epoch else ""
         for name, value in epoch.items():
-            if name != "epoch" and value is not None:
-                side, _, rest = name.rpartition("val_")
-                tag = f"validation/{rest}" if side != name and name.startswith("val_") else f"training/{name}"
-                self._events.add_scalar(f"{tag} ({LEAKING})" if self._leaking else tag, float(value), epoch["epoch"])
+            if name not in ("epoch", "split") and value is not None:
+                side = "validation" if name.startswith("val_") else "training"
+                self._events.add_scalar(f"{side}/{name.removeprefix('val_')}{leak}", float(value), epoch["epoch"])
+
+    def _draw(self, history: Sequence[Epoch], best: int) -> None:
+        self._events.flush()
+        with whole_file(self._folder / "history.csv") as path, path.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, list(history[0]))
+            writer.writeheader()
+            writer.writerows(history)
+        draw_curves(history, best, self._folder / "curves.png", history[-1].get("split", ""))
 
     def close(self) -> None:
         self._events.close()
-
-
-def write_history(path: Path, history: Sequence[Epoch], leaking: bool = False) -> None:
-    """A row an epoch; of a leaking split, one more column says so."""
-    with whole_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        mark = {"split": LEAKING} if leaking else {}
-        writer = csv.DictWriter(file, [*history[0], *mark])
-        writer.writeheader()
-        writer.writerows(epoch | mark for epoch in history)

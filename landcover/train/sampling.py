@@ -22,6 +22,11 @@ def epoch_order(
     shares = sizes ** {"none": 1.0, "sqrt": 0.5, "equal": 0.0}[balance] * (sizes > 0)
     # the same counts each epoch: where an epoch's draws of a class begin follows from its number
     counts = _whole(number * shares / shares.sum())
+    missed = (counts == 0) & (sizes > 0)
+    if missed.any() and counts.max() > missed.sum():
+        # a class that has chips is shown, be it ever so small
+        counts[missed] = 1
+        counts[counts.argmax()] -= missed.sum()
     drawn = [
         _dealt(chips, epoch * count, int(count), (seed, index))
         for index, (chips, count) in enumerate(zip(classes, counts, strict=True))

@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Task:
     """`learner` computes logits, in the precision chosen, with weights of its own; `checker` shares them, and counts
-    every pixel in `metric`, where the learner's own figures are of a sample; `network` is what is saved."""
+    every labelled pixel, `held` in all, in `metric`, where the learner's own figures are of a sample; `network` is what
+    is saved."""
 
     network: keras.Model
     learner: keras.Model
@@ -39,26 +40,22 @@ class Task:
     feed: Batches
     check: Batches
     statistics: Statistics
+    held: int
     weights: tuple[float, ...]
     precision: Format
+    leaking: bool
 
 
 def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, precision: Format | None = None) -> Task:
     """Network, loss, optimizer and batches, ready for the first step; in the precision given, or as settings say."""
-    known = statistics(chips.train, scheme)
+    known, held = statistics(chips.train, scheme), class_pixels(chips.validation, scheme)
     for pixels, side, result in (
         (known.pixels, "training", "the map will not show what was not shown"),
-        (class_pixels(chips.validation, scheme), "validation", "no figure can be given, the means are without"),
+        (held, "validation", "no figure can be given, the means are without"),
     ):
         absent = [name for name, n in zip(scheme.names, pixels, strict=True) if not n]
         if absent:
             log.warning("Note: no %s pixel of %s: %s", side, ", ".join(absent), result)
-    divisor = 2 ** (settings.net.depth - 1)
-    if chips.info.size % divisor:
-        raise LandcoverError(
-            f"train.net.depth: a net of depth {settings.net.depth} needs chips of a multiple of {divisor} px, these "
-            f"have {chips.info.size}: lower it, or change chips.size"
-        )
     weights = _weights(settings, scheme, known)
     keras.utils.set_random_seed(settings.seed)
     network = build_unet(chips.info.bands, len(scheme), known.mean, known.deviation, settings.seed, settings.net)
@@ -80,7 +77,20 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, pre
         )  # fmt: skip
         checker.compile(loss=loss, metrics=[metric])
         learner.optimizer.build(learner.trainable_variables)
-    return Task(network, learner, checker, metric, feed, check, known, tuple(weights), precision)
+    leaking = chips.info.split == "random"
+    return Task(
+        network, learner, checker, metric, feed, check, known, int(held.sum()), tuple(weights), precision, leaking
+    )
+
+
+def check_fits(settings: TrainSettings, info: StoreInfo) -> None:
+    """Raise LandcoverError if the net cannot take the chips."""
+    divisor = 2 ** (settings.net.depth - 1)
+    if info.size % divisor:
+        raise LandcoverError(
+            f"train.net.depth: a net of depth {settings.net.depth} needs chips of a multiple of {divisor} px, these "
+            f"have {info.size}: lower it, or change chips.size"
+        )
 
 
 def _seconds(network: keras.Model, loss: Loss, info: StoreInfo, precision: Format) -> float:

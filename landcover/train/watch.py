@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import keras
@@ -12,7 +13,7 @@ from landcover.progress import Advance
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 from landcover.train.checkpoint import FILE, Epoch, State, save_state, values
-from landcover.train.record import Record
+from landcover.train.record import LEAKING, Record
 from landcover.train.task import Task
 
 
@@ -56,6 +57,8 @@ class Watch(keras.callbacks.Callback):
     def _kept(self) -> str:
         if not self.state.history:
             return "no epoch was finished"
+        if self._settings.monitor == "none":
+            return f"where it stood after epoch {len(self.state.history)} is in {self._folder / FILE}"
         return f"the weights of epoch {self.state.best + 1}, the best so far, are in {self._folder / 'model.keras'}"
 
     def on_epoch_end(self, epoch: int, logs: Epoch | None = None) -> None:
@@ -67,6 +70,11 @@ class Watch(keras.callbacks.Callback):
                 f"the validation loss is no number after epoch {epoch + 1}: lower train.learning_rate; {self._kept()}"
             )
         scores = self._task.metric.scores()
+        counted = sum(map(sum, scores.table))
+        if counted != self._task.held:
+            raise LandcoverError(
+                f"validation counted {counted:,} labelled pixels of {self._task.held:,}: a fault of the program's"
+            )
         figures: Epoch = {
             "epoch": epoch + 1,
             "loss": told["loss"],
@@ -78,14 +86,17 @@ class Watch(keras.callbacks.Callback):
             "learning_rate": float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate)),
             "seconds": round(time.monotonic() - self._began, 2),
             "chips_per_second": round(self._task.feed.chips / max(trained, 1e-9), 3),
+            **({"split": LEAKING} if self._task.leaking else {}),
         }
-        state = self.state
-        state.history.append(figures)
+        state = replace(self.state, history=[*self.state.history, figures])
         if self._rank(figures) > self._rank(state.history[state.best]) or epoch == 0:
             state.best, state.best_weights, state.best_table = epoch, self.model.get_weights(), scores.table
-            self._on_best(state)
+            # where the last epoch is kept whatever it is, only that one needs a model
+            if self._settings.monitor != "none" or self._ends(state):
+                self._on_best(state)
         state.variables, state.optimizer = values(self.model.variables), values(self.model.optimizer.variables)
         save_state(self._folder / FILE, state)
+        self.state = state
         self._record.add(state.history, state.best)
         self._on_epoch(figures)
         self.model.stop_training = self.finished
@@ -97,5 +108,8 @@ class Watch(keras.callbacks.Callback):
     @property
     def finished(self) -> bool:
         """Whether the last epoch is behind, or the best one so far behind that training stops."""
-        done = len(self.state.history)
-        return done >= self._settings.epochs or (done > 0 and done - 1 - self.state.best >= self._settings.patience)
+        return self._ends(self.state)
+
+    def _ends(self, state: State) -> bool:
+        done = len(state.history)
+        return done >= self._settings.epochs or (done > 0 and done - 1 - state.best >= self._settings.patience)

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from rasterio.windows import Window
+
+from landcover import summary as tell
+from landcover.prepare.ground import labelled_ground
+from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels
+
+
+def test_shared_pixels_are_counted_once() -> None:
+    one, other = np.array([[0, 0], [10, 0]]), np.array([[25, 30], [20, 25], [500, 500]])
+    assert shared_pixels(one, other, 32) == _shared(one, other, 32) > 0
+    random = np.random.default_rng(0)
+    many = random.integers(0, 200, (30, 2)), random.integers(0, 200, (20, 2))
+    assert shared_pixels(*many, 16) == _shared(*many, 16) > 0
+    assert shared_pixels(np.array([[0, 0]]), np.array([[32, 0]]), 32) == 0
+    assert shared_pixels(one, np.empty((0, 2), np.int64), 32) == 0
+
+
+def _shared(one: np.ndarray, other: np.ndarray, size: int) -> int:
+    grids = []
+    for corners in (one, other):
+        grid = np.zeros((600, 600), bool)
+        for column, row in corners:
+            grid[row : row + size, column : column + size] = True
+        grids.append(grid)
+    return int((grids[0] & grids[1]).sum())
+
+
+def test_the_nearest_distance_is_in_metres_on_the_ground() -> None:
+    one = np.array([[0, 0]])
+    assert nearest_distance(one, np.array([[13, 14], [100, 100]]), 10, (2.0, 0.5)) == pytest.approx(np.hypot(6, 2))
+    assert nearest_distance(one, np.array([[10, 0]]), 10, (1.0, 1.0)) == 0
+    assert nearest_distance(one, np.empty((0, 2), np.int64), 10, (1.0, 1.0)) is None
+
+
+def test_labelled_ground_is_counted_once_however_chips_overlap(monkeypatch) -> None:
+    monkeypatch.setattr("landcover.prepare.ground.BLOCK", 50)
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 4, (130, 170)).astype(np.uint8)
+    corners = np.stack([random.integers(0, 170 - 24, 40), random.integers(0, 130 - 24, 40)], axis=1)
+    shown = np.zeros(labels.shape, bool)
+    for column, row in corners:
+        shown[row : row + 24, column : column + 24] = True
+
+    def read(window: Window) -> np.ndarray:
+        rows, columns = window.toslices()
+        return labels[rows, columns]
+
+    counted = labelled_ground(read, corners, 24, labels.shape, (1, 2, 3))
+    assert counted.tolist() == [int((labels[shown] == value).sum()) for value in (1, 2, 3)]
+
+
+def test_a_leaking_split_is_said_in_capitals(scheme) -> None:
+    empty = Side(chips=1, pixels=dict.fromkeys(scheme.names, 5), hectares=dict.fromkeys(scheme.names, 0.01))
+    told = {"key": "k", "scheme": scheme, "train": empty, "validation": empty, "dropped": 0, "nearest": 0.0}
+    leaking = SplitReport(method="random", shared_pixels=1234, **told)
+    assert "1,234 pixels on both sides, nearest distance 0.0 m; LEAKING SPLIT" in tell.split(leaking)
+    assert "LEAKING" not in tell.split(SplitReport(method="blocks", shared_pixels=0, **told))
