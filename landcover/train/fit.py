@@ -63,17 +63,17 @@ def fit(
     """
     out = paths.models / settings.name
     folder = out.with_name(f"{out.name}.training")
-    with only_one(folder):
-        recover(out)
-        _check_free(out, folder, overwrite, resume)
-        with closing(open_chips(paths, scheme)) as chips:
-            check_fits(settings, chips.info)
+    with closing(open_chips(paths, scheme)) as chips:
+        check_fits(settings, chips.info)
+        with only_one(folder):
+            recover(out)
+            _check_free(out, folder, overwrite, resume)
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
             made = learn(chips, settings, scheme, folder, progress, on_epoch)
-        # cut off here, there is a checkpoint too many, never a finished training without its name
-        replace_folder(folder, out)
-        (out / FILE).unlink()
+            # cut off here, there is a checkpoint too many, never a finished training without its name
+            replace_folder(folder, out)
+            (out / FILE).unlink()
     return replace(made, path=out / "model.keras")
 
 
