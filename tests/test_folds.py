@@ -5,7 +5,7 @@ import pytest
 from test_train import QUICK, _stores
 
 from landcover.chipstore import Chip, StoreInfo, create_store
-from landcover.errors import LabelError, LandcoverError, OutputExists
+from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
 from landcover.train.folds import cross_validate, deal, group
 from landcover.train.metrics import Scores
 
@@ -111,7 +111,7 @@ def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
         if len(epochs) == 3:
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted, match="1 of 2 folds and the last whole epoch of the next are kept: go on with"):
         cross_validate(paths, SHORT, scheme, 2, 64, on_epoch=cut)
     with pytest.raises(LandcoverError, match="go on with --resume"):
         cross_validate(paths, SHORT, scheme, 2, 64)

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import landcover
 from landcover import summary as tell
 from landcover.chipstore import Chip, StoreInfo, create_store
+from landcover.cli import main
 from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.model import load_network, read_card
 from landcover.settings import NetSettings, Paths, TrainSettings
@@ -430,6 +432,30 @@ def test_what_is_no_model_is_refused(tmp_path) -> None:
     (tmp_path / "x.keras").write_text("no model")
     with pytest.raises(ModelError, match="is not a model"):
         read_card(tmp_path / "x.keras")
+
+
+def test_plan_folds_and_resume_from_the_command_line(tmp_path, scheme, monkeypatch) -> None:
+    monkeypatch.setattr("landcover.train.plan.TRIAL", 0.1)
+    paths = _stores(tmp_path, scheme)
+    listed = ", ".join(f"{{value: {c.value}, name: {c.name}, color: '{c.color}'}}" for c in scheme)
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"scheme: [{listed}]\npaths: {{data: {paths.data}, models: {paths.models}}}\n"
+        "train: {epochs: 1, batch: 4, net: {depth: 3, filters: 4}}\n"
+    )
+
+    def train(*options: str) -> str:
+        done = CliRunner().invoke(main, ["train", "-c", str(config), "--precision", "float32", *options])
+        return f"{done.exit_code} {done.output}"
+
+    assert "steps: 1 epochs of 2, 2 in all" in train("--plan")
+    assert train("--plan", "--folds", "2").startswith("2 ")
+    assert train("--plan", "--set", "train.net.depth=7").startswith("1 Error: train.net.depth: a net of depth 7")
+    assert not paths.models.exists()
+    assert "0 " in train("--folds", "2")[:2]
+    assert (paths.models / "unet-folds/folds.csv").exists()
+    assert "epoch 1 of 1" in train("--resume")
+    assert "this training is finished; add --overwrite" in train("--resume")
 
 
 def test_a_plan_is_measured_and_writes_nothing(tmp_path, scheme, monkeypatch) -> None:

@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
-from landcover.errors import LabelError, LandcoverError, OutputExists
+from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
 from landcover.files import only_one, recover, replace_folder, whole_file
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
@@ -69,11 +69,6 @@ def cross_validate(
     """
     out = paths.models / f"{settings.name}-folds"
     folder = out.with_name(f"{out.name}.training")
-    recover(out)
-    if out.exists() and not overwrite:
-        raise OutputExists(out)
-    if folder.exists() and not (resume or overwrite):
-        raise LandcoverError(f"{folder}: folds that were cut off: go on with --resume, or start anew with --overwrite")
     settings = settings.model_copy(update={"monitor": "none"})
     with closing(open_chips(paths, scheme)) as chips:
         check_fits(settings, chips.info)
@@ -83,19 +78,31 @@ def cross_validate(
         fold_of = deal(places, pixels[:, list(scheme.values)], number)
         parts = [_part(chips, pool, fold_of == fold) for fold in range(number)]
         _check_parts(parts, pool, kind)
-        if not resume:
-            shutil.rmtree(folder, ignore_errors=True)
         with only_one(folder):
-            folds = []
-            for n, part in enumerate(parts, start=1):
-                log.info(
-                    "fold %d of %d: %d chips train, %d are held out", n, number, len(part.train), len(part.validation)
-                )
-                folds.append(_fold(part, settings, scheme, folder / f"fold_{n}", progress, on_epoch))
+            recover(out)
+            _check_free(out, folder, overwrite, resume)
+            if not resume:
+                shutil.rmtree(folder, ignore_errors=True)
+            folds: list[Fold] = []
+            try:
+                for n, part in enumerate(parts, start=1):
+                    sides = len(part.train), len(part.validation)
+                    log.info("fold %d of %d: %d chips train, %d are held out", n, number, *sides)
+                    folds.append(_fold(part, settings, scheme, folder / f"fold_{n}", progress, on_epoch))
+            except KeyboardInterrupt:
+                kept = f"{folder}: {len(folds)} of {number} folds and the last whole epoch of the next are kept"
+                raise Interrupted(f"{kept}: go on with --resume") from None
             made = Folds(out, tuple(folds), Scores.of(np.sum([fold.scores.table for fold in folds], axis=0)), kind)
             _write(folder / TABLE, made, scheme)
             replace_folder(folder, out)
     return made
+
+
+def _check_free(out: Path, folder: Path, overwrite: bool, resume: bool) -> None:
+    if out.exists() and not overwrite:
+        raise OutputExists(out)
+    if folder.exists() and not (resume or overwrite):
+        raise LandcoverError(f"{folder}: folds that were cut off: go on with --resume, or start anew with --overwrite")
 
 
 def _fold(

@@ -12,7 +12,7 @@ from landcover.precision import Format
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.chipset import open_chips
-from landcover.train.task import prepare_task
+from landcover.train.task import check_fits, prepare_task
 
 TRIAL = 5.0
 """Seconds for which steps are tried out, once they run at full speed."""
@@ -38,6 +38,7 @@ class Plan:
 def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
     """Try out a few steps of training and of validation. Raises LabelError, LandcoverError as a training would."""
     with closing(open_chips(paths, scheme)) as chips:
+        check_fits(settings, chips.info)
         task = prepare_task(chips, settings, scheme)
         feed, check = task.feed, task.check
         # batches are read while the step before computes: the slower of the two tells
