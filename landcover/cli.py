@@ -295,21 +295,60 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
 @main.command()
 @common
 @click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
+@click.option("-n", "--size", metavar="N|auto", help="How many points.  [default: enough for --target-error]")
+@click.option("--target-error", type=float, help="Standard error of overall accuracy to reach.")
+@click.option("--sampling", type=click.Choice(["stratified", "random", "systematic"]), help="By class, or not.")
+@click.option("--allocation", type=click.Choice(["olofsson", "proportional", "equal"]), help="Points of each class.")
+@click.option("--seed", type=int, help="Another seed, other points.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="GeoPackage.  [default: <data>/points/<map>.gpkg]")
+def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path | None, **options: Any) -> None:
+    """Draw points from a MAP for a person to judge: the sample that an honest assessment needs.
+
+    Open the file in QGIS or ArcGIS over the imagery, and say for each point what is there: the class value in GrndTruth
+    or its name in ClassName. Then give map and points to `landcover assess`; points not judged yet are left out.
+
+    \b
+    Reads:   the map (assess.map, or the only one in <data>/maps)
+    Writes:  <data>/points/<map>.gpkg with the strata and their weights inside, and a style for QGIS beside it
+    Example: landcover points map.tif --target-error 0.02
+             landcover assess map.tif data/points/map.gpkg
+    """
+    from landcover import summary as tell
+    from landcover.assess import which_map
+    from landcover.assess.points import points as run
+
+    settings = _with(config, "points", options).points
+    shown = map_path or config.assess.map or which_map(config.paths.maps)
+    out = out or config.paths.points / f"{shown.stem}.gpkg"
+    click.echo(tell.points(run(shown, settings, config.scheme, out, overwrite, bar)))
+
+
+@main.command()
+@common
+@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
 @click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
-def assess(config: "Config", overwrite: bool, map_path: Path | None, reference: tuple[str, ...]) -> None:
-    """Compare a MAP with REFERENCE polygons or rasters, pixel by pixel.
+@click.option("--field", help="The field that holds the class.  [default: found by its name]")
+@click.option("--esri", is_flag=True, default=None, help="Also write confusion_matrix.csv in Esri's layout.")
+def assess(
+    config: "Config", overwrite: bool, map_path: Path | None, reference: tuple[str, ...], **options: Any
+) -> None:
+    """Say how accurate a MAP is, by a REFERENCE of points, polygons or rasters.
+
+    Points that `landcover points` drew, and somebody has judged, are a sample of the whole map: accuracies and areas
+    are estimated for all of it. Polygons and rasters are compared pixel by pixel, and speak of themselves.
 
     \b
     Reads:   the map (assess.map, or the only one in <data>/maps); the reference (assess.reference)
-    Writes:  <reports>/<map>: contingency.csv, accuracy.json
+    Writes:  <reports>/<map>: accuracy.json, contingency.csv, measures.csv, table.md and table.tex for a paper; of
+             points also area_proportions.csv
     Example: landcover assess map.tif reference.gpkg
     """
     from landcover.assess import as_text
     from landcover.assess import assess as run
 
-    made = run(config, map_path, reference, overwrite, bar)
-    click.echo(as_text(made.table, made.measures))
-    click.echo(f"{made.path}: contingency.csv, accuracy.json")
+    made = run(_with(config, "assess", options), map_path, reference, overwrite, bar)
+    click.echo(as_text(made.result))
+    click.echo(f"{made.path}: accuracy.json and tables")
 
 
 def _with(config: "Config", section: str, options: dict[str, Any]) -> "Config":

@@ -20,6 +20,7 @@ from landcover.settings import (
     LabelSettings,
     MosaicSettings,
     Paths,
+    PointSettings,
     Section,
     SplitSettings,
     TrainSettings,
@@ -41,6 +42,7 @@ class Config(Section):
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
     classify: ClassifySettings = ClassifySettings()
+    points: PointSettings = PointSettings()
     assess: AssessSettings = AssessSettings()
 
     @model_validator(mode="before")
@@ -76,9 +78,14 @@ class Config(Section):
             Remap.parse(self.labels.reclassify, self.scheme)
         except ValueError as error:
             raise ValueError(f"labels.reclassify: {error}") from None
-        named = {"augment.classes": self.augment.classes, "train.class_weights": self.train.class_weights}
+        named = {
+            "augment.classes": self.augment.classes,
+            "train.class_weights": self.train.class_weights,
+            "points.expected": self.points.expected,
+        }
         for key, classes in named.items():
-            unknown = [] if classes == "auto" else [c for c in classes if self.scheme.find(c) is None]
+            listed = () if classes == "auto" or isinstance(classes, float) else classes
+            unknown = [c for c in listed if self.scheme.find(c) is None]
             if unknown:
                 raise ValueError(f"{key}: {unknown[0]!r} is no class of the scheme")
         return self

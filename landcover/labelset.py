@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import geopandas as gpd
 import numpy as np
@@ -16,6 +17,7 @@ from rasterio.warp import transform_bounds
 from rasterio.windows import Window
 from shapely.geometry import box
 
+from landcover.classfield import find_field
 from landcover.errors import LabelError
 from landcover.grid import Grid, clip, cut, name_of
 from landcover.raster import RASTER_SUFFIXES, grid_of, open_raster, read_band
@@ -24,18 +26,40 @@ from landcover.scheme import BACKGROUND
 from landcover.sources import expand
 from landcover.vector import VECTOR_SUFFIXES, read_polygons
 
+BLOCK = 64
+"""Pixels a side of the squares that the labels of a raster are told apart by."""
+
+BLOCKS_ACROSS = 2**31
+"""More than the widest grid has."""
+
 UNTOUCHED = 255
 """In a part of the labels: no polygon and no raster pixel here. Not a class, and not 0, which may be meant."""
 
-FIELDS = ("classvalue", "class_value", "class_id", "value", "code", "gridcode", "classname", "class_name", "class",
-          "label", "name", "landcover", "land_cover")  # fmt: skip
-"""Names of class fields in the order of trust, Esri's training samples first; upper and lower case alike."""
-
-COUNTERS = ("id", "fid", "objectid", "ogc_fid", "gid", "index")
-"""Names of fields that number features: never taken for the class."""
-
 CELL = 1024
 """Labels are made in cells of this many pixels a side, always the same ones, so that a map has one answer."""
+
+
+@dataclass(frozen=True)
+class Owners:
+    """What the labels of a window belong to, a polygon or a block: `names[local]` (rows, columns), where there is a
+    label. Polygons are numbered from 0, blocks from -1 down: see `block_place`."""
+
+    local: NDArray[np.int32]
+    names: NDArray[np.int64]
+
+    @classmethod
+    def of_blocks(cls, window: Window) -> "Owners":
+        rows = np.arange(window.row_off, window.row_off + window.height, dtype=np.int64) // BLOCK
+        columns = np.arange(window.col_off, window.col_off + window.width, dtype=np.int64) // BLOCK
+        down, across = np.unique(rows), np.unique(columns)
+        local = (rows - rows[0])[:, None] * len(across) + (columns - columns[0])[None, :]
+        return cls(local.astype(np.int32), block_names(down[:, None], across[None, :]).ravel())
+
+    def covered(self, others: "Owners", there: NDArray[np.bool_], start: int) -> "Owners":
+        """With the others' where they are; `start`: how many polygons came before."""
+        local = np.where(there, others.local + np.int32(len(self.names)), self.local)
+        names = np.where(others.names >= 0, others.names + start, others.names)
+        return Owners(local, np.concatenate([self.names, names]))
 
 
 @dataclass(frozen=True)
@@ -48,18 +72,25 @@ class Polygons:
     values: NDArray[np.uint8]
     codes: Mapping[Code, int]
 
+    @property
+    def owned(self) -> int:
+        """How many polygons there are."""
+        return len(self.values)
+
     def windows(self, grid: Grid) -> Iterator[Window]:
         for bounds in self.frame.geometry.bounds.itertuples(index=False):
             yield grid.cover(tuple(bounds))
 
-    def read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
-        touched = np.sort(self.frame.sindex.query(box(*grid.box(window))))
+    def read(self, grid: Grid, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
+        """Class values (rows, columns), and which polygon each is of."""
+        touched = np.sort(self.frame.sindex.query(box(*grid.box(window)))).astype(np.int64)
         part = grid.part(window)
         if not len(touched):
-            return np.full(part.shape, UNTOUCHED, np.uint8)
-        shapes = zip(self.frame.geometry.iloc[touched], self.values[touched].tolist(), strict=True)
-        burnt = rasterize(shapes, part.shape, fill=UNTOUCHED, transform=part.transform, dtype="uint8")
-        return np.asarray(burnt, np.uint8)
+            return np.full(part.shape, UNTOUCHED, np.uint8), Owners(np.zeros(part.shape, np.int32), touched)
+        shapes = zip(self.frame.geometry.iloc[touched], range(1, len(touched) + 1), strict=True)
+        burnt = rasterize(shapes, part.shape, fill=0, transform=part.transform, dtype="int32")
+        classes = np.concatenate([np.array([UNTOUCHED], np.uint8), self.values[touched]])[burnt]
+        return classes, Owners(np.maximum(burnt - 1, 0), touched)
 
 
 @dataclass(frozen=True)
@@ -72,11 +103,17 @@ class Pixels:
     values: Mapping[int, int]
     codes: Mapping[Code, int]
     unused: int
+    owned: ClassVar[int] = 0
+    """It has no polygons."""
 
     def windows(self, grid: Grid) -> Iterator[Window]:
         yield grid.cover(self.bounds)
 
-    def read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
+    def read(self, grid: Grid, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
+        """Class values (rows, columns), and which square block of the grid each is in."""
+        return self._read(grid, window), Owners.of_blocks(window)
+
+    def _read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
         if clip(window, *grid.shape) is None or not _overlap(self.bounds, grid.box(window)):
             return np.full((int(window.height), int(window.width)), UNTOUCHED, np.uint8)
         with open_raster(self.path) as dataset:
@@ -131,11 +168,20 @@ class LabelSet:
 
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Class values (rows, columns) in a window of the grid, 0 where nothing is labelled."""
-        classes = np.zeros((int(window.height), int(window.width)), np.uint8)
-        for source in self.sources:
-            part = source.read(self.grid, window)
-            np.copyto(classes, part, where=part != UNTOUCHED)
-        return classes
+        return self.read_owned(window)[0]
+
+    def read_owned(self, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
+        """As `read`, and what each label belongs to; the polygons of a second file are numbered after the first's."""
+        classes, owners = self.sources[0].read(self.grid, window)
+        classes[classes == UNTOUCHED] = 0
+        start = self.sources[0].owned
+        for source in self.sources[1:]:
+            part, others = source.read(self.grid, window)
+            there = part != UNTOUCHED
+            np.copyto(classes, part, where=there)
+            owners = owners.covered(others, there, start)
+            start += source.owned
+        return classes, owners
 
 
 def open_labels(sources: Sequence[str], grid: Grid, remap: Remap, field: str | None = None) -> LabelSet:
@@ -175,48 +221,12 @@ def open_labels(sources: Sequence[str], grid: Grid, remap: Remap, field: str | N
 def _open_polygons(path: str, grid: Grid, remap: Remap, field: str | None) -> Polygons:
     frame = read_polygons(path, grid.crs)
     columns = [str(c) for c in frame.columns if c != frame.geometry.name]
-    field = _find_field(path, frame, columns, remap, field)
+    field = find_field(path, frame, columns, remap, field)
     codes = [code_of(value) for value in frame[field]]
     values = [remap(code) for code in codes]
     return Polygons(
         path, field, frame[[frame.geometry.name]], np.array([v or 0 for v in values], np.uint8), Counter(codes)
     )
-
-
-def _find_field(path: str, frame: gpd.GeoDataFrame, columns: list[str], remap: Remap, field: str | None) -> str:
-    """The field that holds the class: the one named, else the first well-known name, else the only one that fits."""
-    if field is not None:
-        if field not in columns:
-            raise LabelError(f"{path}: has no field {field!r}; it has {', '.join(columns) or 'none'}")
-        return field
-    by_name = {column.casefold(): column for column in columns}
-    known = [by_name[name] for name in FIELDS if name in by_name]
-    guesses = known or [c for c in columns if c.casefold() not in COUNTERS]
-    meant = {c: [remap(code_of(v)) for v in frame[c]] for c in guesses}
-    fitting = [c for c, values in meant.items() if None not in values]
-    for other in fitting[1:] if known else ():
-        _check_agree(path, frame, fitting[0], other, meant)
-    if fitting and (known or len(fitting) == 1):
-        return fitting[0]
-    if known:
-        return known[0]
-    found = ", ".join(fitting) if fitting else "none"
-    raise LabelError(
-        f"{path}: which field holds the class? Fields whose values all fit the scheme: {found}; "
-        f"fields: {', '.join(columns) or 'none'}: set labels.field"
-    )
-
-
-def _check_agree(
-    path: str, frame: gpd.GeoDataFrame, field: str, other: str, meant: Mapping[str, list[int | None]]
-) -> None:
-    """Two fields that both look like the class must say the same, or every label may be another's."""
-    for row, (one, two) in enumerate(zip(meant[field], meant[other], strict=True)):
-        if one != two:
-            raise LabelError(
-                f"{path}: feature {frame.index[row]} is class {one} by {field} ({frame[field].iloc[row]}) and {two} by "
-                f"{other} ({frame[other].iloc[row]}): set labels.field, or mend the scheme"
-            )
 
 
 def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
@@ -264,3 +274,13 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
 
 def _rounded(bounds: tuple[float, float, float, float]) -> str:
     return "left {:.6g}, bottom {:.7g}, right {:.6g}, top {:.7g}".format(*bounds)
+
+
+def block_names(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Of blocks by their place on the grid, counted in blocks."""
+    return -1 - (rows * BLOCKS_ACROSS + columns)
+
+
+def block_place(names: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n, 2: row, column) of blocks on the grid, counted in blocks, from their names (n,)."""
+    return np.stack(np.divmod(-1 - names, BLOCKS_ACROSS), axis=1)

@@ -1,7 +1,7 @@
 """The land cover classes: values, names and colours, and the forms other programs read them in."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated
 from xml.etree import ElementTree as ET
 
@@ -124,3 +124,34 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
             ET.SubElement(palette, "paletteEntry", value=str(c.value), label=c.name, color=c.color, alpha="255")
         ET.indent(qgis)
         return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"
+
+    def point_style(self, field: str, unknown: int) -> str:
+        """QGIS's .qml of points that are judged one by one: coloured by the class in `field`, white where that is
+        `unknown`, and filled in from a list of the classes."""
+        qgis = ET.Element("qgis", version="3.28", styleCategories="Symbology|Fields|Forms")
+        renderer = ET.SubElement(qgis, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0")
+        categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
+        rows = [(unknown, "not judged yet", (255, 255, 255)), *((c.value, c.name, c.rgb) for c in self.root)]
+        for index, (value, name, rgb) in enumerate(rows):
+            ET.SubElement(
+                categories, "category", value=str(value), symbol=str(index), label=name, type="long", render="true"
+            )
+            symbol = ET.SubElement(symbols, "symbol", type="marker", name=str(index), alpha="1", clip_to_extent="1")
+            layer = ET.SubElement(symbol, "layer", {"class": "SimpleMarker", "enabled": "1", "pass": "0"})
+            drawing = {"name": "cross_fill", "color": ",".join(map(str, (*rgb, 255))), "outline_color": "0,0,0,255",
+                       "outline_width": "0.3", "size": "4", "size_unit": "MM"}  # fmt: skip
+            _options(layer, drawing)
+        form = ET.SubElement(ET.SubElement(qgis, "fieldConfiguration"), "field", name=field, configurationFlags="None")
+        config = ET.SubElement(ET.SubElement(form, "editWidget", type="ValueMap"), "config")
+        choices = ET.SubElement(ET.SubElement(config, "Option", type="Map"), "Option", type="List", name="map")
+        for value, name, _ in rows:
+            _options(choices, {name: str(value)})
+        ET.indent(qgis)
+        return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"
+
+
+def _options(parent: ET.Element, values: Mapping[str, str]) -> None:
+    """QGIS's way to write a dictionary."""
+    table = ET.SubElement(parent, "Option", type="Map")
+    for name, value in values.items():
+        ET.SubElement(table, "Option", type="QString", name=name, value=value)

@@ -34,7 +34,11 @@ Memory = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Expected = Annotated[float, Field(ge=0, le=1)]
 Loss = Literal["crossentropy", "focal", "dice"]
+
+EXPECTED = 0.85
+"""User's accuracy that a sample is planned for where nothing else is expected: the article's overall accuracy."""
 
 ALABAMA = (
     {"value": 1, "name": "buildings", "color": "#e31a1c"},
@@ -92,6 +96,10 @@ class Paths(Section):
     @property
     def maps(self) -> Path:
         return self.data / "maps"
+
+    @property
+    def points(self) -> Path:
+        return self.data / "points"
 
 
 class MosaicSettings(Section):
@@ -196,6 +204,20 @@ class ClassifySettings(Section):
     skip_bad: bool = False
 
 
+class PointSettings(Section):
+    size: Literal["auto"] | Annotated[int, Field(ge=2)] = "auto"
+    target_error: float = Field(0.015, gt=0, lt=0.5)
+    expected: Expected | dict[ClassKey, Expected] = EXPECTED
+    sampling: Literal["stratified", "random", "systematic"] = "stratified"
+    allocation: Literal["olofsson", "proportional", "equal"] = "olofsson"
+    rare: int = Field(50, ge=2)
+    seed: int = Field(0, ge=0)
+
+
 class AssessSettings(Section):
     map: Path | None = None
     reference: Sources = ("data/raw/reference.gpkg",)
+    field: str | None = None
+    sampling: Literal["auto", "stratified", "random"] = "auto"
+    block: Literal["auto"] | Annotated[int, Field(ge=16, le=1024)] = "auto"
+    esri: bool = False

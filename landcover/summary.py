@@ -7,6 +7,7 @@ from landcover.scheme import ClassScheme
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from landcover.assess.points import Drawn
     from landcover.assess.suspects import Suspects
     from landcover.classify import Failed, Kept, Outside
     from landcover.classify.predict import Classified
@@ -169,3 +170,11 @@ def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
     kinds = [line.split()[0] for line in lines]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return "\n".join([*lines, counts])
+
+
+def points(made: "Drawn") -> str:
+    """A line a class, and what to do now."""
+    total, pixels = sum(n for _, _, n in made.rows), sum(n for _, n, _ in made.rows)
+    wide = max(len(name) for name, _, _ in made.rows) + 2
+    lines = [f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>7,} points" for name, n, found in made.rows]
+    return "\n".join([*lines, f"{made.path}: {total:,} points, {made.sampling}: judge them, and give them to assess"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError
@@ -17,20 +18,43 @@ from landcover.grid import name_of
 VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".kml", ".gml", ".sqlite", ".parquet")
 
 
+def holds_points(path: str) -> bool:
+    """Whether the first layer with geometry is of points. Raises LabelError for no file or none that can be opened."""
+    kinds = [str(geometry) for _, geometry in _layers(path)]
+    return bool(kinds) and kinds[0].startswith("Point")
+
+
 def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
     """The polygons of the only layer of a file, brought to a CRS.
 
     Raises LabelError for no file, several layers, no CRS, no features, no geometry, points or lines, or an invalid
     polygon: the first such feature is named.
     """
+    return _read(path, crs, ("Polygon", "MultiPolygon"), "polygon")
+
+
+def read_points(path: str, crs: CRS) -> gpd.GeoDataFrame:
+    """As `read_polygons`, for points."""
+    return _read(path, crs, ("Point",), "point")
+
+
+def _layers(path: str) -> list[tuple[str, str]]:
+    """Name and kind of geometry of the layers that have one."""
     if "://" not in path and not Path(path).exists():
         raise LabelError(f"{path}: no such file")
     try:
-        layers = [str(name) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
-        if not layers:
-            raise LabelError(f"{path}: has no layer with geometry")
-        if len(layers) > 1:
-            raise LabelError(f"{path}: has several layers ({', '.join(layers)}): keep one layer to a file")
+        return [(str(name), str(geometry)) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
+    except DataSourceError as error:
+        raise LabelError(f"{path}: cannot be opened as vector data ({' '.join(str(error).split())})") from None
+
+
+def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
+    layers = [name for name, _ in _layers(path)]
+    if not layers:
+        raise LabelError(f"{path}: has no layer with geometry")
+    if len(layers) > 1:
+        raise LabelError(f"{path}: has several layers ({', '.join(layers)}): keep one layer to a file")
+    try:
         frame = pyogrio.read_dataframe(path, layer=layers[0], fid_as_index=True)
     except DataSourceError as error:
         raise LabelError(f"{path}: cannot be opened as vector data ({' '.join(str(error).split())})") from None
@@ -38,7 +62,7 @@ def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
         raise LabelError(f"{path}: has no features")
     if frame.crs is None:
         raise LabelError(f"{path}: has no coordinate reference system: assign one (ogr2ogr -a_srs EPSG:...)")
-    _check_geometry(path, frame)
+    _check_geometry(path, frame, kinds, kind)
     placed = frame.to_crs(crs.to_wkt())
     if not np.isfinite(placed.geometry.bounds.to_numpy()).all():
         raise LabelError(
@@ -47,15 +71,14 @@ def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
     return placed
 
 
-def _check_geometry(path: str, frame: gpd.GeoDataFrame) -> None:
+def _check_geometry(path: str, frame: gpd.GeoDataFrame, kinds: tuple[str, ...], wanted: str) -> None:
     shapes = frame.geometry
     empty = shapes.isna() | shapes.is_empty
     if empty.any():
         raise LabelError(f"{path}: {_feature(frame, empty)} has no geometry: draw or delete it")
-    other = ~shapes.geom_type.isin(["Polygon", "MultiPolygon"])
+    other = ~shapes.geom_type.isin(kinds)
     if other.any():
-        kind = shapes[other].geom_type.iloc[0]
-        raise LabelError(f"{path}: {_feature(frame, other)} is a {kind}, not a polygon")
+        raise LabelError(f"{path}: {_feature(frame, other)} is a {shapes[other].geom_type.iloc[0]}, not a {wanted}")
     invalid = ~shapes.is_valid
     if invalid.any():
         reason = shapely.is_valid_reason(shapes[invalid].iloc[0])
@@ -67,8 +90,8 @@ def _feature(frame: gpd.GeoDataFrame, chosen: "gpd.GeoSeries") -> str:
     return f"feature {frame.index[chosen][0]}" + (f" (and {others} more)" if others else "")
 
 
-def write_layers(path: Path, layers: Sequence[tuple[str, gpd.GeoDataFrame]]) -> None:
-    """A GeoPackage of named layers."""
+def write_layers(path: Path, layers: Sequence[tuple[str, pd.DataFrame]]) -> None:
+    """A GeoPackage of named layers and of tables without geometry."""
     with whole_file(path) as temporary:
         for name, frame in layers:
             pyogrio.write_dataframe(frame, temporary, layer=name, driver="GPKG", append=temporary.exists())
@@ -80,3 +103,13 @@ def read_layer(path: Path, layer: str) -> gpd.GeoDataFrame:
         return pyogrio.read_dataframe(path, layer=layer)
     except (DataSourceError, DataLayerError):
         raise LabelError(f"{path}: cannot be read: run the stage that makes it again, with --overwrite") from None
+
+
+def read_table(path: str, table: str) -> pd.DataFrame | None:
+    """A table without geometry beside the layers of a file, None if there is none of this name."""
+    try:
+        if table not in {str(name) for name, geometry in pyogrio.list_layers(path) if geometry is None}:
+            return None
+        return pyogrio.read_dataframe(path, layer=table)
+    except DataSourceError:
+        return None

@@ -8,9 +8,13 @@ import rasterio
 from conftest import write_image, write_polygons
 
 from landcover.assess import as_text, assess
-from landcover.assess.estimate import accuracy
+from landcover.assess.bootstrap import bootstrap
+from landcover.assess.contingency import tabulate
+from landcover.assess.measures import measure
 from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LabelError, OutputExists
+from landcover.labelset import open_labels
+from landcover.raster import grid_of
 
 MAP = np.array([[1, 1, 2, 2], [1, 2, 2, 7], [0, 0, 7, 7], [7, 7, 7, 7]], np.uint8)
 TRUTH = np.array([[1, 1, 2, 2], [2, 2, 2, 1], [1, 0, 7, 7], [7, 0, 0, 1]], np.uint8)
@@ -29,49 +33,53 @@ def _raster(path: Path, classes: np.ndarray, **more) -> Path:
 
 def test_rows_are_the_map_and_columns_the_reference(tmp_path, config) -> None:
     made = assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "truth.tif", TRUTH))])
-    assert made.table.counts.tolist() == COUNTS
-    assert made.table.unmapped == 1
+    assert made.result.counts.tolist() == COUNTS
+    assert made.result.left_out == (("no data in the map", 1),)
     with (made.path / "contingency.csv").open() as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["map \\ reference", "water", "forest", "bare land", "total"]
     assert rows[1] == ["water", "2", "1", "0", "3"]
     assert rows[-1] == ["total", "4", "5", "3", "12"]
     record = json.loads((made.path / "accuracy.json").read_text())
-    assert record["contingency"] == {"rows": "map", "columns": "reference", "counts": COUNTS}
-    assert record["overall_accuracy"] == pytest.approx(9 / 12)
+    table = record["contingency"]
+    assert (table["rows"], table["columns"], table["counts"]) == ("map", "reference", COUNTS)
+    assert record["overall_accuracy"]["value"] == pytest.approx(9 / 12)
+    bare = {key: value["value"] for key, value in record["classes"]["bare land"].items() if isinstance(value, dict)}
+    assert bare == {
+        "users_accuracy": pytest.approx(3 / 5), "producers_accuracy": pytest.approx(1),
+        "f1": pytest.approx(6 / 8), "iou": pytest.approx(3 / 5),
+    }  # fmt: skip
     bare = record["classes"]["bare land"]
-    assert (bare["precision"], bare["recall"]) == (pytest.approx(3 / 5), pytest.approx(1.0))
-    assert (bare["f1"], bare["iou"]) == (pytest.approx(6 / 8), pytest.approx(3 / 5))
     assert (bare["mapped_pixels"], bare["reference_pixels"]) == (5, 3)
-    text = as_text(made.table, made.measures)
+    text = as_text(made.result)
     assert "reference (columns)" in text
     assert "map (rows)" in text
-    assert "1 more reference pixels have no data in the map" in text
+    assert "left out: 1 pixels no data in the map" in text
     assert "overall accuracy 75.0 %" in text
 
 
 def test_kappa_is_cohens() -> None:
     # Congalton (1991), Remote Sensing of Environment 37:35-46, table 1
     counts = np.array([[65, 4, 22, 24], [6, 81, 5, 8], [0, 11, 85, 19], [4, 7, 3, 90]])
-    measures = accuracy(counts)
+    measures = measure(counts)
     assert measures.overall == pytest.approx(0.74, abs=0.005)
     assert measures.kappa == pytest.approx(0.65, abs=0.005)
-    assert measures.recall[0] == pytest.approx(65 / 75)
-    assert measures.precision[0] == pytest.approx(65 / 115)
+    assert measures.producers[0] == pytest.approx(65 / 75)
+    assert measures.users[0] == pytest.approx(65 / 115)
 
 
 def test_a_class_that_is_nowhere_has_no_measure(tmp_path, config) -> None:
     two = np.where(MAP == 7, 2, MAP)
     made = assess(config, _raster(tmp_path / "map.tif", two), [str(_raster(tmp_path / "t.tif", np.minimum(TRUTH, 2)))])
-    assert json.loads((made.path / "accuracy.json").read_text())["classes"]["bare land"]["iou"] is None
-    assert made.measures.mean_iou == pytest.approx(np.mean(made.measures.iou[:2]))
+    assert json.loads((made.path / "accuracy.json").read_text())["classes"]["bare land"]["iou"]["value"] is None
+    assert made.result.measures.mean_iou == pytest.approx(np.mean(made.result.measures.iou[:2]))
 
 
 def test_polygons_are_a_reference_too(tmp_path, config) -> None:
     shown = _raster(tmp_path / "map.tif", MAP)
     drawn = write_polygons(tmp_path / "r.gpkg", [(0, 0, 2, 2, "water"), (2, 2, 4, 4, "bare land")], "Classname")
     made = assess(config, shown, [str(drawn)])
-    assert made.table.counts.tolist() == [[3, 0, 0], [1, 0, 0], [0, 0, 4]]
+    assert made.result.counts.tolist() == [[3, 0, 0], [1, 0, 0], [0, 0, 4]]
 
 
 def test_the_reference_is_reclassified_as_labels_are(tmp_path, config) -> None:
@@ -80,7 +88,7 @@ def test_the_reference_is_reclassified_as_labels_are(tmp_path, config) -> None:
         assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "t.tif", coded))])
     again = config.model_copy(update={"labels": config.labels.model_copy(update={"reclassify": {99: 0}})})
     made = assess(again, tmp_path / "map.tif", [str(tmp_path / "t.tif")])
-    assert made.table.counts.tolist() == COUNTS
+    assert made.result.counts.tolist() == COUNTS
 
 
 def test_only_the_maps_pixels_decide_which_are_compared(tmp_path, config) -> None:
@@ -90,7 +98,7 @@ def test_only_the_maps_pixels_decide_which_are_compared(tmp_path, config) -> Non
     made = assess(config, shown, [str(_raster(tmp_path / "t.tif", truth, column=-100, row=300))])
     a, b = big[300:], truth[:400, 100:1000]
     expected = [[int(((a == i) & (b == j)).sum()) for j in (1, 2, 7)] for i in (1, 2, 7)]
-    assert made.table.counts.tolist() == expected
+    assert made.result.counts.tolist() == expected
 
 
 def test_what_cannot_be_compared_is_refused(tmp_path, config) -> None:
@@ -115,14 +123,14 @@ def test_map_and_reference_are_not_swapped(tmp_path, config) -> None:
         dataset.update_tags(LANDCOVER_MODEL_SHA256="0")
     with pytest.raises(LabelError, match=r"map\.tif: is a map that a model made"):
         assess(config, truth, [str(shown)])
-    assert assess(config, shown, [str(truth)]).table.counts.tolist() == COUNTS
+    assert assess(config, shown, [str(truth)]).result.counts.tolist() == COUNTS
 
 
 def test_the_mean_is_over_the_classes_of_the_reference(tmp_path, config) -> None:
     made = assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "t.tif", np.minimum(TRUTH, 2)))])
-    assert made.measures.mean_iou == pytest.approx(np.mean(made.measures.iou[:2]))
-    assert made.measures.iou[2] == 0
-    assert "not in the reference, so not in the mean: bare land" in as_text(made.table, made.measures)
+    assert made.result.measures.mean_iou == pytest.approx(np.mean(made.result.measures.iou[:2]))
+    assert made.result.measures.iou[2] == 0
+    assert "not in the reference, so not in the mean: bare land" in as_text(made.result)
 
 
 def test_a_map_of_other_classes_is_refused(tmp_path, config, scheme) -> None:
@@ -132,3 +140,89 @@ def test_a_map_of_other_classes_is_refused(tmp_path, config, scheme) -> None:
         dataset.update_tags(LANDCOVER_SCHEME=other)
     with pytest.raises(LabelError, match="7 is crops in the map and bare land in the scheme"):
         assess(config, shown, [str(_raster(tmp_path / "t.tif", TRUTH))])
+
+
+def test_the_measures_of_esris_example() -> None:
+    """Compute Confusion Matrix, help page: the user's accuracy of the first class is printed as 0.8594, but 49 of 57 is
+    0.8596."""
+    counts = np.array([[49, 4, 4], [2, 40, 2], [3, 3, 59]])
+    found = measure(counts)
+    assert found.users.round(4).tolist() == [0.8596, 0.9091, 0.9077]
+    assert found.producers.round(4).tolist() == [0.9074, 0.8511, 0.9077]
+    assert (round(float(found.overall), 4), round(float(found.kappa), 4)) == (0.8916, 0.8357)
+
+
+def test_esris_layout(tmp_path, config) -> None:
+    settings = config.model_copy(update={"assess": config.assess.model_copy(update={"esri": True})})
+    made = assess(settings, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "truth.tif", TRUTH))])
+    with (made.path / "confusion_matrix.csv").open() as file:
+        rows = list(csv.reader(file))
+    assert rows[0] == ["ClassValue", "C_1", "C_2", "C_7", "Total", "U_Accuracy", "Kappa"]
+    assert [row[0] for row in rows[1:]] == ["C_1", "C_2", "C_7", "Total", "P_Accuracy", "Kappa"]
+    assert [float(v) for v in rows[1][1:]] == [2, 1, 0, 3, pytest.approx(2 / 3), 0]
+    assert float(rows[5][5]) == pytest.approx(9 / 12)
+    assert float(rows[6][6]) == pytest.approx(float(made.result.measures.kappa))
+
+
+def test_disagreement_of_quantity_and_of_allocation() -> None:
+    """Nine pixels: as much of each class, but elsewhere; or too much of one."""
+    swapped = measure(np.array([[3, 2], [2, 2]]))
+    assert (float(swapped.quantity), float(swapped.allocation)) == (0, pytest.approx(4 / 9))
+    more = measure(np.array([[3, 4], [0, 2]]))
+    assert (float(more.quantity), float(more.allocation)) == (pytest.approx(4 / 9), pytest.approx(0))
+
+
+def test_pixels_of_a_polygon_count_as_one(tmp_path, config) -> None:
+    """Ten polygons, three of them wrong as a whole: of how many pixels they are does not matter."""
+    size = 20
+    shown = np.ones((1, size, 10 * size), np.uint8)
+    shown[:, :, : 3 * size] = 2
+    boxes = [(size * n, 0, size * (n + 1), size, 1) for n in range(10)]
+    made = assess(
+        config, write_image(tmp_path / "map.tif", shown), [str(write_polygons(tmp_path / "r.gpkg", boxes))]
+    ).result
+    known = made.estimates.overall
+    assert float(known.value) == pytest.approx(0.7)
+    # the error of 10 trials, not of 4,000
+    assert float(known.error) == pytest.approx((0.7 * 0.3 / 10) ** 0.5, rel=0.1)
+    assert (float(known.low), float(known.high)) == (pytest.approx(0.4, abs=0.11), pytest.approx(1.0, abs=0.11))
+    assert "bootstrap over 10 polygons" in made.intervals
+    one = write_polygons(tmp_path / "one.gpkg", boxes[:1])
+    lone = assess(config, tmp_path / "map.tif", [str(one)], overwrite=True).result
+    assert np.isnan([lone.estimates.overall.low, lone.estimates.overall.error]).all()
+    assert "nan" not in as_text(lone)
+
+
+def test_a_polygon_that_a_later_one_covers_keeps_what_is_left(tmp_path, config) -> None:
+    shown = _raster(tmp_path / "map.tif", np.ones((4, 8), np.uint8))
+    first = write_polygons(tmp_path / "a.gpkg", [(0, 0, 4, 4, 1), (4, 0, 8, 4, 1)])
+    second = write_polygons(tmp_path / "b.gpkg", [(2, 0, 8, 4, 2)])
+    table = tabulate(shown, open_labels([str(first), str(second)], _grid(shown), config.remap), config.scheme)
+    assert sorted(table.pieces.toarray().tolist()) == [[0, 24, *[0] * 7], [8, *[0] * 8]]
+
+
+def test_a_raster_speaks_in_blocks(tmp_path, config) -> None:
+    """A map wrong in whole squares of 64 pixels: the error is that of squares."""
+    random = np.random.default_rng(0)
+    squares = random.random((16, 16)) < 0.2
+    shown = np.where(np.kron(squares, np.ones((64, 64))), 2, 1).astype(np.uint8)
+    truth = np.ones_like(shown)
+    paths = _raster(tmp_path / "map.tif", shown), _raster(tmp_path / "t.tif", truth)
+    labels = open_labels([str(paths[1])], _grid(paths[0]), config.remap)
+    table = tabulate(paths[0], labels, config.scheme, block=64)
+    assert table.pieces.shape[0] == 256
+    assert sorted({tuple(row) for row in table.pieces.toarray().tolist()}) == [
+        (0, 0, 0, 4096, *[0] * 5), (4096, *[0] * 8),
+    ]  # fmt: skip
+    share = squares.mean()
+    error = float(bootstrap(table.pieces, 3).overall.error)
+    assert error == pytest.approx((share * (1 - share) / 256) ** 0.5, rel=0.1)
+    # by itself: 64 blocks of 128 px, for of 256 px there are but 16
+    made = assess(config, paths[0], [str(paths[1])]).result
+    assert "64 blocks of 128 x 128 px" in made.intervals
+    assert float(made.estimates.overall.value) == pytest.approx(1 - share)
+
+
+def _grid(path: Path):
+    with rasterio.open(path) as dataset:
+        return grid_of(dataset)

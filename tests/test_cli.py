@@ -16,7 +16,9 @@ from landcover.cli import main
 from landcover.console import bar, log
 
 ROOT = Path(__file__).parents[1]
-PIPELINE = ["sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify", "assess"]
+PIPELINE = [
+    "sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify", "points", "assess",
+]  # fmt: skip
 SMALL = """\
 paths: {{data: {0}/data, models: {0}/models, reports: {0}/reports}}
 chips: {{size: 64, stride: 64, max_background: 0.95}}
@@ -78,7 +80,7 @@ def test_the_whole_chain(tmp_path, config) -> None:
     record = json.loads((tmp_path / "reports" / f"{tile.stem}_landcover/accuracy.json").read_text())
     with rasterio.open(tmp_path / f"data/maps/{tile.stem}_landcover.tif") as dataset:
         assert dataset.shape == rasterio.open(tile).shape
-        assert record["pixels"] <= dataset.width * dataset.height
+        assert record["total"] <= dataset.width * dataset.height
     again = run("classify", tile, "-c", config)
     assert (again.exit_code, again.stdout.split()[0]) == (0, "kept")
     other = run("classify", tile, "-c", config, "--no-collar")

@@ -5,27 +5,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from landcover.assess.contingency import Contingency, tabulate
-from landcover.assess.estimate import Accuracy, accuracy
-from landcover.assess.table import as_record, as_text
+from landcover.assess.by_cover import assess_by_cover
+from landcover.assess.by_sample import assess_by_sample
+from landcover.assess.publish import write_tables
+from landcover.assess.result import Assessment
+from landcover.assess.table import as_text
 from landcover.config import Config
-from landcover.errors import ConfigError, ImageError, LabelError
+from landcover.errors import ConfigError, LabelError
 from landcover.files import check_free, whole_folder
-from landcover.labelset import Pixels, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import CONFIDENCE, CONTENT_TAG, MODEL_TAG, grid_of, open_raster, scheme_of
+from landcover.raster import RASTER_SUFFIXES, open_raster, scheme_of
 from landcover.scheme import ClassScheme
+from landcover.sources import expand
+from landcover.vector import VECTOR_SUFFIXES, holds_points
 
-__all__ = ["Assessed", "as_text", "assess"]
+__all__ = ["Assessed", "Assessment", "as_text", "assess", "which_map"]
 
 
 @dataclass(frozen=True)
 class Assessed:
-    """What `assess` made: the report folder, the table and its measures."""
+    """What `assess` made: the report folder, and what stands in it."""
 
     path: Path
-    table: Contingency
-    measures: Accuracy
+    result: Assessment
 
 
 def assess(
@@ -35,30 +37,32 @@ def assess(
     overwrite: bool = False,
     progress: Progress = silent,
 ) -> Assessed:
-    """Compare a map with reference polygons or rasters, reclassified as labels are.
+    """Compare a map with reference points, polygons or rasters, reclassified as labels are.
 
-    Writes <reports>/<map>/ with contingency.csv and accuracy.json. Without a map: that of the configuration, else the
-    only one in <data>/maps. Raises LandcoverError.
+    Points are taken as the sample that they are; polygons and rasters pixel by pixel. Writes <reports>/<map>/ with
+    accuracy.json and the tables. Without a map: that of the configuration, else the only one in <data>/maps. Raises
+    LandcoverError.
     """
-    shown = map_path or config.assess.map or _only_map(config.paths.maps)
+    settings = config.assess
+    shown = map_path or settings.map or which_map(config.paths.maps)
     out = config.paths.reports / shown.stem
     check_free(out, overwrite)
     with open_raster(shown) as dataset:
-        if dataset.count != 1 or dataset.dtypes[0] != "uint8":
-            raise ImageError(f"{shown}: is no map: {dataset.count} bands of {dataset.dtypes[0]}, expected one of uint8")
-        if dataset.tags().get(CONTENT_TAG) == CONFIDENCE:
-            raise ImageError(f"{shown}: is the confidence of a map, not a map: name the map")
-        grid = grid_of(dataset)
         _check_scheme(shown, scheme_of(dataset), config.scheme)
-    labels = open_labels(reference or config.assess.reference, grid, config.remap, config.labels.field)
-    _check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
-    table = tabulate(shown, labels, config.scheme, progress)
-    measures = accuracy(table.counts)
+    paths = expand(reference or settings.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
+    points = [path for path in paths if not path.lower().endswith(RASTER_SUFFIXES) and holds_points(path)]
+    if points and len(paths) > 1:
+        raise LabelError(f"{points[0]}: is of points: a sample of points is one file, without other references")
+    if points:
+        made = assess_by_sample(shown, points[0], config.remap, settings.field, settings.sampling, progress)
+    else:
+        block = None if settings.block == "auto" else settings.block
+        field = settings.field or config.labels.field
+        made = assess_by_cover(shown, paths, config.remap, field, block, progress)
     with whole_folder(out) as folder:
-        table.write_csv(folder / "contingency.csv")
-        record = {"map": str(shown), "reference": [s.path for s in labels.sources]} | as_record(table, measures)
-        (folder / "accuracy.json").write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return Assessed(out, table, measures)
+        (folder / "accuracy.json").write_text(json.dumps(made.record(), indent=2) + "\n", encoding="utf-8")
+        write_tables(made, folder, settings.esri)
+    return Assessed(out, made)
 
 
 def _check_scheme(path: Path, mapped: ClassScheme | None, scheme: ClassScheme) -> None:
@@ -72,14 +76,8 @@ def _check_scheme(path: Path, mapped: ClassScheme | None, scheme: ClassScheme) -
             )
 
 
-def _check_reference(paths: Sequence[str]) -> None:
-    for path in paths:
-        with open_raster(path) as dataset:
-            if MODEL_TAG in dataset.tags():
-                raise LabelError(f"{path}: is a map that a model made, not a reference: are the two swapped?")
-
-
-def _only_map(folder: Path) -> Path:
+def which_map(folder: Path) -> Path:
+    """The only map in a folder. Raises ConfigError where there are several or none."""
     maps = sorted(p for p in folder.glob("*.tif") if not p.name.startswith(".") and not p.stem.endswith("_confidence"))
     if len(maps) != 1:
         found = ", ".join(p.name for p in maps) or "none"

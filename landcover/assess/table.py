@@ -1,82 +1,98 @@
-"""The contingency table and its measures as text and as JSON."""
+"""An assessment as text for a terminal."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
-from landcover.assess.contingency import Contingency
-from landcover.assess.estimate import Accuracy
+from landcover.assess.measures import Estimate
+from landcover.assess.result import Assessment
+
+HEADS = {"users": "user's accuracy", "producers": "producer's", "f1": "F1", "iou": "IoU"}
 
 
-def as_text(table: Contingency, measures: Accuracy) -> str:
-    """Both axes named: rows what the map says, columns what the reference says; then a line of measures a class."""
-    names, counts = table.scheme.names, table.counts
-    wide = max(len(n) for n in (*names, "map (rows)")) + 2
-    cells = [f"{c.value} {c.name}" for c in table.scheme]
-    columns = [max(9, len(f"{counts[:, j].max():,}") + 2) for j in range(len(names))]
-    last = len(f"{counts.sum():,}") + 2
+def as_text(found: Assessment) -> str:
+    """The contingency table, both axes named; measures a class with intervals; areas, of a sample; what to know."""
+    heads = [f"{c.value} {c.name}" for c in found.scheme]
+    wide = max(len(h) for h in (*heads, "map (rows)")) + 2
+    lines = [*_contingency(found, heads, wide), "", *_measures(found, heads, wide), ""]
+    if found.estimates.area is not None:
+        lines += [*_areas(found, heads, wide), ""]
+    whole = found.estimates.overall
+    low, high = float(whole.low), float(whole.high)
+    interval = "" if np.isnan(low) else f" ({100 * low:.1f} to {100 * high:.1f})"
+    m = found.measures
+    lines += [
+        f"overall accuracy {percent(whole.value)} %{interval}, mean IoU {percent(m.mean_iou)} %, "
+        f"{found.counts.sum():,} {found.unit}",
+        f"disagreement: {percent(m.quantity)} % of quantity, {percent(m.allocation)} % of allocation; "
+        f"kappa {float(m.kappa):.3f}",
+        f"reference: {found.design}",
+        f"intervals: {found.intervals}",
+    ]
+    if found.left_out:
+        lines.append("left out: " + ", ".join(f"{n:,} {found.unit} {why}" for why, n in found.left_out))
+    return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])
+
+
+def _contingency(found: Assessment, heads: list[str], wide: int) -> list[str]:
+    counts = found.counts
+    columns = [max(9, len(f"{counts[:, j].max():,}") + 2) for j in range(len(heads))]
+    last = max(9, len(f"{counts.sum():,}") + 2)
 
     def line(head: str, values: Iterable[int], total: int) -> str:
-        return (
-            f"{head:<{wide + 2}}"
-            + "".join(f"{v:>{w},}" for v, w in zip(values, columns, strict=True))
-            + f"{total:>{last},}"
-        )
+        cells = "".join(f"{v:>{w},}" for v, w in zip(values, columns, strict=True))
+        return f"{head:<{wide}}{cells}{total:>{last},}"
 
-    heads = "".join(f"{c.value:>{w}}" for c, w in zip(table.scheme, columns, strict=True))
-    lines = [
-        f"{'':<{wide + 2}}reference (columns), pixels",
-        f"{'map (rows)':<{wide + 2}}{heads}{'total':>{last}}",
-        *(line(head, row.tolist(), int(row.sum())) for head, row in zip(cells, counts, strict=True)),
+    values = "".join(f"{c.value:>{w}}" for c, w in zip(found.scheme, columns, strict=True))
+    return [
+        f"{'':<{wide}}reference (columns), {found.unit}",
+        f"{'map (rows)':<{wide}}{values}{'total':>{last}}",
+        *(line(head, row.tolist(), int(row.sum())) for head, row in zip(heads, counts, strict=True)),
         line("total", counts.sum(axis=0).tolist(), int(counts.sum())),
-        "",
-        f"{'per cent':<{wide + 2}}{'precision':>10}{'recall':>10}{'F1':>10}{'IoU':>10}",
     ]
-    for index, head in enumerate(cells):
-        row = (measures.precision[index], measures.recall[index], measures.f1[index], measures.iou[index])
-        lines.append(f"{head:<{wide + 2}}" + "".join(f"{_percent(v):>10}" for v in row))
-    lines += [
-        "",
-        f"overall accuracy {_percent(measures.overall)} %, kappa {measures.kappa:.3f}, "
-        f"mean IoU {_percent(measures.mean_iou)} %, {counts.sum():,} pixels",
-    ]
-    absent = [c.name for c, n in zip(table.scheme, counts.sum(axis=0), strict=True) if not n]
-    if absent:
-        lines.append(f"not in the reference, so not in the mean: {', '.join(absent)}")
-    if table.unmapped:
-        lines.append(f"{table.unmapped:,} more reference pixels have no data in the map and are not counted")
-    return "\n".join(lines)
 
 
-def as_record(table: Contingency, measures: Accuracy) -> dict[str, Any]:
-    """For accuracy.json; null where a measure is not defined."""
-    per_class = {
-        c.name: {
-            "value": c.value,
-            "precision": _number(measures.precision[i]),
-            "recall": _number(measures.recall[i]),
-            "f1": _number(measures.f1[i]),
-            "iou": _number(measures.iou[i]),
-            "mapped_pixels": int(table.counts[i].sum()),
-            "reference_pixels": int(table.counts[:, i].sum()),
-        }
-        for i, c in enumerate(table.scheme)
-    }
-    return {
-        "overall_accuracy": _number(measures.overall),
-        "kappa": _number(measures.kappa),
-        "mean_iou": _number(measures.mean_iou),
-        "pixels": int(table.counts.sum()),
-        "unmapped_pixels": table.unmapped,
-        "classes": per_class,
-        "contingency": {"rows": "map", "columns": "reference", "counts": table.counts.tolist()},
-    }
+def _measures(found: Assessment, heads: list[str], wide: int) -> list[str]:
+    lines = [f"{'per cent':<{wide}}" + "".join(f"{name:>18}" for name in HEADS.values())]
+    for index, head in enumerate(heads):
+        cells = (with_interval(getattr(found.estimates, name), index) for name in HEADS)
+        lines.append(f"{head:<{wide}}" + "".join(f"{cell:>18}" for cell in cells))
+    return lines
 
 
-def _percent(value: float) -> str:
-    return "-" if np.isnan(value) else f"{100 * value:.1f}"
+def _areas(found: Assessment, heads: list[str], wide: int) -> list[str]:
+    area = found.estimates.area
+    assert area is not None
+    assert found.mapped_m2 is not None
+    assert found.total_m2 is not None
+    hectares = found.total_m2 / 1e4
+    lines = [f"{'hectares':<{wide}}{'mapped':>16}{'by the reference':>20}{'+-':>14}{'interval':>28}"]
+    for index, head in enumerate(heads):
+        value, margin = (float(v[index]) * hectares for v in (area.value, area.margin))
+        low, high = (float(v[index]) * hectares for v in (area.low, area.high))
+        lines.append(
+            f"{head:<{wide}}{size(found.mapped_m2[index] / 1e4):>16}{size(value):>20}{size(margin):>14}"
+            f"{f'{size(low)} to {size(high)}':>28}"
+        )
+    return lines
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def with_interval(known: Estimate, index: int) -> str:
+    """ "88.0 (78.7-93.6)", or a dash."""
+    value, low, high = (float(v[index]) for v in (known.value, known.low, known.high))
+    if np.isnan(value):
+        return "-"
+    return percent(value) + ("" if np.isnan(low) else f" ({100 * low:.1f}-{100 * high:.1f})")
+
+
+def size(value: float) -> str:
+    """A number with as many decimals as it deserves, or a dash."""
+    if np.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.3f}"
+
+
+def percent(value: object) -> str:
+    """Per cent of a share with one decimal, or a dash."""
+    share = float(np.asarray(value))
+    return "-" if np.isnan(share) else f"{100 * share:.1f}"

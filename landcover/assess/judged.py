@@ -1,0 +1,100 @@
+"""Points with what is true there, filled in by a person or brought along."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+from numpy.typing import NDArray
+
+from landcover.assess.points import MAPPED, STRATUM, TRUTH, TRUTH_NAME, UNKNOWN
+from landcover.classfield import find_field
+from landcover.errors import LabelError
+from landcover.grid import Grid
+from landcover.remap import NODATA, Code, Remap, code_of
+from landcover.scheme import BACKGROUND
+from landcover.vector import read_points
+
+
+@dataclass(frozen=True)
+class Judged:
+    """`places` (n, 2: row, column on the grid of the map), `truth` (n,) class values; `mapped` and `strata` (n,) where
+    the file says them. Points that are not judged yet, or judged to be of no class, are only counted."""
+
+    places: NDArray[np.int64]
+    truth: NDArray[np.int64]
+    names: tuple[object, ...]
+    mapped: NDArray[np.int64] | None
+    strata: NDArray[np.int64] | None
+    unfinished: int
+    classless: int
+
+    def part(self, chosen: NDArray[np.bool_]) -> "Judged":
+        """The points that are chosen (n,)."""
+
+        def of(values: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+            return None if values is None else values[chosen]
+
+        names = tuple(name for name, keep in zip(self.names, chosen.tolist(), strict=True) if keep)
+        return Judged(
+            self.places[chosen], self.truth[chosen], names, of(self.mapped), of(self.strata),
+            self.unfinished, self.classless,
+        )  # fmt: skip
+
+
+def read_judged(path: str, grid: Grid, remap: Remap, field: str | None = None) -> Judged:
+    """The points of a file, brought to a grid. Their class stands in GrndTruth or ClassName, else in a field that is
+    named or found as that of labels is; as a code of the scheme or of the remap table, or as a name.
+
+    Raises LabelError: for codes that nobody knows, all of them listed; for a point whose two fields contradict one
+    another; for a file in which nothing is judged.
+    """
+    frame = read_points(path, grid.crs)
+    columns = {str(column).casefold(): str(column) for column in frame.columns if column != frame.geometry.name}
+    codes = _codes(path, frame, columns, remap, field)
+    unknown = Counter(code for code in codes if code != NODATA and remap(code) is None)
+    if unknown:
+        listed = ", ".join(f"{code} ({n:,} points)" for code, n in sorted(unknown.items(), key=lambda i: str(i[0])))
+        raise LabelError(f"{path}: classes that are neither in scheme nor in labels.reclassify: {listed}")
+    values = np.array([UNKNOWN if code == NODATA else remap(code) or BACKGROUND for code in codes], np.int64)
+    done = values > BACKGROUND
+    if not done.any():
+        raise LabelError(f"{path}: none of its {len(values):,} points is judged: fill in {TRUTH} or {TRUTH_NAME}")
+    column, row = ~grid.transform @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
+    places = np.floor(np.stack([row, column], axis=1)).astype(np.int64)
+    return Judged(
+        places=places,
+        truth=values,
+        names=tuple(frame.index),
+        mapped=_numbers(frame, columns.get(MAPPED.casefold())),
+        strata=_numbers(frame, columns.get(STRATUM.casefold())),
+        unfinished=int((values == UNKNOWN).sum()),
+        classless=int((values == BACKGROUND).sum()),
+    ).part(done)
+
+
+def _codes(path: str, frame: gpd.GeoDataFrame, columns: dict[str, str], remap: Remap, field: str | None) -> list[Code]:
+    """NODATA where nobody has said anything."""
+    truth, name = columns.get(TRUTH.casefold()), columns.get(TRUTH_NAME.casefold())
+    if field is not None or truth is None:
+        field = find_field(path, frame, list(columns.values()), remap, field)
+        return [_said(value) for value in frame[field]]
+    codes = [_said(value) for value in frame[truth]]
+    if name is None:
+        return codes
+    named = [_said(value) for value in frame[name]]
+    for feature, code, other in zip(frame.index, codes, named, strict=True):
+        if NODATA not in (code, other) and remap(code) != remap(other):
+            raise LabelError(f"{path}: point {feature} is {code} by {truth} and {other} by {name}: mend one of them")
+    return [other if code == NODATA else code for code, other in zip(codes, named, strict=True)]
+
+
+def _said(value: object) -> Code:
+    code = code_of(value)
+    return NODATA if code == UNKNOWN else code
+
+
+def _numbers(frame: gpd.GeoDataFrame, column: str | None) -> NDArray[np.int64] | None:
+    if column is None or not np.issubdtype(frame[column].dtype, np.number) or frame[column].isna().any():
+        return None
+    return frame[column].to_numpy().astype(np.int64)

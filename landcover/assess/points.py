@@ -1,0 +1,163 @@
+"""Points for a person to judge: drawn from a map by a probability design, with the design stored beside them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from landcover.assess.allocation import allocate, sample_size
+from landcover.assess.survey import WHOLE, Survey, draw, draw_systematically, survey, values_at
+from landcover.errors import LabelError, LandcoverError
+from landcover.files import whole_file
+from landcover.progress import Progress, silent
+from landcover.raster import open_raster, scheme_of
+from landcover.scheme import ClassScheme
+from landcover.settings import EXPECTED, PointSettings
+from landcover.vector import read_layer, read_table, write_layers
+
+LAYER, STRATA, DESIGN = "points", "strata", "design"
+MAPPED, TRUTH, TRUTH_NAME, STRATUM = "Classified", "GrndTruth", "ClassName", "Stratum"
+"""Fields of the points; the first two as Esri's tools name them."""
+
+UNKNOWN = -1
+"""Esri's value for a point that nobody has judged yet."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """How points were drawn: of which map, `stratified`, `random` or `systematic`; the pixels of each stratum, and of
+    each value of the map."""
+
+    map: str
+    sampling: str
+    strata: dict[int, int]
+    pixels: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What `points` made: the file, and of each value of the map its name, its pixels and its points."""
+
+    path: Path
+    sampling: str
+    rows: tuple[tuple[str, int, int], ...]
+
+
+def points(
+    map_path: Path,
+    settings: PointSettings,
+    scheme: ClassScheme,
+    out: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Drawn:
+    """Draw points from a map and write a GeoPackage to fill in, and a style beside it.
+
+    Fields: Classified, the class in the map; GrndTruth, -1 until somebody has looked, and ClassName, empty, either of
+    which may be filled in; Point, numbers in random order; Stratum. Without a size: enough for `target_error` at the
+    accuracies that are expected. Memory does not grow with the map, which is read twice. Raises LandcoverError; points
+    that somebody has begun to judge are never replaced.
+    """
+    _check_replaceable(out, overwrite)
+    known = survey(map_path, progress)
+    with open_raster(map_path) as dataset:
+        named = scheme_of(dataset) or scheme
+    names = {value: found.name if (found := named.find(value)) else f"value {value}" for value in known.pixels}
+    size = min(_size(known, settings, names), sum(known.pixels.values()))
+    if settings.sampling == "systematic":
+        drawn = {WHOLE: draw_systematically(map_path, known, size, settings.seed, progress)}
+    elif settings.sampling == "random":
+        drawn = draw(map_path, known, {WHOLE: size}, settings.seed, progress)
+    else:
+        wanted = allocate(known.pixels, size, settings.allocation, settings.rare)
+        drawn = draw(map_path, known, wanted, settings.seed, progress)
+    frame = _frame(map_path, known, drawn, settings.seed)
+    strata = known.pixels if settings.sampling == "stratified" else {WHOLE: sum(known.pixels.values())}
+    number = frame[MAPPED].value_counts()
+    rows = tuple((names[value], pixels, int(number.get(value, 0))) for value, pixels in known.pixels.items())
+    table = pd.DataFrame(
+        {
+            "Stratum": [value if settings.sampling == "stratified" else WHOLE for value in known.pixels],
+            "Value": list(known.pixels),
+            "Name": [name for name, _, _ in rows],
+            "Pixels": [pixels for _, pixels, _ in rows],
+            "Share": np.array(list(known.pixels.values())) / sum(known.pixels.values()),
+            "Hectares": [square / 1e4 for square in known.square_metres.values()],
+            "Points": [n for _, _, n in rows],
+        }
+    )
+    design = pd.DataFrame(
+        {"Map": [map_path.name], "Sampling": [settings.sampling], "Allocation": [settings.allocation],
+         "Seed": [settings.seed], "Pixels": [sum(strata.values())], "Points": [len(frame)]}
+    )  # fmt: skip
+    write_layers(out, [(LAYER, frame), (STRATA, table), (DESIGN, design)])
+    with whole_file(out.with_suffix(".qml")) as temporary:
+        temporary.write_text(named.point_style(TRUTH, UNKNOWN), encoding="utf-8")
+    return Drawn(out, settings.sampling, rows)
+
+
+def _check_replaceable(out: Path, overwrite: bool) -> None:
+    """Hours of a person's work lie in points that are judged."""
+    if not out.exists():
+        return
+    if overwrite:
+        frame = read_layer(out, LAYER)
+        judged = int(((frame[TRUTH] != UNKNOWN) | frame[TRUTH_NAME].fillna("").ne("")).sum())
+        if judged:
+            raise LandcoverError(
+                f"{out}: {judged:,} of its points are judged: move it away, or write elsewhere (--out)"
+            )
+        return
+    raise LandcoverError(f"{out} exists already: add --overwrite to draw other points, or name another file (--out)")
+
+
+def _size(known: Survey, settings: PointSettings, names: Mapping[int, str]) -> int:
+    if settings.size != "auto":
+        return settings.size
+    given = settings.expected
+    by_class = {} if isinstance(given, float) else given
+    common = given if isinstance(given, float) else EXPECTED
+    expected = {value: by_class.get(value, by_class.get(name, common)) for value, name in names.items()}
+    return max(sample_size(known.pixels, expected, settings.target_error), 2)
+
+
+def _frame(path: Path, known: Survey, drawn: Mapping[int, NDArray[np.int64]], seed: int) -> gpd.GeoDataFrame:
+    """The points in random order, so that their numbers do not tell their class."""
+    places = np.concatenate(list(drawn.values()))
+    strata = np.repeat(list(drawn), [len(p) for p in drawn.values()])
+    if not len(places):
+        raise LandcoverError(f"{path}: no point fell on a class: ask for more points")
+    order = np.random.default_rng([seed, 1]).permutation(len(places))
+    places, strata = places[order], strata[order]
+    origin, (width, height) = known.grid.transform, known.grid.pixel_size
+    x, y = origin.c + (places[:, 1] + 0.5) * width, origin.f - (places[:, 0] + 0.5) * height
+    number = np.arange(1, len(places) + 1)
+    fields = {
+        "Point": number, MAPPED: values_at(path, places), TRUTH: np.full(len(places), UNKNOWN),
+        TRUTH_NAME: np.full(len(places), "", object), STRATUM: strata,
+    }  # fmt: skip
+    frame = pd.DataFrame({k: v if k == TRUTH_NAME else v.astype(np.int32) for k, v in fields.items()})
+    return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(x, y), crs=known.grid.crs.to_wkt())
+
+
+def read_design(path: str) -> Design | None:
+    """The design that points were drawn by, None for points of other origin. Raises LabelError for half of one."""
+    strata, design = read_table(path, STRATA), read_table(path, DESIGN)
+    if strata is None or design is None:
+        return None
+    try:
+        sizes: dict[int, int] = {}
+        for stratum, pixels in zip(strata["Stratum"], strata["Pixels"], strict=True):
+            sizes[int(stratum)] = sizes.get(int(stratum), 0) + int(pixels)
+        return Design(
+            map=str(design["Map"].iloc[0]),
+            sampling=str(design["Sampling"].iloc[0]),
+            strata=sizes,
+            pixels={int(k): int(v) for k, v in zip(strata["Value"], strata["Pixels"], strict=True)},
+        )
+    except (KeyError, IndexError, ValueError):
+        raise LabelError(f"{path}: its tables strata and design are not those that `landcover points` wrote") from None

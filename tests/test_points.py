@@ -1,0 +1,260 @@
+import json
+import shutil
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+from affine import Affine
+from conftest import CRS, ORIGIN, write_image
+
+from landcover.area import pixel_areas
+from landcover.assess import as_text, assess
+from landcover.assess.points import points
+from landcover.assess.survey import draw, survey
+from landcover.config import Config, load_config
+from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError
+from landcover.settings import PointSettings
+
+SHARES = {1: 0.1, 2: 0.6, 7: 0.3}
+
+
+@pytest.fixture
+def config(tmp_path, scheme) -> Config:
+    paths = {"data": tmp_path / "data", "models": tmp_path / "models", "reports": tmp_path / "reports"}
+    return Config.model_validate({"scheme": scheme, "paths": paths})
+
+
+@pytest.fixture
+def classes() -> np.ndarray:
+    """2,100 x 2,300 pixels, more than a cell a side, with a hole."""
+    drawn = np.random.default_rng(3).choice(list(SHARES), (2100, 2300), p=list(SHARES.values())).astype(np.uint8)
+    drawn[:500, 2000:] = 0
+    return drawn
+
+
+@pytest.fixture
+def shown(tmp_path, classes) -> Path:
+    return write_image(tmp_path / "map.tif", classes[None], tiled=True, nodata=0)
+
+
+def _drawn(shown: Path, config: Config, **settings) -> tuple[Path, gpd.GeoDataFrame]:
+    out = shown.with_name("points.gpkg")
+    points(shown, PointSettings(**settings), config.scheme, out, overwrite=True)
+    return out, pyogrio.read_dataframe(out, layer="points")
+
+
+def _judge(path: Path, values: np.ndarray, field: str = "GrndTruth") -> Path:
+    """The points of a file, filled in."""
+    done = path.with_name("judged.gpkg")
+    if path != done:
+        shutil.copy(path, done)
+    frame = pyogrio.read_dataframe(path, layer="points")
+    frame[field] = values if field == "ClassName" else values.astype(np.int32)
+    pyogrio.write_dataframe(frame, done, layer="points", driver="GPKG")
+    return done
+
+
+def test_points_lie_on_pixels_of_their_class_and_the_file_tells_the_design(tmp_path, config, shown, classes) -> None:
+    out, frame = _drawn(shown, config, size=300, rare=60)
+    assert frame["Classified"].value_counts().to_dict() == {1: 60, 2: 160, 7: 80}
+    columns = (frame.geometry.x - ORIGIN[0]).to_numpy()
+    rows = (ORIGIN[1] - frame.geometry.y).to_numpy()
+    assert set(columns % 1) == set(rows % 1) == {0.5}
+    assert (classes[rows.astype(int), columns.astype(int)] == frame["Classified"]).all()
+    assert len(set(zip(rows, columns, strict=True))) == 300
+    assert (frame["GrndTruth"] == -1).all()
+    assert (frame["ClassName"].fillna("") == "").all()
+    # the numbers do not tell the class: the classes are mixed
+    assert len(set(frame.sort_values("Point")["Classified"].head(30))) == 3
+    strata = pyogrio.read_dataframe(out, layer="strata").set_index("Name")
+    assert strata["Pixels"].to_dict() == {
+        name: int((classes == value).sum()) for name, value in (("water", 1), ("forest", 2), ("bare land", 7))
+    }
+    assert strata["Share"].sum() == pytest.approx(1)
+    assert strata["Hectares"]["water"] == pytest.approx((classes == 1).sum() / 1e4)
+    style = out.with_suffix(".qml").read_text()
+    for text in ('attr="GrndTruth"', 'value="-1"', 'label="bare land"', "253,191,111,255", 'type="ValueMap"'):
+        assert text in style, text
+    assert _drawn(shown, config, size=300, rare=60)[1].equals(frame)
+    assert not _drawn(shown, config, size=300, rare=60, seed=1)[1].equals(frame)
+
+
+def test_every_pixel_of_a_class_is_as_likely_as_any_other(shown, classes) -> None:
+    known = survey(shown)
+    places = np.concatenate([draw(shown, known, {1: 500}, seed)[1] for seed in range(20)])
+    whole = np.argwhere(classes == 1)
+    for axis in (0, 1):
+        expected = np.quantile(whole[:, axis], [0.25, 0.5, 0.75])
+        # 10,000 points: quartiles are known to about 1 % of the side
+        assert np.quantile(places[:, axis], [0.25, 0.5, 0.75]) == pytest.approx(expected, abs=40)
+
+
+def test_the_other_designs(config, shown, classes) -> None:
+    _, frame = _drawn(shown, config, size=400, sampling="random")
+    assert len(frame) == 400
+    assert (frame["Classified"] == 2).mean() == pytest.approx(0.6, abs=0.1)
+    assert (frame["Stratum"] == 0).all()
+    out, frame = _drawn(shown, config, size=400, sampling="systematic")
+    assert len(frame) == pytest.approx(400, abs=30)
+    assert (frame["Classified"] > 0).all()
+    steps = np.diff(np.unique(frame.geometry.x))
+    assert steps.max() - steps.min() <= 1
+    made = assess(config, shown, [str(_judge(out, frame["Classified"].to_numpy()))]).result
+    assert "systematic" in made.design
+    assert float(made.estimates.overall.value) == 1
+
+
+def test_without_a_size_there_are_enough_points_for_the_error_to_reach(config, shown) -> None:
+    _, frame = _drawn(shown, config, target_error=0.02, expected={"forest": 0.95, 1: 0.7}, allocation="proportional")
+    # (0.6 x 0.218 + 0.1 x 0.458 + 0.3 x 0.357)^2 / 0.0004
+    assert len(frame) == pytest.approx(201, abs=3)
+
+
+def test_judged_points_give_the_figures_of_the_whole_map(config, shown, classes) -> None:
+    out, frame = _drawn(shown, config, size=600)
+    truth = np.where((frame["Classified"] == 2) & (frame["Point"] % 5 == 0), 7, frame["Classified"])
+    truth[frame["Point"] <= 20] = -1
+    made = assess(config, shown, [str(_judge(out, truth))])
+    result = made.result
+    assert result.counts.sum() == 580
+    assert dict(result.left_out) == {"not judged yet": 20}
+    weight = {v: (classes == v).sum() / (classes > 0).sum() for v in SHARES}
+    share = (truth == 7)[(frame["Classified"] == 2) & (truth > 0)].mean()
+    assert float(result.estimates.overall.value) == pytest.approx(1 - weight[2] * share)
+    record = json.loads((made.path / "accuracy.json").read_text())
+    area = record["classes"]["bare land"]["hectares"]
+    ground = (classes > 0).sum() / 1e4
+    assert area["value"] == pytest.approx((weight[7] + weight[2] * share) * ground)
+    assert area["interval_95"][0] < area["value"] < area["interval_95"][1]
+    assert record["classes"]["bare land"]["mapped_hectares"] == pytest.approx(weight[7] * ground)
+    assert record["total_hectares"] == pytest.approx(ground)
+    text = as_text(result)
+    assert "left out: 20 points not judged yet" in text
+    assert "stratified random sample" in text
+    for name in ("contingency.csv", "area_proportions.csv", "measures.csv", "table.md", "table.tex"):
+        assert (made.path / name).stat().st_size, name
+
+
+def test_names_do_as_well_as_codes_and_contradictions_are_told(config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    names = {1: "Water", 2: "forest", 7: "bare land"}
+    named = np.array([names[v] for v in frame["Classified"]], object)
+    made = assess(config, shown, [str(_judge(out, named, "ClassName"))]).result
+    assert float(made.estimates.overall.value) == 1
+    both = _judge(_judge(out, named, "ClassName"), np.full(len(frame), 2))
+    with pytest.raises(LabelError, match=r"point \d+ is 2 by GrndTruth and (Water|bare land) by ClassName"):
+        assess(config, shown, [str(both)], overwrite=True)
+    named[:3] = "watr"
+    with pytest.raises(LabelError, match=r"neither in scheme nor in labels.reclassify: watr \(3 points\)"):
+        assess(config, shown, [str(_judge(out, named, "ClassName"))], overwrite=True)
+
+
+def test_points_of_another_map_are_told(tmp_path, config, shown, classes) -> None:
+    out, frame = _drawn(shown, config, size=300)
+    judged = str(_judge(out, frame["Classified"].to_numpy()))
+    other = np.where((classes == 2) & (np.arange(2300) % 4 == 0), 7, classes).astype(np.uint8)
+    made = assess(config, write_image(tmp_path / "other.tif", other[None]), [judged]).result
+    assert "drawn from another map of the same ground, map.tif" in made.notes[0]
+    # of the strata of the first map a quarter of the forest is now wrong
+    assert float(made.estimates.overall.value) == pytest.approx(0.85, abs=0.05)
+    part = write_image(tmp_path / "part.tif", classes[None, :1500])
+    made = assess(config, part, [judged]).result
+    assert "another map, map.tif, of 4,680,000 pixels; part.tif has 3,300,000" in made.notes[0]
+    assert dict(made.left_out)["outside the map or where it shows nothing"] > 50
+
+
+def test_a_point_that_was_moved_is_told(config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    moved = frame.copy()
+    moved["GrndTruth"] = moved["Classified"]
+    index = int(np.flatnonzero(moved["Classified"] == 1)[0])
+    other = int(np.flatnonzero(moved["Classified"] == 2)[0])
+    moved.loc[index, "geometry"] = moved.geometry.iloc[other]
+    pyogrio.write_dataframe(moved, out, layer="points", driver="GPKG")
+    with pytest.raises(LabelError, match="is not where it was drawn"):
+        assess(config, shown, [str(out)])
+
+
+def test_points_of_other_origin_need_no_design(tmp_path, config, shown, classes) -> None:
+    random = np.random.default_rng(0)
+    rows, columns = random.integers(600, 2000, (2, 200))
+    frame = gpd.GeoDataFrame(
+        {"landcover": [{1: "water", 2: "forest", 7: "bare land"}[v] for v in classes[rows, columns].tolist()]},
+        geometry=gpd.points_from_xy(ORIGIN[0] + columns + 0.3, ORIGIN[1] - rows - 0.3),
+        crs=CRS,
+    ).to_crs("EPSG:4326")
+    frame.to_file(tmp_path / "own.geojson")
+    made = assess(config, shown, [str(tmp_path / "own.geojson")]).result
+    assert (made.counts.sum(), float(made.estimates.overall.value)) == (200, 1)
+    assert "within each class of the map" in made.design
+    settings = config.model_copy(update={"assess": config.assess.model_copy(update={"sampling": "random"})})
+    assert assess(settings, shown, [str(tmp_path / "own.geojson")], True).result.design == "simple random sample"
+
+
+def test_what_cannot_be_estimated_is_said_in_one_line(tmp_path, config, shown, classes) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    with pytest.raises(LabelError, match="none of its 150 points is judged"):
+        assess(config, shown, [str(out)])
+    judged = str(_judge(out, frame["Classified"].to_numpy()))
+    with pytest.raises(LabelError, match="a sample of points is one file"):
+        assess(config, shown, [judged, judged.replace("judged", "points")])
+    away = write_image(tmp_path / "away.tif", classes[None, :100, :100], column=50_000)
+    with pytest.raises(LabelError, match=r"none of its judged points lies on .*away\.tif"):
+        assess(config, away, [judged])
+    with pytest.raises(ImageError, match="shows no class anywhere"):
+        points(
+            write_image(tmp_path / "none.tif", classes[None] * 0), PointSettings(), config.scheme, tmp_path / "p.gpkg"
+        )
+    with pytest.raises(ConfigError, match=r"points\.expected: 'watr' is no class"):
+        load_config(None, ["points.expected={watr: 0.5}"])
+
+
+def test_points_that_somebody_judged_are_never_replaced(config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    with pytest.raises(LandcoverError, match="exists already"):
+        points(shown, PointSettings(), config.scheme, out)
+    some = np.where(frame["Point"] == 1, 2, -1)
+    shutil.copy(_judge(out, some), out)
+    with pytest.raises(LandcoverError, match="1 of its points are judged"):
+        points(shown, PointSettings(), config.scheme, out, overwrite=True)
+
+
+def test_one_class_in_all_points_is_no_crash(config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    made = assess(config, shown, [str(_judge(out, np.full(len(frame), 2)))]).result
+    assert np.isnan(made.estimates.producers.value[[0, 2]]).all()
+    assert any("no point is truly water, bare land" in note for note in made.notes)
+    text = as_text(made)
+    assert "nan" not in text
+    assert "NaN" not in json.dumps(made.record())
+
+
+def test_areas_are_those_on_the_ground(tmp_path, config) -> None:
+    """A degree is shorter in the north: of two halves of equal pixels the northern one is smaller."""
+    path = tmp_path / "degrees.tif"
+    values = np.repeat(np.array([[1], [2]], np.uint8), 200, axis=0).repeat(100, axis=1)
+    profile = {"driver": "GTiff", "count": 1, "height": 400, "width": 100, "dtype": "uint8", "crs": "EPSG:4326"}
+    with rasterio.open(path, "w", transform=Affine(0.01, 0, -86, 0, -0.1, 60), **profile) as dataset:
+        dataset.write(values, 1)
+    known = survey(path)
+    # quadrangles on the ellipsoid: 40 to 60 and 20 to 40 degrees north, one degree wide, in 1e6 km2
+    assert known.square_metres[1] == pytest.approx(1.5896e11, rel=2e-3)
+    assert known.square_metres[2] == pytest.approx(2.1310e11, rel=5e-3)
+    out, frame = _drawn(path, config, size=200, allocation="proportional")
+    made = assess(config, path, [str(_judge(out, frame["Classified"].to_numpy()))]).result
+    assert made.estimates.area.value[0] == pytest.approx(
+        known.square_metres[1] / sum(known.square_metres.values()), abs=0.03
+    )
+    assert made.total_m2 == pytest.approx(pixel_areas(known.grid).sum() * 100)
+
+
+@pytest.mark.parametrize(("epsg", "x", "y", "metres"), [(3857, -9.58e6, 3.9e6, 0.7028), (2225, 6e6, 2e6, 0.0929)])
+def test_a_projection_that_swells_is_seen_through(tmp_path, epsg, x, y, metres) -> None:
+    path = tmp_path / "p.tif"
+    profile = {"driver": "GTiff", "count": 1, "height": 4, "width": 4, "dtype": "uint8", "crs": f"EPSG:{epsg}"}
+    with rasterio.open(path, "w", transform=Affine(1, 0, x, 0, -1, y), **profile) as dataset:
+        dataset.write(np.ones((4, 4), np.uint8), 1)
+    assert survey(path).square_metres[1] == pytest.approx(16 * metres, rel=1e-3)
