@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import geopandas as gpd
 import numpy as np
@@ -20,7 +20,9 @@ from shapely.geometry import box
 from landcover.classfield import find_field
 from landcover.errors import LabelError
 from landcover.grid import Grid, clip, cut, name_of
-from landcover.raster import RASTER_SUFFIXES, grid_of, open_raster, read_band
+from landcover.histogram import byte_counts
+from landcover.parallel import ahead
+from landcover.raster import RASTER_SUFFIXES, OpenInThreads, grid_of, open_raster, read_band
 from landcover.remap import NODATA, Code, Remap, code_of
 from landcover.scheme import BACKGROUND
 from landcover.sources import expand
@@ -81,8 +83,12 @@ class Polygons:
         for bounds in self.frame.geometry.bounds.itertuples(index=False):
             yield grid.cover(tuple(bounds))
 
-    def read(self, grid: Grid, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
-        """Class values (rows, columns), and which polygon each is of."""
+    def read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
+        """Class values (rows, columns), UNTOUCHED where there is no polygon."""
+        return self.read_owned(grid, window)[0]
+
+    def read_owned(self, grid: Grid, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
+        """As `read`, and which polygon each is of."""
         touched = np.sort(self.frame.sindex.query(box(*grid.box(window)))).astype(np.int64)
         part = grid.part(window)
         if not len(touched):
@@ -99,6 +105,7 @@ class Pixels:
     says nothing: nodata and 0, unless the remap gives them a class."""
 
     path: str
+    grid: Grid
     bounds: tuple[float, float, float, float]
     values: Mapping[int, int]
     codes: Mapping[Code, int]
@@ -109,19 +116,17 @@ class Pixels:
     def windows(self, grid: Grid) -> Iterator[Window]:
         yield grid.cover(self.bounds)
 
-    def read(self, grid: Grid, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
-        """Class values (rows, columns), and which square block of the grid each is in."""
-        return self._read(grid, window), Owners.of_blocks(window)
+    def read_owned(self, grid: Grid, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
+        """As `read`, and which square block of the grid each is in."""
+        return self.read(grid, window), Owners.of_blocks(window)
 
-    def _read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
+    def read(self, grid: Grid, window: Window) -> NDArray[np.uint8]:
+        """Class values (rows, columns), UNTOUCHED where nothing is said."""
         if clip(window, *grid.shape) is None or not _overlap(self.bounds, grid.box(window)):
             return np.full((int(window.height), int(window.width)), UNTOUCHED, np.uint8)
         with open_raster(self.path) as dataset:
-            own = grid_of(dataset)
-            if grid.aligned(own):
-                column, row = own.position(grid)
-                here = Window(window.col_off + round(column), window.row_off + round(row), window.width, window.height)
-                return self._classes(dataset, here)
+            if grid.aligned(self.grid):
+                return self._classes(dataset, self._place(grid, window))
             # a nodata value that does not occur: the real one may have a class
             with WarpedVRT(
                 dataset, crs=grid.crs, transform=grid.transform, width=grid.width, height=grid.height,
@@ -135,17 +140,40 @@ class Pixels:
         if inside is None:
             return classes
         values = read_band(dataset, inside)
-        there = np.ones(values.shape, bool)
-        if dataset.count > 1:
-            # the alpha band of a warp is 0 outside the source
-            there = np.asarray(dataset.read(dataset.count, window=inside)) > 0
-        found, position = np.unique(values, return_inverse=True)
-        # outside the source a warp may show a value that the source does not hold
-        table = np.array([self.values.get(v, UNTOUCHED) for v in found.tolist()], np.uint8)
+        # the alpha band of a warp is 0 outside the source
+        there = np.asarray(dataset.read(dataset.count, window=inside)) > 0 if dataset.count > 1 else np.True_
         row, column = inside.row_off - window.row_off, inside.col_off - window.col_off
         part = classes[row : row + inside.height, column : column + inside.width]
-        part[there] = table[position.reshape(values.shape)][there]
+        np.copyto(part, self._looked_up(values), where=there)
         return classes
+
+    def _place(self, grid: Grid, window: Window) -> Window:
+        column, row = self.grid.position(grid)
+        return Window(window.col_off + round(column), window.row_off + round(row), window.width, window.height)
+
+    def lies_on(self, grid: Grid) -> bool:
+        """Whether its pixels are pixels of a grid, and cover it all."""
+        if not grid.aligned(self.grid):
+            return False
+        part = grid.place(self.grid)
+        right, bottom = part.col_off + part.width, part.row_off + part.height
+        return part.col_off <= 0 and part.row_off <= 0 and right >= grid.width and bottom >= grid.height
+
+    def read_raw(self, dataset: DatasetReader, grid: Grid, window: Window) -> NDArray[Any]:
+        """Pixel values (rows, columns), not reclassified, from the opened file of a raster that lies on the grid."""
+        return read_band(dataset, self._place(grid, window))
+
+    def byte_classes(self) -> NDArray[np.uint8]:
+        """(256,) the class value of each pixel value of a byte raster."""
+        return np.array([self.values.get(v, UNTOUCHED) for v in range(256)], np.uint8)
+
+    def _looked_up(self, values: NDArray[Any]) -> NDArray[np.uint8]:
+        # outside the source a warp may show a value that the source does not hold
+        if values.dtype == np.uint8:
+            return np.take(self.byte_classes(), values)
+        found, position = np.unique(values, return_inverse=True)
+        table = np.array([self.values.get(v, UNTOUCHED) for v in found.tolist()], np.uint8)
+        return table[position.reshape(values.shape)]
 
 
 @dataclass(frozen=True)
@@ -168,15 +196,20 @@ class LabelSet:
 
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Class values (rows, columns) in a window of the grid, 0 where nothing is labelled."""
-        return self.read_owned(window)[0]
+        classes = self.sources[0].read(self.grid, window)
+        classes[classes == UNTOUCHED] = BACKGROUND
+        for source in self.sources[1:]:
+            part = source.read(self.grid, window)
+            np.copyto(classes, part, where=part != UNTOUCHED)
+        return classes
 
     def read_owned(self, window: Window) -> tuple[NDArray[np.uint8], "Owners"]:
         """As `read`, and what each label belongs to; the polygons of a second file are numbered after the first's."""
-        classes, owners = self.sources[0].read(self.grid, window)
-        classes[classes == UNTOUCHED] = 0
+        classes, owners = self.sources[0].read_owned(self.grid, window)
+        classes[classes == UNTOUCHED] = BACKGROUND
         start = self.sources[0].owned
         for source in self.sources[1:]:
-            part, others = source.read(self.grid, window)
+            part, others = source.read_owned(self.grid, window)
             there = part != UNTOUCHED
             np.copyto(classes, part, where=there)
             owners = owners.covered(others, there, start)
@@ -238,9 +271,9 @@ def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
             raise LabelError(f"{path}: pixels are {dataset.dtypes[0]}; class codes are whole numbers")
         nodata = dataset.nodata
         found: Counter[int] = Counter()
-        for window in cut(own.whole, 2048):
-            values, number = np.unique(read_band(dataset, window), return_counts=True)
-            found.update(dict(zip(values.tolist(), number.tolist(), strict=True)))
+        with OpenInThreads() as files:
+            for counted in ahead(lambda window: _counts(read_band(files(path), window)), cut(own.whole, 2 * CELL)):
+                found.update(counted)
     # a remap that names the nodata value itself means it
     meaning: dict[int, Code] = {v: NODATA if v == nodata and v not in remap.exact else v for v in found}
     codes: Counter[Code] = Counter()
@@ -248,7 +281,17 @@ def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
         codes[code] += found[value]
     classes = {v: UNTOUCHED if _says_nothing(code, remap) else remap(code) or 0 for v, code in meaning.items()}
     unused = next(v for v in range(len(found) + 1) if v not in found)
-    return Pixels(path, _bounds_on(path, own, grid), classes, codes, unused)
+    return Pixels(path, own, _bounds_on(path, own, grid), classes, codes, unused)
+
+
+def _counts(values: NDArray[Any]) -> dict[int, int]:
+    """How often each value occurs."""
+    if values.dtype == np.uint8:
+        several, number = np.arange(256), byte_counts(values)
+        several, number = several[number > 0], number[number > 0]
+    else:
+        several, number = np.unique(values, return_counts=True)
+    return dict(zip(several.tolist(), number.tolist(), strict=True))
 
 
 def _says_nothing(code: Code, remap: Remap) -> bool:

@@ -1,8 +1,9 @@
 """Raster files: opening them, reading by window, writing class rasters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,27 @@ def connect(path: str | Path) -> DatasetReader:
         return rasterio.open(path)
     except RasterioError as error:
         raise ImageError(f"{path}: cannot be opened as a raster ({_reason(error)})") from None
+
+
+class OpenInThreads:
+    """Files that stay open until the end of the context, each thread with its own, as GDAL needs it."""
+
+    def __init__(self) -> None:
+        self._local = local()
+        self._open = ExitStack()
+
+    def __enter__(self) -> "OpenInThreads":
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._open.close()
+
+    def __call__(self, path: str | Path) -> DatasetReader:
+        """The file, open in this thread. Raises ImageError."""
+        opened: dict[str, DatasetReader] = self._local.__dict__.setdefault("opened", {})
+        if str(path) not in opened:
+            opened[str(path)] = self._open.enter_context(closing(connect(path)))
+        return opened[str(path)]
 
 
 def read_band(dataset: DatasetReader, window: Window, fill: int = BACKGROUND) -> NDArray[Any]:

@@ -219,5 +219,5 @@ class AssessSettings(Section):
     reference: Sources = ("data/raw/reference.gpkg",)
     field: str | None = None
     sampling: Literal["auto", "stratified", "random"] = "auto"
-    block: Literal["auto"] | Annotated[int, Field(ge=16, le=1024)] = "auto"
+    block: Literal["auto", 64, 128, 256, 512, 1024] = "auto"
     esri: bool = False

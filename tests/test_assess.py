@@ -15,6 +15,7 @@ from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LabelError, OutputExists
 from landcover.labelset import open_labels
 from landcover.raster import grid_of
+from landcover.remap import Remap
 
 MAP = np.array([[1, 1, 2, 2], [1, 2, 2, 7], [0, 0, 7, 7], [7, 7, 7, 7]], np.uint8)
 TRUTH = np.array([[1, 1, 2, 2], [2, 2, 2, 1], [1, 0, 7, 7], [7, 0, 0, 1]], np.uint8)
@@ -226,3 +227,24 @@ def test_a_raster_speaks_in_blocks(tmp_path, config) -> None:
 def _grid(path: Path):
     with rasterio.open(path) as dataset:
         return grid_of(dataset)
+
+
+@pytest.mark.parametrize("codes", [(1, 2, 7), (21, 22, 95)])
+def test_the_fast_way_over_large_rasters_counts_the_same(tmp_path, config, codes) -> None:
+    random = np.random.default_rng(0)
+    shown = random.choice(np.array([0, 1, 2, 7], np.uint8), (1500, 2100))
+    truth = random.choice(np.array([0, *codes, 255], np.uint8), (1600, 2200))
+    remap = Remap.parse(dict(zip(codes, (1, 2, 7), strict=True)) | {255: 0}, config.scheme)
+    path = _raster(tmp_path / "map.tif", shown)
+    labels = open_labels([str(_raster(tmp_path / "t.tif", truth, column=-50, row=-20))], _grid(path), remap)
+    inside = truth[20:1520, 50:2150]
+    expected = [[int(((shown == i) & (inside == j)).sum()) for j in codes] for i in (1, 2, 7)]
+    for block in (64, 256, 1024):
+        table = tabulate(path, labels, config.scheme, block)
+        assert table.counts.tolist() == expected
+        assert table.unmapped == int(((shown == 0) & np.isin(inside, codes)).sum())
+        assert table.pieces.shape[0] == -(-1500 // block) * -(-2100 // block)
+    strange = _raster(tmp_path / "nine.tif", np.where(shown == 7, 9, shown))
+    for block in (64, 1024):
+        with pytest.raises(LabelError, match="not in the scheme: 9"):
+            tabulate(strange, labels, config.scheme, block)

@@ -6,6 +6,8 @@ from scipy.sparse import csr_array
 from landcover.assess.measures import MEASURED, Array, Estimate, Estimates, Measures, measure
 
 ROUNDS = 1000
+TOGETHER = 1_000_000
+"""Pieces drawn at a time, over all rounds: what bounds memory."""
 
 
 def bootstrap(pieces: csr_array, classes: int, rounds: int = ROUNDS, seed: int = 0) -> Estimates:
@@ -25,9 +27,10 @@ def resampled(pieces: csr_array, rounds: int, seed: int) -> Array:
     random = np.random.default_rng(seed)
     number = pieces.shape[0]
     sums = np.zeros((rounds, pieces.shape[1]))
-    for table in sums:
-        times = np.bincount(random.integers(number, size=number), minlength=number)
-        table[:] = pieces.T @ times
+    together = max(1, TOGETHER // number)
+    for first in range(0, rounds, together):
+        times = random.multinomial(number, np.full(number, 1 / number), size=min(together, rounds - first))
+        sums[first : first + together] = (pieces.T @ times.T).T
     return sums
 
 

@@ -1,28 +1,27 @@
 """The contingency table of a map against reference labels, in all and piece by piece."""
 
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
-from rasterio.windows import Window
 from scipy.sparse import coo_array, csr_array
 
+from landcover.assess.comparison import Comparison, sides_of
 from landcover.errors import LabelError
-from landcover.labelset import BLOCK, LabelSet, Owners, block_names, block_place
+from landcover.labelset import BLOCK, CELL, LabelSet, block_names, block_place
+from landcover.parallel import ahead
 from landcover.progress import Progress, silent
-from landcover.raster import connect, read_band
 from landcover.scheme import ClassScheme
 
 ENOUGH = 50
 """Blocks of a raster are as large as leaves so many of them."""
 
-LARGEST = 1024
+LARGEST = CELL
 """Pixels a side of the largest block."""
+
+MANY = 64
+"""In a reference raster of more cells than this, blocks are the cells."""
 
 
 @dataclass(frozen=True)
@@ -50,55 +49,20 @@ def tabulate(
 ) -> Contingency:
     """Compare a map with reference labels on its grid, cell by cell where there are any.
 
-    `block`: pixels a side, a multiple of 64; by itself the largest of 64 to 1024 that leaves 50 blocks with labels.
+    `block`: pixels a side, 64 times a power of 2 up to 1024; by itself the largest that leaves 50 blocks with labels.
     Raises LabelError if the map holds a value that the scheme does not know, or nowhere meets the reference.
     """
-    number = len(scheme)
-    table = np.full(256, number + 1, np.int32)
-    table[[0, *scheme.values]] = range(number + 1)
-    strange: set[int] = set()
-    names: list[NDArray[np.int64]] = []
-    kinds: list[NDArray[np.int64]] = []
-    pixels: list[NDArray[np.int64]] = []
     cells = reference.cells()
-    size = (number + 1) ** 2
-    with progress("comparing", len(cells), "cells") as advance:
-        for shown, truth, owners in _read_ahead(map_path, reference, cells):
-            mapped = table[shown]
-            if mapped.max(initial=0) > number:
-                strange |= set(np.unique(shown[(mapped > number) & (truth > 0)]).tolist())
-                mapped = np.minimum(mapped, number)
-            joint = mapped * np.int32(number + 1) + table[truth]
-            joint += owners.local * np.int32(size)
-            counts = np.bincount(joint.ravel(), minlength=size * len(owners.names)).reshape(-1, number + 1, number + 1)
-            counts[:, :, 0] = 0
-            owner, kind = np.nonzero(counts.reshape(-1, size))
-            names.append(owners.names[owner])
-            kinds.append(kind)
-            pixels.append(counts.reshape(-1, size)[owner, kind])
+    parts = []
+    comparison = Comparison(
+        map_path, reference, scheme, large=block == LARGEST or (block is None and len(cells) > MANY)
+    )
+    with progress("comparing", len(cells), "cells") as advance, comparison:
+        for part in ahead(comparison.count, cells):
+            parts.append(part)
             advance(1)
-    if strange:
-        raise LabelError(f"{map_path}: holds values that are not in the scheme: {', '.join(map(str, sorted(strange)))}")
-    return _assemble(map_path, scheme, np.concatenate(names), np.concatenate(kinds), np.concatenate(pixels), block)
-
-
-def _read_ahead(
-    map_path: Path, reference: LabelSet, cells: Iterable[Window]
-) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8], Owners]]:
-    """The map and the reference cell by cell, the next one read while one is counted."""
-
-    def read(window: Window, dataset: DatasetReader) -> tuple[NDArray[np.uint8], NDArray[np.uint8], Owners]:
-        return read_band(dataset, window), *reference.read_owned(window)
-
-    with closing(connect(map_path)) as dataset, ThreadPoolExecutor(1) as reader:
-        waiting = None
-        for window in cells:
-            following = reader.submit(read, window, dataset)
-            if waiting is not None:
-                yield waiting.result()
-            waiting = following
-        if waiting is not None:
-            yield waiting.result()
+    names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return _assemble(map_path, scheme, names, kinds, pixels, block)
 
 
 def _assemble(
@@ -110,7 +74,7 @@ def _assemble(
     block: int | None,
 ) -> Contingency:
     number = len(scheme)
-    mapped, true = np.divmod(kinds, number + 1)
+    mapped, true = np.divmod(kinds, sides_of(number))
     unmapped = int(pixels[mapped == 0].sum())
     there = mapped > 0
     if not there.any():

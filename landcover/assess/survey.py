@@ -13,6 +13,7 @@ from rasterio.windows import Window
 from landcover.area import pixel_areas
 from landcover.errors import ImageError
 from landcover.grid import Grid, cut
+from landcover.histogram import byte_counts
 from landcover.progress import Progress, silent
 from landcover.raster import BLOCK, CONFIDENCE, CONTENT_TAG, grid_of, open_raster, read_band
 
@@ -59,7 +60,7 @@ def survey(path: Path, progress: Progress = silent) -> Survey:
         with progress("reading the map", len(cells), "cells") as advance:
             for counts, cell in zip(by_cell, cells, strict=True):
                 values = read_band(dataset, cell)
-                counts[:] = np.bincount(values.ravel(), minlength=256)
+                counts[:] = byte_counts(values)
                 if not even:
                     heights = areas[cell.row_off : cell.row_off + cell.height]
                     ground += np.bincount(values.ravel(), np.repeat(heights, cell.width), minlength=256)
