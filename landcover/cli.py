@@ -351,6 +351,30 @@ def assess(
     click.echo(f"{made.path}: accuracy.json and tables")
 
 
+@main.command()
+@common
+@click.argument("first", metavar="MAP_A", type=click.Path(path_type=Path))
+@click.argument("second", metavar="MAP_B", type=click.Path(path_type=Path))
+@click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
+@click.option("--field", help="The field that holds the class.  [default: found by its name]")
+def compare(
+    config: "Config", overwrite: bool, first: Path, second: Path, reference: tuple[str, ...], **options: Any
+) -> None:
+    """Say whether MAP_B is more accurate than MAP_A, by the same REFERENCE of points, polygons or rasters.
+
+    Where only one map shows something, nothing is compared.
+
+    \b
+    Reads:   two maps of the same ground; the reference (assess.reference)
+    Writes:  <reports>/<MAP_A>_and_<MAP_B>: comparison.json, difference.png
+    Example: landcover compare old.tif new.tif points.gpkg
+    """
+    from landcover import summary as tell
+    from landcover.assess.compare import compare as run
+
+    click.echo(tell.compared(run(_with(config, "assess", options), first, second, reference, overwrite, bar)))
+
+
 def _with(config: "Config", section: str, options: dict[str, Any]) -> "Config":
     """The configuration with the options of a command that were given laid over a section."""
     from pydantic import ValidationError

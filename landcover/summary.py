@@ -7,6 +7,7 @@ from landcover.scheme import ClassScheme
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from landcover.assess.compare import Comparison
     from landcover.assess.points import Drawn
     from landcover.assess.suspects import Suspects
     from landcover.classify import Failed, Kept, Outside
@@ -178,3 +179,22 @@ def points(made: "Drawn") -> str:
     wide = max(len(name) for name, _, _ in made.rows) + 2
     lines = [f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>7,} points" for name, n, found in made.rows]
     return "\n".join([*lines, f"{made.path}: {total:,} points, {made.sampling}: judge them, and give them to assess"])
+
+
+def compared(made: "Comparison") -> str:
+    """A line a measure, of those that differ beyond doubt with a mark; and McNemar's test, of points."""
+    wide = max(len(name) for name in made.differences) + 2
+    lines = [f"{'per cent':<{wide}}{'A':>8}{'B':>8}{'B - A':>9}{'interval':>20}"]
+    for name, d in made.differences.items():
+        values = "".join(f"{100 * v:>8.1f}" if v == v else f"{'-':>8}" for v in (d.first, d.second))
+        gap = f"{100 * d.value:>+9.1f}" if d.value == d.value else f"{'-':>9}"
+        interval = f"{100 * d.low:+.1f} to {100 * d.high:+.1f}" if d.low == d.low else "-"
+        lines.append(f"{name:<{wide}}{values}{gap}{interval:>20}{'  *' if d.low > 0 or d.high < 0 else ''}")
+    lines.append(f"*: the interval does not hold 0; {made.total:,} {made.unit}; intervals: {made.intervals}")
+    if made.probability is not None:
+        lines.append(
+            f"McNemar: {made.only_first:,} points are right in A alone, {made.only_second:,} in B alone; if both maps "
+            f"were as good, so unequal numbers would come about with a probability of {made.probability:.2g}"
+        )
+    lines += [f"note: {note}" for note in made.notes]
+    return "\n".join([*lines, f"{made.path}: comparison.json, difference.png"])

@@ -8,16 +8,14 @@ from pathlib import Path
 from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.by_sample import assess_by_sample
 from landcover.assess.publish import write_tables
+from landcover.assess.reference import check_scheme, find_reference
 from landcover.assess.result import Assessment
 from landcover.assess.table import as_text
 from landcover.config import Config
-from landcover.errors import ConfigError, LabelError
+from landcover.errors import ConfigError
 from landcover.files import check_free, whole_folder
 from landcover.progress import Progress, silent
-from landcover.raster import RASTER_SUFFIXES, open_raster, scheme_of
-from landcover.scheme import ClassScheme
-from landcover.sources import expand
-from landcover.vector import VECTOR_SUFFIXES, holds_points
+from landcover.raster import open_raster
 
 __all__ = ["Assessed", "Assessment", "as_text", "assess", "which_map"]
 
@@ -48,13 +46,10 @@ def assess(
     out = config.paths.reports / shown.stem
     check_free(out, overwrite)
     with open_raster(shown) as dataset:
-        _check_scheme(shown, scheme_of(dataset), config.scheme)
-    paths = expand(reference or settings.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
-    points = [path for path in paths if not path.lower().endswith(RASTER_SUFFIXES) and holds_points(path)]
-    if points and len(paths) > 1:
-        raise LabelError(f"{points[0]}: is of points: a sample of points is one file, without other references")
-    if points:
-        made = assess_by_sample(shown, points[0], config.remap, settings.field, settings.sampling, progress)
+        check_scheme(shown, dataset, config.scheme)
+    paths, by_points = find_reference(reference or settings.reference)
+    if by_points:
+        made = assess_by_sample(shown, paths[0], config.remap, settings.field, settings.sampling, progress)
     else:
         block = None if settings.block == "auto" else settings.block
         field = settings.field or config.labels.field
@@ -63,17 +58,6 @@ def assess(
         (folder / "accuracy.json").write_text(json.dumps(made.record(), indent=2) + "\n", encoding="utf-8")
         write_tables(made, folder, settings.esri)
     return Assessed(out, made)
-
-
-def _check_scheme(path: Path, mapped: ClassScheme | None, scheme: ClassScheme) -> None:
-    """A map tells its own classes; a table of others would be plausible and wrong."""
-    for land_class in mapped or ():
-        known = scheme.find(land_class.value)
-        if known is None or known.name.casefold() != land_class.name.casefold():
-            raise LabelError(
-                f"{path}: {land_class.value} is {land_class.name} in the map and {known.name if known else 'nothing'} "
-                "in the scheme: name the configuration of the map with --config"
-            )
 
 
 def which_map(folder: Path) -> Path:

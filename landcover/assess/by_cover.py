@@ -8,6 +8,7 @@ import numpy as np
 from landcover.assess.bootstrap import bootstrap
 from landcover.assess.contingency import Contingency, tabulate
 from landcover.assess.measures import measure
+from landcover.assess.pieces import described
 from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map
 from landcover.errors import LabelError
@@ -36,32 +37,30 @@ def assess_by_cover(
     with open_map(map_path) as dataset:
         grid = grid_of(dataset)
     labels = open_labels(reference, grid, remap, field)
-    _check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
+    check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
     table = tabulate(map_path, labels, remap.scheme, block, progress)
     shares = table.counts / table.counts.sum()
-    kinds = [f"blocks of {table.block} x {table.block} px"] if table.block else []
-    if any(not isinstance(s, Pixels) for s in labels.sources):
-        kinds.insert(0, "polygons")
-    pieces = table.pieces.shape[0]
+    pieces = described(table.pieces.shape[0], table.block, any(not isinstance(s, Pixels) for s in labels.sources))
     return Assessment(
         map=str(map_path), reference=tuple(s.path for s in labels.sources), scheme=remap.scheme, unit="pixels",
         counts=table.counts, shares=shares,
         measures=measure(table.counts), estimates=bootstrap(table.pieces, len(remap.scheme)),
         design="every pixel with a class in the reference",
-        intervals=f"95 %, bootstrap over {pieces:,} {' and '.join(kinds)}: they hold for ground such as theirs",
-        notes=tuple(_notes(table, " or ".join(kinds))),
+        intervals=f"95 %, bootstrap over {pieces}: they hold for ground such as theirs",
+        notes=tuple(_notes(table, pieces)),
         left_out=(("no data in the map", table.unmapped),) if table.unmapped else (),
     )  # fmt: skip
 
 
-def _check_reference(paths: Sequence[str]) -> None:
+def check_reference(paths: Sequence[str]) -> None:
+    """Raise LabelError for a raster that a model made."""
     for path in paths:
         with open_raster(path) as dataset:
             if MODEL_TAG in dataset.tags():
                 raise LabelError(f"{path}: is a map that a model made, not a reference: are the two swapped?")
 
 
-def _notes(table: Contingency, kinds: str) -> list[str]:
+def _notes(table: Contingency, pieces: str) -> list[str]:
     notes = []
     names = table.scheme.names
     absent = [name for name, n in zip(names, table.counts.sum(axis=0), strict=True) if not n]
@@ -72,5 +71,7 @@ def _notes(table: Contingency, kinds: str) -> list[str]:
     holders = np.bincount(held[1], minlength=len(names))
     few = [f"{name} ({n})" for name, n in zip(names, holders.tolist(), strict=True) if 0 < n < FEW]
     if few:
-        notes.append(f"in so few {kinds} that the interval of producer's accuracy tells little: {', '.join(few)}")
+        notes.append(
+            f"in so few of the {pieces} that the interval of producer's accuracy tells little: {', '.join(few)}"
+        )
     return notes

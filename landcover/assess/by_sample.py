@@ -1,6 +1,7 @@
 """A map assessed by a probability sample of points."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from landcover.area import DISTORTED, distortion
 from landcover.assess.designbased import Sampled, estimate
 from landcover.assess.judged import Judged, read_judged
-from landcover.assess.measures import measure
+from landcover.assess.measures import Array, measure
 from landcover.assess.points import MAPPED, Design, read_design
 from landcover.assess.result import Assessment
 from landcover.assess.survey import WHOLE, Survey, survey, values_at
@@ -22,22 +23,30 @@ from landcover.scheme import ClassScheme
 WILSON = "95 %, Wilson's for the effective number of points; the margin is 1.96 standard errors"
 
 
-def assess_by_sample(
-    map_path: Path,
-    path: str,
-    remap: Remap,
-    field: str | None = None,
-    sampling: str = "auto",
-    progress: Progress = silent,
-) -> Assessment:
-    """Accuracy and areas from points that are judged, by the design that is stored with them.
+@dataclass(frozen=True)
+class Sample:
+    """Judged points on a map: of each (n,) the stratum, the class in the map and the true one, numbered from 0, and the
+    square metres of its pixel; the pixels of each stratum; what to say of it."""
 
-    Points of other origin count as drawn at random within each class of the map, or, with `sampling` random, on the
-    whole of it. Raises LabelError where nothing can be said, or where a point is not where it was drawn.
-    """
+    known: Survey
+    judged: Judged
+    design: Design | None
+    strata: NDArray[np.int64]
+    mapped: NDArray[np.int64]
+    true: NDArray[np.int64]
+    areas: Array
+    sizes: Mapping[int, int]
+    how: str
+    notes: tuple[str, ...]
+    left_out: tuple[tuple[str, int], ...]
+
+
+def read_sample(
+    map_path: Path, path: str, remap: Remap, field: str | None, sampling: str, progress: Progress = silent
+) -> Sample:
+    """The judged points that lie on a map. Raises LabelError where there are none, and for one that was moved."""
     known = survey(map_path, progress)
-    scheme = remap.scheme
-    strange = sorted(set(known.pixels) - set(scheme.values))
+    strange = sorted(set(known.pixels) - set(remap.scheme.values))
     if strange:
         raise LabelError(f"{map_path}: holds values that are not in the scheme: {', '.join(map(str, strange))}")
     judged = read_judged(path, known.grid, remap, field)
@@ -53,19 +62,48 @@ def assess_by_sample(
         raise LabelError(f"{path}: none of its judged points lies on {map_path}: is its CRS the right one?")
     judged, shown = judged.part(inside), shown[inside]
     strata, sizes, how = _strata(path, design, known, judged, shown, sampling)
-    areas = known.row_areas[judged.places[:, 0]]
+    position = positions(remap.scheme)
+    return Sample(
+        known=known, judged=judged, design=design, strata=strata,
+        mapped=position[shown], true=position[judged.truth],
+        areas=known.row_areas[judged.places[:, 0]],
+        sizes=sizes, how=how, notes=tuple(notes), left_out=tuple((why, n) for why, n in left.items() if n),
+    )  # fmt: skip
+
+
+def positions(scheme: ClassScheme) -> NDArray[np.int64]:
+    """(256,) the place of each class value in the scheme, from 0."""
     position = np.zeros(256, np.int64)
     position[list(scheme.values)] = range(len(scheme))
-    sampled = estimate(strata, position[shown], position[judged.truth], sizes, len(scheme), areas)
+    return position
+
+
+def assess_by_sample(
+    map_path: Path,
+    path: str,
+    remap: Remap,
+    field: str | None = None,
+    sampling: str = "auto",
+    progress: Progress = silent,
+) -> Assessment:
+    """Accuracy and areas from points that are judged, by the design that is stored with them.
+
+    Points of other origin count as drawn at random within each class of the map, or, with `sampling` random, on the
+    whole of it. Raises LabelError where nothing can be said, or where a point is not where it was drawn.
+    """
+    scheme = remap.scheme
+    sample = read_sample(map_path, path, remap, field, sampling, progress)
+    known = sample.known
+    sampled = estimate(sample.strata, sample.mapped, sample.true, sample.sizes, len(scheme), sample.areas)
     return Assessment(
         map=str(map_path), reference=(path,), scheme=scheme, unit="points",
         counts=sampled.counts, shares=sampled.shares,
         measures=measure(sampled.shares), estimates=sampled.estimates,
-        design=how, intervals=WILSON,
+        design=sample.how, intervals=WILSON,
         mapped_m2=np.array([known.square_metres.get(v, 0.0) for v in scheme.values]),
         total_m2=sum(known.square_metres.values()),
-        notes=(*notes, *_notes(sampled, scheme, known, design)),
-        left_out=tuple((why, n) for why, n in left.items() if n),
+        notes=(*sample.notes, *_notes(sampled, scheme, sample)),
+        left_out=sample.left_out,
     )  # fmt: skip
 
 
@@ -121,7 +159,7 @@ _SAID = {
 }
 
 
-def _notes(sampled: Sampled, scheme: ClassScheme, known: Survey, design: Design | None) -> list[str]:
+def _notes(sampled: Sampled, scheme: ClassScheme, sample: Sample) -> list[str]:
     notes = []
     names = {c.value: c.name for c in scheme}
 
@@ -129,8 +167,7 @@ def _notes(sampled: Sampled, scheme: ClassScheme, known: Survey, design: Design 
         return ", ".join(names.get(v, str(v)) for v in values)
 
     if sampled.empty:
-        total = sum((design.strata if design else known.pixels).values())
-        lost = sum((design.strata if design else known.pixels)[v] for v in sampled.empty) / total
+        lost = sum(sample.sizes[v] for v in sampled.empty) / sum(sample.sizes.values())
         notes.append(
             f"no judged point in {listed(sampled.empty)}: {100 * lost:.2g} % of the map, left out of all figures"
         )
@@ -142,9 +179,8 @@ def _notes(sampled: Sampled, scheme: ClassScheme, known: Survey, design: Design 
         notes.append(f"no point is truly {listed(never)}: nothing is known of what the map misses of it")
     if unseen:
         notes.append(f"no point is mapped as {listed(unseen)}: nothing is known of its user's accuracy")
-    times = distortion(known.grid)
+    times = distortion(sample.known.grid)
     if abs(times - 1) > DISTORTED:
-        notes.append(
-            f"{name_of(known.grid.crs)} shows the ground {times:.2f} times as large as it is: areas are corrected"
-        )
+        crs = name_of(sample.known.grid.crs)
+        notes.append(f"{crs} shows the ground {times:.2f} times as large as it is: areas are corrected")
     return notes

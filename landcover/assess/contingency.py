@@ -5,20 +5,15 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array, csr_array
+from scipy.sparse import csr_array
 
 from landcover.assess.comparison import Comparison, sides_of
+from landcover.assess.pieces import LARGEST, gather
 from landcover.errors import LabelError
-from landcover.labelset import BLOCK, CELL, LabelSet, block_names, block_place
+from landcover.labelset import LabelSet
 from landcover.parallel import ahead
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
-
-ENOUGH = 50
-"""Blocks of a raster are as large as leaves so many of them."""
-
-LARGEST = CELL
-"""Pixels a side of the largest block."""
 
 MANY = 64
 """In a reference raster of more cells than this, blocks are the cells."""
@@ -80,24 +75,6 @@ def _assemble(
     if not there.any():
         raise LabelError(f"{path}: no mapped pixel has a reference class")
     names, flat, pixels = names[there], (mapped[there] - 1) * number + true[there] - 1, pixels[there]
-    side = None
-    if (names < 0).any():
-        side = block or _side(names[names < 0])
-        names = np.where(names < 0, _merged(names, side // BLOCK), names)
-    found, piece = np.unique(names, return_inverse=True)
-    pieces = csr_array(coo_array((pixels, (piece, flat)), shape=(len(found), number * number)))
+    pieces, side = gather(names, flat, pixels, number * number, block)
     counts = np.asarray(pieces.sum(axis=0), np.int64).reshape(number, number)
     return Contingency(scheme, counts, pieces, side, unmapped)
-
-
-def _side(names: NDArray[np.int64]) -> int:
-    """Of the largest blocks that leave enough of them, or of the smallest."""
-    side = LARGEST
-    while side > BLOCK and len(np.unique(_merged(names, side // BLOCK))) < ENOUGH:
-        side //= 2
-    return side
-
-
-def _merged(names: NDArray[np.int64], times: int) -> NDArray[np.int64]:
-    """A name below 0 for each larger block, of the names (n,) of blocks in it."""
-    return block_names(*(block_place(names).T // times))

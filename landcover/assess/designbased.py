@@ -77,6 +77,21 @@ def estimate(
     )
 
 
+def difference(
+    strata: NDArray[np.int64],
+    first: NDArray[np.bool_],
+    second: NDArray[np.bool_],
+    sizes: Mapping[int, int],
+    areas: Array,
+) -> tuple[float, float]:
+    """By how much the share of area on which `second` (n,) is true exceeds that of `first`, and its standard error: of
+    pairs, so that what both have in common does not count."""
+    weight = (areas / areas.mean())[:, None]
+    pair = (second.astype(np.float64) - first)[:, None]
+    found = _Design.of(strata, sizes).ratio(pair * weight, weight)
+    return float(found.value[0]), float(found.error[0])
+
+
 def wilson(value: Array, error: Array, points: Array) -> tuple[Array, Array]:
     """The interval of 95 % of shares: Wilson's, for as many points as would have this standard error in a simple random
     sample; where there is no error, because no or every point is one, for `points`.

@@ -1,0 +1,174 @@
+"""Two maps of the same ground against one reference."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landcover.assess.by_cover import check_reference
+from landcover.assess.by_sample import positions, read_sample
+from landcover.assess.designbased import difference
+from landcover.assess.judged import read_judged
+from landcover.assess.measures import NORMAL
+from landcover.assess.paired import Difference, compare_pieces, compare_points, mcnemar
+from landcover.assess.pictures import draw_difference
+from landcover.assess.pieces import described, gather
+from landcover.assess.reference import check_scheme, find_reference
+from landcover.assess.result import number
+from landcover.assess.survey import open_map, values_at
+from landcover.config import Config
+from landcover.errors import LabelError
+from landcover.files import check_free, whole_folder
+from landcover.labelset import Pixels, open_labels
+from landcover.parallel import ahead
+from landcover.progress import Progress, silent
+from landcover.raster import OpenInThreads, grid_of, read_band
+from landcover.remap import Remap
+from landcover.scheme import ClassScheme
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What `compare` found. `differences` by measure, those of F1 by the name of the class; `only_first` and
+    `only_second`: points that are right in one map alone, None where the reference is no sample."""
+
+    path: Path
+    first: Path
+    second: Path
+    unit: str
+    total: int
+    differences: dict[str, Difference]
+    only_first: int | None
+    only_second: int | None
+    probability: float | None
+    intervals: str
+    notes: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """For comparison.json."""
+        return {
+            "first": str(self.first), "second": str(self.second), "unit": self.unit, "total": self.total,
+            "differences": {
+                name: {"first": number(d.first), "second": number(d.second), "difference": number(d.value),
+                       "interval_95": [number(d.low), number(d.high)]}
+                for name, d in self.differences.items()
+            },
+            "mcnemar": None if self.probability is None else {
+                "right_in_first_only": self.only_first, "right_in_second_only": self.only_second,
+                "probability": self.probability,
+            },
+            "intervals": self.intervals, "notes": list(self.notes),
+        }  # fmt: skip
+
+
+def compare(
+    config: Config,
+    first: Path,
+    second: Path,
+    reference: Sequence[str] = (),
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> Comparison:
+    """Differences of accuracy between two maps where both show something, with intervals of pairs.
+
+    Writes <reports>/<first>_and_<second>/ with comparison.json and a picture. A second map on another grid is brought
+    onto that of the first, nearest pixel. Raises LandcoverError.
+    """
+    out = config.paths.reports / f"{first.stem}_and_{second.stem}"
+    check_free(out, overwrite)
+    for path in (first, second):
+        with open_map(path) as dataset:
+            check_scheme(path, dataset, config.scheme)
+    paths, by_points = find_reference(reference or config.assess.reference)
+    found = _by_points if by_points else _by_pixels
+    made = found(config, first, second, paths, out, progress)
+    with whole_folder(out) as folder:
+        (folder / "comparison.json").write_text(json.dumps(made.record(), indent=2) + "\n", encoding="utf-8")
+        draw_difference(first, second, config.scheme, folder / "difference.png")
+    return made
+
+
+def _by_points(
+    config: Config, first: Path, second: Path, paths: Sequence[str], out: Path, progress: Progress
+) -> Comparison:
+    settings, scheme = config.assess, config.scheme
+    sample = read_sample(first, paths[0], config.remap, settings.field, settings.sampling, progress)
+    with open_map(second) as dataset:
+        other = grid_of(dataset)
+    judged = read_judged(paths[0], other, config.remap, settings.field)
+    by_name = dict(zip(judged.names, judged.places.tolist(), strict=True))
+    shown = values_at(second, np.array([by_name[name] for name in sample.judged.names], np.int64))
+    there = shown > 0
+    if not there.any():
+        raise LabelError(f"{second}: shows nothing at the {len(there):,} judged points that lie on {first}")
+    strata, true, areas = sample.strata[there], sample.true[there], sample.areas[there]
+    one, two = sample.mapped[there], positions(scheme)[shown[there]]
+    classes = len(scheme)
+    found = compare_points(strata, (one * classes + two) * classes + true, classes, sample.sizes, areas)
+    gap, error = difference(strata, one == true, two == true, sample.sizes, areas)
+    overall = found["overall accuracy"]
+    found["overall accuracy"] = Difference(overall.first, overall.second, gap - NORMAL * error, gap + NORMAL * error)
+    only_first, only_second = int(((one == true) & (two != true)).sum()), int(((one != true) & (two == true)).sum())
+    missing = int((~there).sum())
+    notes = [*sample.notes, *([f"{missing:,} points lie where {second.name} shows nothing"] if missing else [])]
+    return Comparison(
+        out, first, second, "points", len(true), _named(found, scheme), only_first, only_second,
+        mcnemar(only_first, only_second),
+        "95 %, of pairs: by the design for overall accuracy, else by points drawn again within their strata",
+        tuple(notes),
+    )  # fmt: skip
+
+
+def _by_pixels(
+    config: Config, first: Path, second: Path, paths: Sequence[str], out: Path, progress: Progress
+) -> Comparison:
+    scheme = config.scheme
+    with open_map(first) as dataset:
+        grid = grid_of(dataset)
+    labels = open_labels(paths, grid, config.remap, config.assess.field or config.labels.field)
+    check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
+    others = open_labels([str(second)], grid, Remap.parse({}, scheme))
+    table = np.zeros(256, np.int64)
+    table[list(scheme.values)] = range(1, len(scheme) + 1)
+    sides = len(scheme) + 1
+    cells = labels.cells()
+
+    def count(window: Any) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        shown, other = read_band(files(first), window), others.read(window)
+        truth, owners = labels.read_owned(window)
+        kind = (table[shown] * sides + table[other]) * sides + table[truth]
+        kind += owners.local.astype(np.int64) * sides**3
+        there = (shown > 0) & (other > 0) & (truth > 0)
+        found, pixels = np.unique(kind[there], return_counts=True)
+        owner, kinds = np.divmod(found, sides**3)
+        return owners.names[owner], kinds, pixels
+
+    with OpenInThreads() as files, progress("comparing", len(cells), "cells") as advance:
+        parts = []
+        for part in ahead(count, cells):
+            parts.append(part)
+            advance(1)
+    names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    if not len(names):
+        raise LabelError(f"{first} and {second}: show nothing together where the reference has a class")
+    one, two, true = kinds // sides**2 - 1, kinds // sides % sides - 1, kinds % sides - 1
+    classes = len(scheme)
+    block = None if config.assess.block == "auto" else config.assess.block
+    pieces, side = gather(names, (one * classes + two) * classes + true, pixels, classes**3, block)
+    said = described(pieces.shape[0], side, any(not isinstance(s, Pixels) for s in labels.sources))
+    source = others.sources[0]
+    aligned = isinstance(source, Pixels) and grid.aligned(source.grid)
+    notes = () if aligned else (f"{second.name} lies on another grid: its nearest pixels are compared",)
+    return Comparison(
+        out, first, second, "pixels", int(pixels.sum()), _named(compare_pieces(pieces, classes), scheme),
+        None, None, None, f"95 %, bootstrap over {said}, the same for both maps", notes,
+    )  # fmt: skip
+
+
+def _named(found: dict[str, Difference], scheme: ClassScheme) -> dict[str, Difference]:
+    names = {f"F1 {index}": f"F1 {name}" for index, name in enumerate(scheme.names)}
+    return {names.get(key, key): value for key, value in found.items()}

@@ -1,0 +1,96 @@
+"""Whether one map is better than another on the same reference."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+from scipy.stats import binomtest
+
+from landcover.assess.bootstrap import ROUNDS, resampled
+from landcover.assess.measures import Array, Measures, measure
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Of one measure between two maps: both values, the second less the first, and the interval of 95 % of that; NaN
+    where it is not defined."""
+
+    first: float
+    second: float
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        return self.second - self.first
+
+
+def compare_pieces(pieces: csr_array, classes: int, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Difference]:
+    """Differences of overall accuracy, mean IoU and the F1 of each class, "F1 0" and on, from the pixels (pieces,
+    classes ** 3) of each piece by class in the first map, in the second and in the reference: pieces are drawn again,
+    the same for both maps."""
+    whole = np.asarray(pieces.sum(axis=0), np.float64).reshape(1, -1)
+    return _differences(whole, resampled(pieces, rounds, seed), classes)
+
+
+def compare_points(
+    strata: NDArray[np.int64],
+    kinds: NDArray[np.int64],
+    classes: int,
+    sizes: Mapping[int, int],
+    areas: Array,
+    rounds: int = ROUNDS,
+    seed: int = 0,
+) -> dict[str, Difference]:
+    """As `compare_pieces`, from points (n,): the kind of each is `(first * classes + second) * classes + true`; points
+    are drawn again within their stratum, each standing for its share of the stratum's pixels."""
+    random = np.random.default_rng(seed)
+    sums = np.zeros((rounds, classes**3))
+    whole = np.zeros((1, classes**3))
+    for stratum in np.unique(strata).tolist():
+        here = np.flatnonzero(strata == stratum)
+        number = len(here)
+        weight = sizes[stratum] / number * areas[here]
+        whole += np.bincount(kinds[here], weight, classes**3)
+        found, position = np.unique(kinds[here], return_inverse=True)
+        own = csr_array((weight, (np.arange(number), position)), shape=(number, len(found)))
+        times = random.multinomial(number, np.full(number, 1 / number), size=rounds)
+        sums[:, found] += (own.T @ times.T).T
+    return _differences(whole, sums, classes)
+
+
+def _differences(whole: Array, drawn: Array, classes: int) -> dict[str, Difference]:
+    first, second = _both(whole, classes)
+    firsts, seconds = _both(drawn, classes)
+    found = {
+        "overall accuracy": _of(first.overall, second.overall, firsts.overall, seconds.overall),
+        "mean IoU": _of(first.mean_iou, second.mean_iou, firsts.mean_iou, seconds.mean_iou),
+    }
+    for index in range(classes):
+        found[f"F1 {index}"] = _of(*(m.f1[:, index] for m in (first, second, firsts, seconds)))
+    return found
+
+
+def _both(tables: Array, classes: int) -> tuple[Measures, Measures]:
+    cube = tables.reshape(-1, classes, classes, classes)
+    return measure(cube.sum(axis=2)), measure(cube.sum(axis=1))
+
+
+def _of(first: Array, second: Array, firsts: Array, seconds: Array) -> Difference:
+    gaps = seconds - firsts
+    gaps = gaps[~np.isnan(gaps)]
+    low, high = np.percentile(gaps, [2.5, 97.5]) if len(gaps) > 1 else (np.nan, np.nan)
+    return Difference(float(first[0]), float(second[0]), float(low), float(high))
+
+
+def mcnemar(first_only: int, second_only: int) -> float:
+    """How probable so unequal numbers of points are, right in one map alone, if both maps were as good; two-sided.
+
+    McNemar (1947), Psychometrika 12:153-157; of land cover maps, Foody (2004), Photogrammetric Engineering and Remote
+    Sensing 70:627-633. It takes the points as they are, without the weights of their strata.
+    """
+    if not first_only + second_only:
+        return 1.0
+    return float(binomtest(first_only, first_only + second_only).pvalue)

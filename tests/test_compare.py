@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from conftest import CRS, ORIGIN, write_image, write_polygons
+from scipy.sparse import csr_array
+
+from landcover.assess.compare import compare
+from landcover.assess.designbased import difference, estimate
+from landcover.assess.paired import compare_pieces, compare_points, mcnemar
+from landcover.config import Config
+from landcover.errors import LabelError, OutputExists
+from landcover.summary import compared
+
+TRUTH = np.kron(np.random.default_rng(0).choice([1, 2, 7], (20, 20), p=[0.3, 0.4, 0.3]), np.ones((32, 32))).astype(
+    np.uint8
+)
+
+
+@pytest.fixture
+def config(tmp_path, scheme) -> Config:
+    paths = {"data": tmp_path / "data", "models": tmp_path / "models", "reports": tmp_path / "reports"}
+    return Config.model_validate({"scheme": scheme, "paths": paths})
+
+
+def _wrong(share: float, seed: int) -> np.ndarray:
+    """The truth but for a share of pixels, which are of the next class."""
+    following = np.select([TRUTH == 1, TRUTH == 2], [2, 7], 1)
+    return np.where(np.random.default_rng(seed).random(TRUTH.shape) < share, following, TRUTH).astype(np.uint8)
+
+
+@pytest.fixture
+def maps(tmp_path) -> tuple[Path, Path]:
+    worse = _wrong(0.3, 1)
+    better = np.where(np.random.default_rng(2).random(TRUTH.shape) < 0.5, TRUTH, worse)
+    return write_image(tmp_path / "a.tif", worse[None]), write_image(tmp_path / "b.tif", better[None].astype(np.uint8))
+
+
+def test_the_better_map_is_found_by_pixels(tmp_path, config, maps) -> None:
+    truth = write_image(tmp_path / "t.tif", TRUTH[None])
+    made = compare(config, *maps, [str(truth)])
+    gap = made.differences["overall accuracy"]
+    shown = [rasterio.open(path).read(1) for path in maps]
+    assert (gap.first, gap.second) == tuple(pytest.approx((s == TRUTH).mean()) for s in shown)
+    assert gap.low < gap.value < gap.high
+    assert gap.low > 0.1
+    assert (made.probability, made.total) == (None, TRUTH.size)
+    assert "bootstrap over 100 blocks of 64 x 64 px" in made.intervals
+    assert list(made.differences) == ["overall accuracy", "mean IoU", "F1 water", "F1 forest", "F1 bare land"]
+    text = compared(made)
+    assert "overall accuracy" in text
+    assert "  *" in text
+    assert (made.path / "difference.png").stat().st_size > 1000
+    record = json.loads((made.path / "comparison.json").read_text())
+    assert record["differences"]["overall accuracy"]["difference"] == pytest.approx(gap.value)
+    with pytest.raises(OutputExists):
+        compare(config, *maps, [str(truth)])
+
+
+def test_only_what_both_maps_show_is_compared(tmp_path, config) -> None:
+    one, two = TRUTH.copy(), TRUTH.copy()
+    one[:320], two[:, :320] = 0, 0
+    paths = write_image(tmp_path / "a.tif", one[None]), write_image(tmp_path / "b.tif", two[None, 5:], row=5)
+    drawn = write_polygons(tmp_path / "r.gpkg", [(0, 0, 640, 640, 1)])
+    made = compare(config, *paths, [str(drawn)])
+    assert made.total == 320 * 320
+    assert made.notes == ()
+    away = write_polygons(tmp_path / "away.gpkg", [(0, 0, 300, 300, 1)])
+    with pytest.raises(LabelError, match="show nothing together"):
+        compare(config, *paths, [str(away)], overwrite=True)
+
+
+def test_a_map_on_another_grid_is_brought_onto_the_first(tmp_path, config) -> None:
+    first = write_image(tmp_path / "a.tif", TRUTH[None])
+    second = write_image(tmp_path / "b.tif", TRUTH[None, ::2, ::2], size=2)
+    made = compare(config, first, second, [str(write_image(tmp_path / "t.tif", TRUTH[None]))])
+    assert made.differences["overall accuracy"].value == 0
+    assert made.total == TRUTH.size
+    assert "b.tif lies on another grid" in made.notes[0]
+
+
+def test_points_tell_it_in_pairs(tmp_path, config, maps) -> None:
+    random = np.random.default_rng(5)
+    rows, columns = random.integers(0, 640, (2, 400))
+    frame = gpd.GeoDataFrame(
+        {"GrndTruth": TRUTH[rows, columns].astype(np.int32)},
+        geometry=gpd.points_from_xy(ORIGIN[0] + columns + 0.5, ORIGIN[1] - rows - 0.5),
+        crs=CRS,
+    )
+    frame.to_file(tmp_path / "p.gpkg")
+    made = compare(config, *maps, [str(tmp_path / "p.gpkg")])
+    one, two = (rasterio.open(path).read(1)[rows, columns] == TRUTH[rows, columns] for path in maps)
+    assert (made.only_first, made.only_second) == (0, int((two & ~one).sum()))
+    assert made.probability < 1e-6
+    assert made.differences["overall accuracy"].low > 0
+    assert "McNemar: 0 points are right in A alone" in compared(made)
+
+
+def test_mcnemar_is_the_exact_test() -> None:
+    # two-sided, of a fair coin: 2 x (1 + 8) / 2^8
+    assert mcnemar(1, 7) == pytest.approx(18 / 256)
+    assert (mcnemar(0, 0), mcnemar(5, 5)) == (1, 1)
+
+
+def test_the_intervals_of_pairs_are_narrower_than_those_of_two_samples() -> None:
+    """Two maps that share nearly all their errors: of 200 points 5 differ."""
+    strata, true = np.zeros(200, int), np.zeros(200, int)
+    first, second = np.ones(200, int), np.ones(200, int)
+    first[:100], second[:105] = 0, 0
+    sizes, areas = {0: 10**6}, np.ones(200)
+    gap, error = difference(strata, first == true, second == true, sizes, areas)
+    assert gap == pytest.approx(0.025)
+    assert error == pytest.approx((0.025 * 0.975 / 199) ** 0.5)
+    assert error < float(estimate(strata, first, true, sizes, 2).estimates.overall.error) / 3
+    found = compare_points(strata, (first * 2 + second) * 2 + true, 2, sizes, areas)
+    both = found["overall accuracy"]
+    assert (both.low, both.high) == (
+        pytest.approx(gap - 1.96 * error, abs=0.01),
+        pytest.approx(gap + 1.96 * error, abs=0.01),
+    )
+
+
+def test_a_class_that_is_nowhere_has_no_difference() -> None:
+    pieces = np.zeros((4, 27))
+    pieces[:, 0] = 5
+    found = compare_pieces(csr_array(pieces), 3)
+    assert found["overall accuracy"].value == 0
+    assert np.isnan([found["F1 2"].value, found["F1 2"].low]).all()
