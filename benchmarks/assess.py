@@ -73,7 +73,7 @@ def make(path: Path, side: int, seed: int) -> None:
     """Patches of classes, the same for both but for a tenth of the patches and for a noise of single pixels."""
     scheme = ClassScheme.model_validate(ALABAMA)
     grid = Grid(CRS.from_epsg(26916), Affine(1, 0, 500_000, 0, -1, 3_600_000), side, side)
-    with map_rasters(path, grid, scheme, {}, "") as (target,):
+    with map_rasters(path, grid, scheme, {}, {}) as (target,):
         for window in cut(grid.whole, 2048):
             patches = np.random.default_rng([window.row_off, window.col_off]).choice(range(1, 7), (256, 256))
             random = np.random.default_rng([window.row_off, window.col_off, seed])

@@ -328,6 +328,7 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
 @click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
 @click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
 @click.option("--field", help="The field that holds the class.  [default: found by its name]")
+@click.option("--image", type=click.Path(path_type=Path), help="Shown in the report.  [default: what the map is of]")
 @click.option("--esri", is_flag=True, default=None, help="Also write confusion_matrix.csv in Esri's layout.")
 def assess(
     config: "Config", overwrite: bool, map_path: Path | None, reference: tuple[str, ...], **options: Any
@@ -339,8 +340,8 @@ def assess(
 
     \b
     Reads:   the map (assess.map, or the only one in <data>/maps); the reference (assess.reference)
-    Writes:  <reports>/<map>: accuracy.json, contingency.csv, measures.csv, table.md and table.tex for a paper; of
-             points also area_proportions.csv
+    Writes:  <reports>/<map>: report.html to look at, accuracy.json, contingency.csv, measures.csv, table.md and
+             table.tex for a paper; of points also area_proportions.csv
     Example: landcover assess map.tif reference.gpkg
     """
     from landcover.assess import as_text
@@ -348,7 +349,26 @@ def assess(
 
     made = run(_with(config, "assess", options), map_path, reference, overwrite, bar)
     click.echo(as_text(made.result))
-    click.echo(f"{made.path}: accuracy.json and tables")
+    click.echo(f"{made.path}: report.html, accuracy.json and tables")
+
+
+@main.command()
+@common
+@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
+@click.option("--image", type=click.Path(path_type=Path), help="Shown beside the map.  [default: what it was made of]")
+def report(config: "Config", overwrite: bool, map_path: Path | None, **options: Any) -> None:
+    """Make the report of an assessment anew: a page to look at, to print and to pass on.
+
+    `landcover assess` writes it, too. It is one file that opens without a network.
+
+    \b
+    Reads:   <reports>/<map>/accuracy.json; the map, its image and its model
+    Writes:  <reports>/<map>/report.html
+    Example: landcover report map.tif --image naip.tif
+    """
+    from landcover.assess import rebuild_report
+
+    click.echo(rebuild_report(_with(config, "assess", options), map_path))
 
 
 @main.command()

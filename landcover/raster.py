@@ -159,16 +159,21 @@ def class_raster(path: Path, grid: Grid, scheme: ClassScheme) -> Iterator[Target
 
 @contextmanager
 def map_rasters(
-    path: Path, grid: Grid, scheme: ClassScheme, tags: Mapping[str, str], image: str, confidence: Path | None = None
+    path: Path,
+    grid: Grid,
+    scheme: ClassScheme,
+    tags: Mapping[str, str],
+    beside: Mapping[str, str],
+    confidence: Path | None = None,
 ) -> Iterator[list[Target]]:
     """As `class_raster`, a Cloud Optimized GeoTIFF with mode overviews; and if asked for, one of confidence: 0 to 100
     per cent, NO_PERCENT where there is none. Both get their names when both are whole, the map last.
 
-    `image`: the fingerprint of what the map is of. It stands in the sidecar, so that the map itself is the same for
+    `beside`: metadata items, of what the map is of. They stand in the sidecar, so that the map itself is the same for
     the same pixels.
     """
     with ExitStack() as names:
-        temporary = _names(names, path, scheme, image)
+        temporary = _names(names, path, scheme, beside)
         with ExitStack() as contents:
             targets = [contents.enter_context(_content(temporary, path, grid, BACKGROUND, tags, scheme, "MODE"))]
             if confidence is not None:
@@ -179,10 +184,10 @@ def map_rasters(
             yield targets
 
 
-def _names(names: ExitStack, path: Path, scheme: ClassScheme, image: str = "") -> Path:
+def _names(names: ExitStack, path: Path, scheme: ClassScheme, items: Mapping[str, str] | None = None) -> Path:
     """The temporary file of a class raster, and what belongs beside it, named when the stack ends, the raster last."""
     temporary = names.enter_context(whole_file(path))
-    beside = {path.with_name(path.name + ".aux.xml"): scheme.sidecar(image), path.with_suffix(".qml"): scheme.style()}
+    beside = {path.with_name(path.name + ".aux.xml"): scheme.sidecar(items), path.with_suffix(".qml"): scheme.style()}
     for place, text in beside.items():
         names.enter_context(whole_file(place)).write_text(text, encoding="utf-8")
     return temporary

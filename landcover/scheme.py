@@ -7,8 +7,8 @@ from xml.etree import ElementTree as ET
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, RootModel, model_validator
 
-IMAGE_TAG = "LANDCOVER_IMAGE_SHA256"
-"""Metadata item of a map: the fingerprint of the image that it is of."""
+IMAGE_TAG, IMAGE_PATH_TAG = "LANDCOVER_IMAGE_SHA256", "LANDCOVER_IMAGE"
+"""Metadata items of a map: the fingerprint of the image that it is of, and where that was."""
 
 BACKGROUND = 0
 """Nothing here: unlabelled in labels, no data in maps. Never a class."""
@@ -88,12 +88,14 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
         """RGBA of each value, as GDAL wants it; 0 is transparent."""
         return {BACKGROUND: (0, 0, 0, 0)} | {c.value: (*c.rgb, 255) for c in self.root}
 
-    def sidecar(self, image: str = "") -> str:
-        """GDAL's .aux.xml of a class raster: category names, and a raster attribute table with Esri's field names;
-        `image`, if given, becomes the metadata item IMAGE_TAG of the raster."""
+    def sidecar(self, items: Mapping[str, str] | None = None) -> str:
+        """GDAL's .aux.xml of a class raster: category names, a raster attribute table with Esri's field names, and
+        metadata items."""
         dataset = ET.Element("PAMDataset")
-        if image:
-            ET.SubElement(ET.SubElement(dataset, "Metadata"), "MDI", key=IMAGE_TAG).text = image
+        if items:
+            metadata = ET.SubElement(dataset, "Metadata")
+            for key, text in items.items():
+                ET.SubElement(metadata, "MDI", key=key).text = text
         band = ET.SubElement(dataset, "PAMRasterBand", band="1")
         names = ET.SubElement(band, "CategoryNames")
         by_value = {c.value: c.name for c in self.root}

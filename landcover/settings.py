@@ -221,3 +221,4 @@ class AssessSettings(Section):
     sampling: Literal["auto", "stratified", "random"] = "auto"
     block: Literal["auto", 64, 128, 256, 512, 1024] = "auto"
     esri: bool = False
+    image: Path | None = None

@@ -39,7 +39,7 @@ def _map(folder: Path, grid: Grid, scheme) -> tuple[Path, Path]:
     classes[40:44, 40:44] = 7
     classes[90:, 90:] = 0
     paths = folder / "map.tif", folder / "map_confidence.tif"
-    with map_rasters(paths[0], grid, scheme, {}, "x", paths[1]) as targets:
+    with map_rasters(paths[0], grid, scheme, {}, {}, paths[1]) as targets:
         for target, pixels in zip(targets, (classes, sure), strict=True):
             target.write(pixels, grid.whole)
     return paths
@@ -69,7 +69,7 @@ def test_a_map_of_something_else_is_refused(tmp_path, noise, scheme) -> None:
     path, settings, grid = _scene(tmp_path, noise, scheme)
     other = Grid(grid.crs, grid.transform, 100, 90)
     paths = tmp_path / "map.tif", tmp_path / "sure.tif"
-    with map_rasters(paths[0], other, scheme, {}, "x", paths[1]) as targets:
+    with map_rasters(paths[0], other, scheme, {}, {}, paths[1]) as targets:
         for target in targets:
             target.write(np.ones((100, 90), np.uint8), other.whole)
     with pytest.raises(LabelError, match="is on another grid than"):

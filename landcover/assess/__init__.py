@@ -4,20 +4,23 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.by_sample import assess_by_sample
 from landcover.assess.publish import write_tables
 from landcover.assess.reference import check_scheme, find_reference
+from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
 from landcover.assess.table import as_text
 from landcover.config import Config
 from landcover.errors import ConfigError
 from landcover.files import check_free, whole_folder
 from landcover.progress import Progress, silent
-from landcover.raster import open_raster
+from landcover.provenance import inputs, versions
+from landcover.raster import SCHEME_TAG, open_raster
 
-__all__ = ["Assessed", "Assessment", "as_text", "assess", "which_map"]
+__all__ = ["Assessed", "Assessment", "as_text", "assess", "rebuild_report", "which_map"]
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,36 @@ def assess(
         block = None if settings.block == "auto" else settings.block
         field = settings.field or config.labels.field
         made = assess_by_cover(shown, paths, config.remap, field, block, progress)
+    record = made.record() | {"provenance": _provenance(shown, paths, config)}
     with whole_folder(out) as folder:
-        (folder / "accuracy.json").write_text(json.dumps(made.record(), indent=2) + "\n", encoding="utf-8")
+        (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         write_tables(made, folder, settings.esri)
+        _report(config, folder)
     return Assessed(out, made)
+
+
+def rebuild_report(config: Config, map_path: Path | None = None) -> Path:
+    """Make report.html anew from the figures of an assessment. Raises LandcoverError."""
+    shown = map_path or config.assess.map or which_map(config.paths.maps)
+    return _report(config, config.paths.reports / shown.stem)
+
+
+def _report(config: Config, folder: Path) -> Path:
+    image = config.assess.image
+    split = config.paths.stacks / "split.json"
+    return report(folder, config.scheme, config.classify.model, split, None if image is None else str(image))
+
+
+def _provenance(map_path: Path, reference: Sequence[str], config: Config) -> dict[str, Any]:
+    with open_raster(map_path) as dataset:
+        tags = {key: text for key, text in dataset.tags().items() if key.startswith("LANDCOVER_") and key != SCHEME_TAG}
+    settings = config.model_dump(mode="json", include={"scheme", "labels", "assess", "classify", "train", "split"})
+    return {
+        "inputs": inputs([map_path, *reference]),
+        "versions": versions(),
+        "map": tags,
+        "configuration": settings,
+    }
 
 
 def which_map(folder: Path) -> Path:

@@ -25,7 +25,7 @@ from landcover.image import CELL, Image, find_image
 from landcover.precision import Format
 from landcover.progress import Progress, silent
 from landcover.raster import CONFIDENCE, CONTENT_TAG, MODEL_TAG, map_rasters, open_raster
-from landcover.scheme import IMAGE_TAG
+from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
 
 CACHE = 128 * 2**20
@@ -209,8 +209,9 @@ def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings,
     if unreadable := journal.unreadable():
         tags[UNREADABLE_TAG] = str(len(unreadable))
     beside = confidence_path(out)
+    image = {IMAGE_TAG: fingerprint, IMAGE_PATH_TAG: _absolute(job.image.path)}
     with map_rasters(
-        out, job.image.grid, job.mapper.card.scheme, tags, fingerprint, beside if settings.confidence else None
+        out, job.image.grid, job.mapper.card.scheme, tags, image, beside if settings.confidence else None
     ) as targets:
         for tile in job.tiles():
             layers = journal.read(tile.index, (tile.centre.height, tile.centre.width)) if tile.index in done else None
@@ -219,6 +220,10 @@ def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings,
     if not settings.confidence:
         _remove_confidence(beside)
     return targets[0].pixels
+
+
+def _absolute(path: str) -> str:
+    return path if "://" in path or path.startswith("/vsi") else str(Path(path).resolve())
 
 
 def _remove_confidence(path: Path) -> None:

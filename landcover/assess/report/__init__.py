@@ -1,0 +1,209 @@
+"""One page of an assessment: it opens without a network, on a phone, in print and in a screen reader."""
+
+import csv
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
+from landcover.assess.report.views import image_view, map_view
+from landcover.assess.table import size
+from landcover.errors import LandcoverError
+from landcover.files import whole_file
+from landcover.provenance import digest
+from landcover.raster import MODEL_TAG, open_raster
+from landcover.scheme import IMAGE_PATH_TAG, ClassScheme
+
+FILE = "report.html"
+RECORD = "accuracy.json"
+CITATIONS = {
+    "points": (
+        "Olofsson, P., Foody, G. M., Herold, M., Stehman, S. V., Woodcock, C. E., Wulder, M. A. (2014): Good practices "
+        "for estimating area and assessing accuracy of land change. Remote Sensing of Environment 148, 42-57.",
+        "Stehman, S. V. (2014): Estimating area and map accuracy for stratified random sampling when the strata are "
+        "different from the map classes. International Journal of Remote Sensing 35, 4923-4939.",
+        "Korn, E. L., Graubard, B. I. (1998): Confidence intervals for proportions with small expected number of "
+        "positive counts estimated from survey data. Survey Methodology 24, 193-201.",
+    ),
+    "pixels": ("Efron, B., Tibshirani, R. J. (1993): An Introduction to the Bootstrap. Chapman and Hall, New York.",),
+}
+COMMON = (
+    "Pontius, R. G., Millones, M. (2011): Death to Kappa: birth of quantity disagreement and allocation disagreement "
+    "for accuracy assessment. International Journal of Remote Sensing 32, 4407-4429.",
+)
+
+
+def report(
+    folder: Path,
+    scheme: ClassScheme,
+    model: Path | None = None,
+    split: Path | None = None,
+    image: str | None = None,
+) -> Path:
+    """Write report.html into the folder of an assessment, from its accuracy.json and the map.
+
+    `image`: what to show beside the map; without it, the one that the map was made of, if it is still there. The
+    training is shown if `model` is the one that made the map, and its split if `split`, a report on one, is there.
+    Pictures are read from overviews. Raises LandcoverError.
+    """
+    record = _read(folder / RECORD)
+    map_path = Path(record["map"])
+    with open_raster(map_path) as dataset:
+        tags = dataset.tags()
+    known = set(record["classes"])
+    if known != set(scheme.names):
+        raise LandcoverError(f"{folder / RECORD}: has other classes than the scheme: name its configuration (--config)")
+    found = image or tags.get(IMAGE_PATH_TAG, "")
+    shown = image_view(found, map_path) if image or (found and Path(found).exists()) else None
+    page = _environment().get_template("page.html").render(
+        _context(record, scheme, map_path, shown) | {"training": _training(model, split, tags, scheme)}
+    )  # fmt: skip
+    out = folder / FILE
+    with whole_file(out) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return out
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise LandcoverError(f"{path}: no such file: run `landcover assess` first")
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        record["provenance"]["inputs"], record["classes"], record["map"]
+    except (ValueError, KeyError, TypeError):
+        raise LandcoverError(f"{path}: is none that this version wrote: run `landcover assess` again") from None
+    return dict(record)
+
+
+def _environment() -> Environment:
+    made = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
+    made.filters |= {"percent": _percent, "interval": _interval, "size": _size}
+    return made
+
+
+def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image: str | None) -> dict[str, Any]:
+    """What the template shows."""
+    figures = record["classes"]
+    counts = record["contingency"]["counts"]
+    total = record["total_hectares"]
+    classes = [
+        {
+            "name": c.name, "value": c.value, "colour": c.color, "figures": figures[c.name],
+            "mapped_share": figures[c.name]["mapped_hectares"] / total if total else None,
+            "margin": _margin(figures[c.name]),
+        }
+        for c in scheme
+    ]  # fmt: skip
+    whole = record["overall_accuracy"]
+    low, high = whole["interval_95"]
+    table = [
+        {"name": c.name, "index": i, "total": sum(row), "cells": _shaded(row)}
+        for i, (c, row) in enumerate(zip(scheme, counts, strict=True))
+    ]
+    return {
+        "title": map_path.stem,
+        "record": record,
+        "overall": {"value": whole["value"], "low": low, "high": high},
+        "references": [Path(path).name for path in record["reference"]],
+        "classes": classes,
+        "table": table,
+        "column_totals": [sum(column) for column in zip(*counts, strict=True)],
+        "users": accuracy_bars(_bars(scheme, figures, "users_accuracy"), "User's accuracy by class"),
+        "producers": accuracy_bars(_bars(scheme, figures, "producers_accuracy"), "Producer's accuracy by class"),
+        "areas": area_bars(
+            _bars(scheme, figures, "hectares"), [figures[n]["mapped_hectares"] for n in scheme.names], "Area by class"
+        ) if total else None,
+        "citations": [*CITATIONS[record["unit"]], *COMMON],
+        "configuration": yaml.safe_dump(record["provenance"]["configuration"], sort_keys=False, allow_unicode=True),
+        "palette": _script_safe([{"value": c.value, "name": c.name, "color": c.color} for c in scheme]),
+        "map": map_view(map_path),
+        "image": image,
+        "style": _beside("page.css"),
+        "script": _beside("page.js"),
+    }  # fmt: skip
+
+
+def _beside(name: str) -> str:
+    return (Path(__file__).parent / name).read_text(encoding="utf-8")
+
+
+def _shaded(row: list[int]) -> list[dict[str, float]]:
+    return [{"count": n, "share": n / max(sum(row), 1)} for n in row]
+
+
+def _script_safe(value: Any) -> str:
+    """JSON that cannot end the element it stands in."""
+    return json.dumps(value).replace("<", "\\u003c")
+
+
+def _bars(scheme: ClassScheme, figures: Mapping[str, Any], key: str) -> list[Bar]:
+    bars = []
+    for c in scheme:
+        low, high = figures[c.name][key]["interval_95"]
+        bars.append(Bar(c.name, figures[c.name][key]["value"], low, high, c.color))
+    return bars
+
+
+def _margin(figures: Mapping[str, Any]) -> float | None:
+    error = figures.get("hectares", {}).get("standard_error")
+    return None if error is None else 1.96 * error
+
+
+def _training(
+    model: Path | None, split: Path | None, tags: Mapping[str, str], scheme: ClassScheme
+) -> dict[str, Any] | None:
+    """Curves and split of the training that made the map, None where it is not at hand."""
+    if model is None or not model.exists() or MODEL_TAG not in tags or digest(model) != tags[MODEL_TAG]:
+        return None
+    history, metrics = model.parent / "history.csv", model.parent / "metrics.json"
+    if not history.exists() or not metrics.exists():
+        return None
+    with history.open(encoding="utf-8") as file:
+        rows = [{k: float(v) for k, v in row.items() if _is_number(v)} for row in csv.DictReader(file)]
+    found = json.loads(metrics.read_text(encoding="utf-8"))
+    return {
+        "charts": [curves(rows, "loss", "loss"), curves(rows, "mean_iou", "mean IoU")] if rows else [],
+        "epoch": found.get("epoch", "-"),
+        "split": _split(split, scheme),
+    }
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
+def _split(path: Path | None, scheme: ClassScheme) -> dict[str, Any] | None:
+    if path is None or not path.exists():
+        return None
+    told = json.loads(path.read_text(encoding="utf-8"))
+    near = "" if told["nearest"] is None else f"; the sides are at least {told['nearest']:,.0f} m apart"
+    sentence = f"Split by {told['method']}: {told['shared_pixels']:,} pixels are under chips of both sides{near}"
+    sides = []
+    for name in ("train", "validation"):
+        side = told[name]
+        hectares = [side["hectares"].get(n, 0.0) for n in scheme.names]
+        sides.append({"name": name, "chips": side["chips"], "hectares": hectares})
+    return {"sentence": sentence, "sides": sides}
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _interval(figure: Mapping[str, Any]) -> str:
+    if figure["value"] is None:
+        return "-"
+    low, high = figure["interval_95"]
+    return _percent(figure["value"]) + ("" if low is None else f" ({_percent(low)} to {_percent(high)})")
+
+
+def _size(value: float | None) -> str:
+    return "-" if value is None else size(value)

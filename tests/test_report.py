@@ -1,0 +1,180 @@
+import json
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import textured, write_image, write_polygons
+
+from landcover.assess import assess, rebuild_report
+from landcover.assess.report.charts import Bar, accuracy_bars, curves
+from landcover.config import Config
+from landcover.errors import ImageError, LandcoverError
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+CLASSES = np.kron(np.array([[1, 2, 7], [2, 7, 1], [7, 1, 2]]), np.ones((100, 100))).astype(np.uint8)
+
+
+@pytest.fixture
+def config(tmp_path, scheme) -> Config:
+    paths = {"data": tmp_path / "data", "models": tmp_path / "models", "reports": tmp_path / "reports"}
+    awkward = [c.model_dump() for c in scheme]
+    awkward[2]["name"] = 'bare </script> & "open" land'
+    return Config.model_validate({"scheme": awkward, "paths": paths})
+
+
+@pytest.fixture
+def assessed(tmp_path, config) -> Path:
+    """The folder of an assessment with an image."""
+    shown = write_image(tmp_path / "map.tif", CLASSES[None], nodata=0)
+    image = write_image(tmp_path / "image.tif", textured(300, 300))
+    truth = write_polygons(
+        tmp_path / "r.gpkg", [(0, 0, 90, 90, 1), (110, 0, 190, 90, 2), (200, 0, 290, 90, 1), (0, 110, 90, 190, 2)]
+    )
+    settings = config.model_copy(update={"assess": config.assess.model_copy(update={"image": image})})
+    return assess(settings, shown, [str(truth)]).path
+
+
+class Seen(HTMLParser):
+    """The elements that reach out of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.links: list[str] = []
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.links += [v for k, v in attrs if k in ("src", "href") and v and not v.startswith("data:")]
+
+
+def test_the_page_holds_all_that_it_shows(assessed) -> None:
+    text = (assessed / "report.html").read_text()
+    seen = Seen()
+    seen.feed(text)
+    assert seen.links == []
+    assert "default-src 'none'" in text
+    assert text.count("data:image/png;base64,") == text.count("data:image/jpeg;base64,") == 1
+    # what is in a name ends no element
+    assert text.count("</script>") == text.count("<script")
+    assert "bare &lt;/script&gt;" in text
+    for part in ("Pontius", "SHA-256", "bootstrap over 4 polygons", "Image and map"):
+        assert part in text
+
+
+def test_the_figures_are_those_of_the_record(assessed) -> None:
+    text = (assessed / "report.html").read_text()
+    record = json.loads((assessed / "accuracy.json").read_text())
+    shown = re.search(r'data-figure="overall_accuracy">([\d.]+) %', text)
+    assert shown is not None
+    assert float(shown[1]) == pytest.approx(100 * record["overall_accuracy"]["value"], abs=0.05)
+    cells = re.findall(r'data-class="forest" data-figure="(\w+)">([\d.]+)', text)
+    assert {k: float(v) for k, v in cells} == {
+        key: pytest.approx(100 * record["classes"]["forest"][key]["value"], abs=0.05)
+        for key in ("users_accuracy", "producers_accuracy", "f1", "iou")
+    }
+
+
+def test_the_report_is_made_anew_from_the_record(config, assessed) -> None:
+    page = assessed / "report.html"
+    first = page.read_text()
+    page.unlink()
+    settings = config.model_copy(
+        update={"assess": config.assess.model_copy(update={"image": assessed.parents[1] / "image.tif"})}
+    )
+    assert rebuild_report(settings, assessed.parents[1] / "map.tif") == page
+    assert page.read_text() == first
+
+
+def test_without_an_image_the_map_stands_alone(tmp_path, config) -> None:
+    shown = write_image(tmp_path / "m.tif", CLASSES[None])
+    made = assess(config, shown, [str(write_polygons(tmp_path / "r.gpkg", [(0, 0, 90, 90, 1)]))])
+    text = (made.path / "report.html").read_text()
+    assert 'id="swipe"' not in text
+    assert "landcover report --image" in text
+    assert "data:image/jpeg" not in text
+
+
+def test_what_a_report_cannot_be_made_of_is_told(tmp_path, config, assessed) -> None:
+    with pytest.raises(LandcoverError, match="run `landcover assess` first"):
+        rebuild_report(config, tmp_path / "other.tif")
+    away = write_image(tmp_path / "away.tif", textured(50, 50), column=9000)
+    settings = config.model_copy(update={"assess": config.assess.model_copy(update={"image": away})})
+    with pytest.raises(ImageError, match="is it the image of this map"):
+        rebuild_report(settings, tmp_path / "map.tif")
+    (assessed / "accuracy.json").write_text('{"map": "x"}')
+    with pytest.raises(LandcoverError, match="run `landcover assess` again"):
+        rebuild_report(config, tmp_path / "map.tif")
+
+
+def test_charts_say_what_is_not_known() -> None:
+    drawn = accuracy_bars([Bar("a & b", None, None, None, "#000000"), Bar("c", 0.5, 0.4, 0.6, "#111111")], "t")
+    assert "not known" in drawn
+    assert "a &amp; b" in drawn
+    assert "c: 50.0 (40.0 to 60.0)" in drawn
+    assert curves([{"epoch": 1.0, "loss": 0.5, "val_loss": 0.7}], "loss", "loss").count("<polyline") == 2
+
+
+@pytest.fixture
+def browser():
+    path = next((found for name in BROWSERS if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium is installed (Debian: apt-get install chromium)")
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
+def test_in_a_browser_the_line_moves_and_nothing_leaves_the_page(browser, assessed, width, height) -> None:
+    page = browser.new_page(viewport={"width": width, "height": height})
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto((assessed / "report.html").as_uri())
+    page.wait_for_selector("body[data-ready=yes]")
+
+    def colour(share: float) -> list[int]:
+        """In the middle of the height, at a share of the width of the picture."""
+        return page.evaluate(
+            """share => { const c = document.getElementById("canvas"), side = Math.min(c.width, c.height);
+               const x = (c.width - side) / 2 + share * side;
+               return [...c.getContext("2d").getImageData(x, c.height / 2, 1, 1).data.slice(0, 3)]; }""",
+            share,
+        )
+
+    forest, water = [27, 120, 55], [31, 120, 180]
+    # the middle row of the map is forest, bare land, water
+    assert colour(0.1) != forest
+    assert colour(0.9) == water
+    page.evaluate("() => { const s = document.getElementById('swipe'); s.value = 0; s.oninput(); }")
+    assert colour(0.1) == forest
+    page.evaluate("() => { const s = document.getElementById('swipe'); s.value = 1000; s.oninput(); }")
+    assert colour(0.9) != water
+    page.evaluate("() => { const s = document.getElementById('swipe'); s.value = 0; s.oninput(); }")
+    page.click('.legend button[data-value="2"]')
+    assert colour(0.1) == forest
+    assert min(colour(0.9)) > 220
+    page.click('.legend button[data-value="2"]')
+    page.click("#safe")
+    assert colour(0.1) == [230, 159, 0]
+    page.click("#in")
+    page.focus("#canvas")
+    page.keyboard.press("ArrowLeft")
+    page.click("#whole")
+    assert colour(0.9) == [0, 114, 178]
+    # on a phone nothing but tables is wider than the screen
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    # the browser advises on reading pixels back, which this test does
+    assert [text for text in said if "willReadFrequently" not in text] == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    record = json.loads((assessed / "accuracy.json").read_text())
+    table = page.eval_on_selector_all(
+        "#contingency tbody tr", "rows => rows.map(r => [...r.querySelectorAll('td')].map(c => c.textContent))"
+    )
+    counts = [[int(cell.replace(",", "")) for cell in row[:-1]] for row in table[:-1]]
+    assert counts == record["contingency"]["counts"]
