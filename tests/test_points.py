@@ -131,6 +131,7 @@ def test_judged_points_give_the_figures_of_the_whole_map(config, shown, classes)
     assert area["interval_95"][0] < area["value"] < area["interval_95"][1]
     assert record["classes"]["bare land"]["mapped_hectares"] == pytest.approx(weight[7] * ground)
     assert record["total_hectares"] == pytest.approx(ground)
+    assert any("rests on few points" in note and "forest (0)" in note for note in result.notes)
     text = as_text(result)
     assert "left out: 20 points not judged yet" in text
     assert "stratified random sample" in text

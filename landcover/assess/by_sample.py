@@ -20,6 +20,10 @@ from landcover.progress import Progress, silent
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 
+FEW = 5
+"""Of fewer points of a class on other classes of the map, intervals hold the truth less often than they say, above all
+where such a point stands for much of the map (benchmarks/coverage.py)."""
+
 WILSON = "95 %, Wilson's for the effective number of points; the margin is 1.96 standard errors"
 
 
@@ -177,6 +181,13 @@ def _notes(sampled: Sampled, scheme: ClassScheme, sample: Sample) -> list[str]:
     unseen = tuple(v for v, n in zip(scheme.values, sampled.counts.sum(axis=1), strict=True) if not n)
     if never:
         notes.append(f"no point is truly {listed(never)}: nothing is known of what the map misses of it")
+    omitted = sampled.counts.sum(axis=0) - np.diag(sampled.counts)
+    few = [f"{c.name} ({n})" for c, n in zip(scheme, omitted.tolist(), strict=True) if n < FEW and c.value not in never]
+    if few:
+        notes.append(
+            f"what the map misses of a class rests on few points, so that the intervals of its producer's accuracy and "
+            f"area may be too narrow: {', '.join(few)}"
+        )
     if unseen:
         notes.append(f"no point is mapped as {listed(unseen)}: nothing is known of its user's accuracy")
     times = distortion(sample.known.grid)
