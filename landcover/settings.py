@@ -160,12 +160,12 @@ class NetSettings(Section):
 
 class TrainAugmentation(Section):
     turns: bool = True
-    scale: Share = 0.0
-    brightness: Share = 0.1
-    contrast: Share = 0.1
-    band_brightness: Share = 0.05
+    scale: Share = 0.3
+    brightness: Share = 0.3
+    contrast: Share = 0.3
+    band_brightness: Share = 0.15
     band_contrast: Share = 0.0
-    gamma: Share = 0.0
+    gamma: Share = 0.2
 
 
 class TrainSettings(Section):
@@ -173,7 +173,7 @@ class TrainSettings(Section):
     net: NetSettings = NetSettings()
     epochs: int = Field(30, ge=1)
     chips_per_epoch: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
-    batch: int = Field(8, ge=1)
+    batch: int = Field(4, ge=1)
     balance: Literal["none", "sqrt", "equal"] = "none"
     augmentation: TrainAugmentation = TrainAugmentation()
     loss: Loss | Annotated[dict[Loss, Positive], Field(min_length=1)] = "crossentropy"
@@ -186,7 +186,7 @@ class TrainSettings(Section):
     weight_decay: float = Field(1e-4, ge=0)
     clip: Positive = 1.0
     monitor: Literal["mean_iou", "loss", "none"] = "mean_iou"
-    patience: int = Field(5, ge=1)
+    patience: int = Field(10, ge=1)
     precision: Precision = "auto"
     seed: int = Field(0, ge=0)
 

@@ -89,7 +89,7 @@ def test_pixels_without_data_are_fed_as_the_mean(tmp_path, scheme) -> None:
     with create_store(tmp_path / "water.h5", info) as writer:
         writer.append(Chip(image, np.ones((32, 32), np.uint8), (0, 0, 32, 32), "a.tif"))
     chips = ChipSet.of(open_stores(tmp_path, scheme))
-    settings = TrainSettings(augmentation=TrainAugmentation(turns=False, gamma=0.3, band_contrast=0.2))
+    settings = TrainSettings(augmentation=TrainAugmentation(turns=False, scale=0, gamma=0.3, band_contrast=0.2))
     (fed,), _ = Batches(chips, scheme, 1, [9.0, 8.0, 7.0, 6.0], settings)[0]
     np.testing.assert_array_equal(fed[:, 16:], np.broadcast_to([9, 8, 7, 6], (32, 16, 4)))
     assert (fed[:, :16, 0] > 20).all()
