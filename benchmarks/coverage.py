@@ -28,6 +28,10 @@ OHIO = np.array(
 """What is truly there (columns) where a map shows a class (rows), in shares of the row: about what maps of towns in
 Ohio are like."""
 
+SURE = np.array([[0.995, 0.005, 0.0], [0.004, 0.995, 0.001], [0.0, 0.01, 0.99]])
+"""A map that is nearly always right."""
+
+SURE_SHARES = np.array([0.3, 0.68, 0.02])
 OHIO_SHARES = np.array([0.05, 0.07, 0.04, 0.30, 0.02, 0.52])
 OLOFSSON = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]])
 """Olofsson et al. (2014), table 8."""
@@ -43,11 +47,13 @@ def main() -> None:
     given = parser.parse_args()
     ohio = {k: round(share * PIXELS) for k, share in enumerate(OHIO_SHARES.tolist())}
     worked = {k: round(share * PIXELS) for k, share in enumerate(OLOFSSON_SHARES.tolist())}
+    sure = {k: round(share * PIXELS) for k, share in enumerate(SURE_SHARES.tolist())}
     designs = (
         ("Ohio, 567 points, at least 50 a class (the default)", OHIO, ohio, allocate(ohio, 567, "olofsson", 50)),
         ("Ohio, 1,200 points, at least 100 a class", OHIO, ohio, allocate(ohio, 1200, "olofsson", 100)),
         ("Ohio, 300 points, 50 a class", OHIO, ohio, allocate(ohio, 300, "equal")),
         ("Ohio, 300 points in proportion", OHIO, ohio, allocate(ohio, 300, "proportional")),
+        ("99.5 per cent right, 567 points, at least 50 a class", SURE, sure, allocate(sure, 567, "olofsson", 50)),
         ("Olofsson et al. 2014, their 640 points", OLOFSSON, worked, {0: 75, 1: 75, 2: 165, 3: 325}),
     )
     for title, rows, pixels, points in designs:

@@ -296,7 +296,7 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
 @common
 @click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
 @click.option("-n", "--size", metavar="N|auto", help="How many points.  [default: enough for --target-error]")
-@click.option("--target-error", type=float, help="Standard error of overall accuracy to reach.")
+@click.option("--target-error", type=float, help="Standard error of overall accuracy to reach: 0.015.")
 @click.option("--sampling", type=click.Choice(["stratified", "random", "systematic"]), help="By class, or not.")
 @click.option("--allocation", type=click.Choice(["olofsson", "proportional", "equal"]), help="Points of each class.")
 @click.option("--seed", type=int, help="Another seed, other points.")
@@ -408,5 +408,6 @@ def _with(config: "Config", section: str, options: dict[str, Any]) -> "Config":
         after = type(before).model_validate(before.model_dump() | given)
     except ValidationError as error:
         mistake = error.errors()[0]
-        raise ConfigError(f"--{mistake['loc'][0]}: {problem(error)} (it is {mistake['input']!r})") from None
+        option = str(mistake["loc"][0]).replace("_", "-")
+        raise ConfigError(f"--{option}: {problem(error)} (it is {mistake['input']!r})") from None
     return config.model_copy(update={section: after})

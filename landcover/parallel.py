@@ -11,7 +11,7 @@ Result = TypeVar("Result")
 
 
 def ahead(work: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
-    """Results in the order of the tasks; never more than twice as many tasks under way as there are cores.
+    """Results in the order of the tasks; never many more than twice as many tasks under way as there are cores.
 
     NumPy and GDAL let other threads run while they compute or read. The first error ends it.
     """

@@ -1,7 +1,7 @@
 """The land cover classes: values, names and colours, and the forms other programs read them in."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
 from xml.etree import ElementTree as ET
 
@@ -127,13 +127,17 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
         ET.indent(qgis)
         return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"
 
-    def point_style(self, field: str, unknown: int) -> str:
+    def point_style(self, field: str, unknown: int, hidden: Sequence[str] = ()) -> str:
         """QGIS's .qml of points that are judged one by one: coloured by the class in `field`, white where that is
-        `unknown`, and filled in from a list of the classes."""
+        `unknown`, and filled in from a list of the classes; without the `hidden` fields in the form."""
         qgis = ET.Element("qgis", version="3.28", styleCategories="Symbology|Fields|Forms")
         renderer = ET.SubElement(qgis, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0")
         categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
-        rows = [(unknown, "not judged yet", (255, 255, 255)), *((c.value, c.name, c.rgb) for c in self.root)]
+        rows = [
+            (unknown, "not judged yet", (255, 255, 255)),
+            *((c.value, c.name, c.rgb) for c in self.root),
+            (BACKGROUND, "none of these, or cannot tell", (128, 0, 128)),
+        ]
         for index, (value, name, rgb) in enumerate(rows):
             ET.SubElement(
                 categories, "category", value=str(value), symbol=str(index), label=name, type="long", render="true"
@@ -143,7 +147,11 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
             drawing = {"name": "cross_fill", "color": ",".join(map(str, (*rgb, 255))), "outline_color": "0,0,0,255",
                        "outline_width": "0.3", "size": "4", "size_unit": "MM"}  # fmt: skip
             _options(layer, drawing)
-        form = ET.SubElement(ET.SubElement(qgis, "fieldConfiguration"), "field", name=field, configurationFlags="None")
+        fields = ET.SubElement(qgis, "fieldConfiguration")
+        for name in hidden:
+            out = ET.SubElement(fields, "field", name=name, configurationFlags="None")
+            ET.SubElement(ET.SubElement(out, "editWidget", type="Hidden"), "config")
+        form = ET.SubElement(fields, "field", name=field, configurationFlags="None")
         config = ET.SubElement(ET.SubElement(form, "editWidget", type="ValueMap"), "config")
         choices = ET.SubElement(ET.SubElement(config, "Option", type="Map"), "Option", type="List", name="map")
         for value, name, _ in rows:

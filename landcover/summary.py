@@ -174,27 +174,34 @@ def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
 
 
 def points(made: "Drawn") -> str:
-    """A line a class, and what to do now."""
+    """A line a class, what to expect, and what to do now."""
     total, pixels = sum(n for _, _, n in made.rows), sum(n for _, n, _ in made.rows)
     wide = max(len(name) for name, _, _ in made.rows) + 2
-    lines = [f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>7,} points" for name, n, found in made.rows]
+    lines = [f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>10,} points" for name, n, found in made.rows]
+    if made.asked is not None and made.asked != total:
+        lines.append(
+            f"{made.asked:,} points were asked for; with enough on each class, or as they fell, it is {total:,}"
+        )
+    lines.append(f"standard error of overall accuracy to expect: {100 * made.error:.1f} per cent")
     return "\n".join([*lines, f"{made.path}: {total:,} points, {made.sampling}: judge them, and give them to assess"])
 
 
 def compared(made: "Comparison") -> str:
-    """A line a measure, of those that differ beyond doubt with a mark; and McNemar's test, of points."""
+    """A line a measure, with a mark where the interval of the difference does not hold 0; McNemar's test, of points."""
     wide = max(len(name) for name in made.differences) + 2
-    lines = [f"{'per cent':<{wide}}{'A':>8}{'B':>8}{'B - A':>9}{'interval':>20}"]
+    lines = [f"{'per cent':<{wide}}{'A':>9}{'B':>9}{'B - A':>10}{'interval':>22}"]
     for name, d in made.differences.items():
-        values = "".join(f"{100 * v:>8.1f}" if v == v else f"{'-':>8}" for v in (d.first, d.second))
-        gap = f"{100 * d.value:>+9.1f}" if d.value == d.value else f"{'-':>9}"
-        interval = f"{100 * d.low:+.1f} to {100 * d.high:+.1f}" if d.low == d.low else "-"
-        lines.append(f"{name:<{wide}}{values}{gap}{interval:>20}{'  *' if d.low > 0 or d.high < 0 else ''}")
-    lines.append(f"*: the interval does not hold 0; {made.total:,} {made.unit}; intervals: {made.intervals}")
+        values = "".join(f"{100 * v:>9.2f}" if v == v else f"{'-':>9}" for v in (d.first, d.second))
+        gap = f"{100 * d.value + 0.0:>+10.2f}" if d.value == d.value else f"{'-':>10}"
+        interval = f"{100 * d.low:+.2f} to {100 * d.high:+.2f}" if d.low == d.low else "-"
+        lines.append(f"{name:<{wide}}{values}{gap}{interval:>22}{'  *' if d.low > 0 or d.high < 0 else ''}")
+    lines += [f"*: the interval does not hold 0; {made.total:,} {made.unit}", f"intervals: {made.intervals}"]
     if made.probability is not None:
         lines.append(
             f"McNemar: {made.only_first:,} points are right in A alone, {made.only_second:,} in B alone; if both maps "
             f"were as good, so unequal numbers would come about with a probability of {made.probability:.2g}"
         )
+    if made.left_out:
+        lines.append("left out: " + ", ".join(f"{n:,} {made.unit} {why}" for why, n in made.left_out))
     lines += [f"note: {note}" for note in made.notes]
     return "\n".join([*lines, f"{made.path}: comparison.json, difference.png"])

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pyogrio
 import shapely
-from pyogrio.errors import DataLayerError, DataSourceError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
 from rasterio.crs import CRS
+from shapely.geometry import MultiPoint
+from shapely.geometry.base import BaseGeometry
 
-from landcover.errors import LabelError
+from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
 from landcover.grid import name_of
 
@@ -20,8 +22,16 @@ VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".kml",
 
 def holds_points(path: str) -> bool:
     """Whether the first layer with geometry is of points. Raises LabelError for no file or none that can be opened."""
-    kinds = [str(geometry) for _, geometry in _layers(path)]
-    return bool(kinds) and kinds[0].startswith("Point")
+    layers = _layers(path)
+    if not layers:
+        return False
+    name, kind = layers[0]
+    if kind.startswith(("Point", "MultiPoint")):
+        return True
+    if kind not in ("Unknown", "GeometryCollection"):
+        return False
+    first = pyogrio.read_dataframe(path, layer=name, max_features=1)
+    return bool(len(first)) and str(first.geometry.iloc[0] and first.geom_type.iloc[0]).endswith("Point")
 
 
 def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
@@ -34,7 +44,7 @@ def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
 
 
 def read_points(path: str, crs: CRS) -> gpd.GeoDataFrame:
-    """As `read_polygons`, for points."""
+    """As `read_polygons`, for points; a multipoint of one point is one."""
     return _read(path, crs, ("Point",), "point")
 
 
@@ -60,6 +70,8 @@ def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoData
         raise LabelError(f"{path}: cannot be opened as vector data ({' '.join(str(error).split())})") from None
     if not len(frame):
         raise LabelError(f"{path}: has no features")
+    if kind == "point":
+        frame = frame.set_geometry([_alone(shape) for shape in frame.geometry], crs=frame.crs)
     if frame.crs is None:
         raise LabelError(f"{path}: has no coordinate reference system: assign one (ogr2ogr -a_srs EPSG:...)")
     _check_geometry(path, frame, kinds, kind)
@@ -69,6 +81,13 @@ def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoData
             f"{path}: cannot be brought from {frame.crs.name} to {name_of(crs)}: is its CRS the right one?"
         )
     return placed
+
+
+def _alone(shape: BaseGeometry | None) -> BaseGeometry | None:
+    """The only part of a multipoint."""
+    if isinstance(shape, MultiPoint) and len(shape.geoms) == 1:
+        return shape.geoms[0]
+    return shape
 
 
 def _check_geometry(path: str, frame: gpd.GeoDataFrame, kinds: tuple[str, ...], wanted: str) -> None:
@@ -93,8 +112,13 @@ def _feature(frame: gpd.GeoDataFrame, chosen: "gpd.GeoSeries") -> str:
 def write_layers(path: Path, layers: Sequence[tuple[str, pd.DataFrame]]) -> None:
     """A GeoPackage of named layers and of tables without geometry."""
     with whole_file(path) as temporary:
-        for name, frame in layers:
-            pyogrio.write_dataframe(frame, temporary, layer=name, driver="GPKG", append=temporary.exists())
+        try:
+            for name, frame in layers:
+                pyogrio.write_dataframe(frame, temporary, layer=name, driver="GPKG", append=temporary.exists())
+        except (DataSourceError, DataLayerError, FeatureError) as error:
+            raise LandcoverError(
+                f"{path}: cannot be written ({' '.join(str(error).split())}): is the disk full?"
+            ) from None
 
 
 def read_layer(path: Path, layer: str) -> gpd.GeoDataFrame:

@@ -102,10 +102,30 @@ def test_what_a_sample_does_not_tell_is_nan_and_nothing_breaks() -> None:
 
 def test_the_interval_is_wilsons_and_has_a_width_where_no_point_is_wrong() -> None:
     # Wilson's interval of 45 out of 50, from the formula of 1927 by hand
-    low, high = wilson(np.array(0.9), np.array((0.9 * 0.1 / 50) ** 0.5), np.array(7.0))
+    low, high = wilson(np.array(0.9), np.array((0.9 * 0.1 / 50) ** 0.5), np.array(7.0), np.array(False))
     assert (float(low), float(high)) == (pytest.approx(0.7864, abs=1e-4), pytest.approx(0.9565, abs=1e-4))
-    low, high = wilson(np.array(1.0), np.array(0.0), np.array(50.0))
+    low, high = wilson(np.array(1.0), np.array(0.0), np.array(50.0), np.array(True))
     assert (float(low), float(high)) == (pytest.approx(0.9287, abs=1e-4), 1)
+
+
+def test_one_error_in_a_small_stratum_does_not_make_the_interval_narrower_than_none() -> None:
+    mapped = np.repeat([0, 1], [50, 517])
+    wrong = mapped.copy()
+    wrong[0] = 1
+    sizes = {0: 20_000, 1: 980_000}
+    none, one = (estimate(mapped, mapped, true, sizes, 2).estimates.overall for true in (mapped, wrong))
+    assert float(one.high - one.low) > float(none.high - none.low) * 0.9
+
+
+def test_a_part_of_what_was_sampled_is_assessed_without_bias() -> None:
+    """Half of the second stratum is not of the ground that is assessed; all of what is left of it is wrong."""
+    strata, mapped = np.repeat([0, 1], 100), np.repeat([0, 1], 100)
+    true = np.zeros(200, int)
+    areas = np.ones(200)
+    areas[150:] = 0
+    found = estimate(strata, mapped, true, {0: 1000, 1: 1000}, 2, areas)
+    assert float(found.estimates.overall.value) == pytest.approx(2 / 3)
+    assert found.counts.tolist() == [[100, 0], [50, 0]]
 
 
 def test_the_size_and_the_allocation_are_those_of_olofsson_and_others() -> None:
@@ -120,9 +140,10 @@ def test_the_size_and_the_allocation_are_those_of_olofsson_and_others() -> None:
 
 
 def test_an_allocation_never_asks_for_more_pixels_than_there_are() -> None:
-    assert allocate({1: 1, 2: 10**6, 3: 0}, 100, "olofsson") == {1: 1, 2: 50}
-    assert allocate({1: 30, 2: 10**6}, 200, "equal") == {1: 30, 2: 100}
-    assert allocate({1: 10, 2: 10**6}, 100, "proportional") == {1: 2, 2: 100}
+    assert allocate({1: 1, 2: 10**6, 3: 0}, 100, "olofsson") == {1: 1, 2: 99}
+    assert allocate({1: 1, 2: 1, 3: 1, 4: 10**6}, 200, "olofsson") == {1: 1, 2: 1, 3: 1, 4: 197}
+    assert allocate({1: 30, 2: 10**6}, 200, "equal") == {1: 30, 2: 170}
+    assert allocate({1: 10, 2: 10**6}, 100, "proportional") == {1: 2, 2: 98}
     assert allocate({1: 10**6, 2: 10**6, 3: 10**5}, 60, "olofsson") == {1: 50, 2: 50, 3: 50}
     with pytest.raises(ValueError, match="above 0"):
         sample_size({1: 10}, {1: 0.5}, 0.0)

@@ -109,8 +109,12 @@ def test_the_other_designs(config, shown, classes) -> None:
 
 def test_without_a_size_there_are_enough_points_for_the_error_to_reach(config, shown) -> None:
     _, frame = _drawn(shown, config, target_error=0.02, expected={"forest": 0.95, 1: 0.7}, allocation="proportional")
-    # (0.6 x 0.218 + 0.1 x 0.458 + 0.3 x 0.357)^2 / 0.0004
-    assert len(frame) == pytest.approx(201, abs=3)
+    # (0.6 x 0.95 x 0.05 + 0.1 x 0.7 x 0.3 + 0.3 x 0.85 x 0.15) / 0.0004
+    assert len(frame) == pytest.approx(219, abs=3)
+    _, random = _drawn(shown, config, target_error=0.02, expected=0.9, sampling="random")
+    assert len(random) == pytest.approx(0.09 / 0.0004, abs=2)
+    made = points(shown, PointSettings(target_error=0.02), config.scheme, shown.with_name("q.gpkg"))
+    assert made.error == pytest.approx(0.02, abs=2e-4)
 
 
 def test_judged_points_give_the_figures_of_the_whole_map(config, shown, classes) -> None:
@@ -146,10 +150,10 @@ def test_names_do_as_well_as_codes_and_contradictions_are_told(config, shown) ->
     made = assess(config, shown, [str(_judge(out, named, "ClassName"))]).result
     assert float(made.estimates.overall.value) == 1
     both = _judge(_judge(out, named, "ClassName"), np.full(len(frame), 2))
-    with pytest.raises(LabelError, match=r"point \d+ is 2 by GrndTruth and (Water|bare land) by ClassName"):
+    with pytest.raises(LabelError, match=r"feature \d+ is 2 by GrndTruth and (Water|bare land) by ClassName"):
         assess(config, shown, [str(both)], overwrite=True)
     named[:3] = "watr"
-    with pytest.raises(LabelError, match=r"neither in scheme nor in labels.reclassify: watr \(3 points\)"):
+    with pytest.raises(LabelError, match=r"not in scheme: watr \(3 points; water\?\)"):
         assess(config, shown, [str(_judge(out, named, "ClassName"))], overwrite=True)
 
 
@@ -252,8 +256,9 @@ def test_areas_are_those_on_the_ground(tmp_path, config) -> None:
     assert made.total_m2 == pytest.approx(pixel_areas(known.grid).sum() * 100)
 
 
-@pytest.mark.parametrize(("epsg", "x", "y", "metres"), [(3857, -9.58e6, 3.9e6, 0.7028), (2225, 6e6, 2e6, 0.0929)])
+@pytest.mark.parametrize(("epsg", "x", "y", "metres"), [(3857, -9.58e6, 3.9e6, 0.70089), (2225, 6e6, 2e6, 0.0929)])
 def test_a_projection_that_swells_is_seen_through(tmp_path, epsg, x, y, metres) -> None:
+    # by geodesics around a square of 100 m: 0.70089; of California's feet 0.3048006 squared
     path = tmp_path / "p.tif"
     profile = {"driver": "GTiff", "count": 1, "height": 4, "width": 4, "dtype": "uint8", "crs": f"EPSG:{epsg}"}
     with rasterio.open(path, "w", transform=Affine(1, 0, x, 0, -1, y), **profile) as dataset:

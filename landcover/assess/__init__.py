@@ -18,7 +18,7 @@ from landcover.errors import ConfigError
 from landcover.files import check_free, whole_folder
 from landcover.progress import Progress, silent
 from landcover.provenance import inputs, versions
-from landcover.raster import SCHEME_TAG, open_raster
+from landcover.raster import SCHEME_TAG, grid_of, open_raster
 
 __all__ = ["Assessed", "Assessment", "as_text", "assess", "rebuild_report", "which_map"]
 
@@ -61,28 +61,35 @@ def assess(
     with whole_folder(out) as folder:
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         write_tables(made, folder, settings.esri)
-        _report(config, folder)
+    # the figures are kept whatever becomes of the page
+    _report(config, shown)
     return Assessed(out, made)
 
 
 def rebuild_report(config: Config, map_path: Path | None = None) -> Path:
     """Make report.html anew from the figures of an assessment. Raises LandcoverError."""
     shown = map_path or config.assess.map or which_map(config.paths.maps)
-    return _report(config, config.paths.reports / shown.stem)
+    return _report(config, shown)
 
 
-def _report(config: Config, folder: Path) -> Path:
-    image = config.assess.image
+def _report(config: Config, shown: Path) -> Path:
+    image = None if config.assess.image is None else str(config.assess.image)
     split = config.paths.stacks / "split.json"
-    return report(folder, config.scheme, config.classify.model, split, None if image is None else str(image))
+    return report(config.paths.reports / shown.stem, shown, config.scheme, config.classify.model, split, image)
 
 
 def _provenance(map_path: Path, reference: Sequence[str], config: Config) -> dict[str, Any]:
     with open_raster(map_path) as dataset:
+        grid = str(grid_of(dataset))
         tags = {key: text for key, text in dataset.tags().items() if key.startswith("LANDCOVER_") and key != SCHEME_TAG}
-    settings = config.model_dump(mode="json", include={"scheme", "labels", "assess", "classify", "train", "split"})
+    settings = config.model_dump(
+        mode="json", include={"scheme": True, "labels": {"reclassify", "field"}, "assess": True}
+    )
+    settings["assess"] |= {"map": str(map_path), "reference": list(reference)}
+    image = [] if config.assess.image is None else [config.assess.image]
     return {
-        "inputs": inputs([map_path, *reference]),
+        "inputs": inputs([map_path, *reference, *image]),
+        "grid": grid,
         "versions": versions(),
         "map": tags,
         "configuration": settings,

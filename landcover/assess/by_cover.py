@@ -12,7 +12,7 @@ from landcover.assess.pieces import described
 from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map
 from landcover.errors import LabelError
-from landcover.labelset import Pixels, open_labels
+from landcover.labelset import UNTOUCHED, LabelSet, Pixels, open_labels
 from landcover.progress import Progress, silent
 from landcover.raster import MODEL_TAG, grid_of, open_raster
 from landcover.remap import Remap
@@ -47,7 +47,7 @@ def assess_by_cover(
         measures=measure(table.counts), estimates=bootstrap(table.pieces, len(remap.scheme)),
         design="every pixel with a class in the reference",
         intervals=f"95 %, bootstrap over {pieces}: they hold for ground such as theirs",
-        notes=tuple(_notes(table, pieces)),
+        notes=(*_notes(table, pieces), *_unlabelled(labels)),
         left_out=(("no data in the map", table.unmapped),) if table.unmapped else (),
     )  # fmt: skip
 
@@ -58,6 +58,14 @@ def check_reference(paths: Sequence[str]) -> None:
         with open_raster(path) as dataset:
             if MODEL_TAG in dataset.tags():
                 raise LabelError(f"{path}: is a map that a model made, not a reference: are the two swapped?")
+
+
+def _unlabelled(labels: LabelSet) -> list[str]:
+    """Zeros in a raster are often a class of their own that somebody forgot to name."""
+    zeros = sum(s.codes.get(0, 0) for s in labels.sources if isinstance(s, Pixels) and s.values.get(0) == UNTOUCHED)
+    if not zeros:
+        return []
+    return [f"{zeros:,} pixels of the reference are 0, which is no class; if it is one, name it in labels.reclassify"]
 
 
 def _notes(table: Contingency, pieces: str) -> list[str]:

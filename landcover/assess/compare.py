@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.assess.by_cover import check_reference
-from landcover.assess.by_sample import positions, read_sample
 from landcover.assess.designbased import difference
 from landcover.assess.judged import read_judged
 from landcover.assess.measures import NORMAL
@@ -19,16 +18,20 @@ from landcover.assess.pictures import draw_difference
 from landcover.assess.pieces import described, gather
 from landcover.assess.reference import check_scheme, find_reference
 from landcover.assess.result import number
-from landcover.assess.survey import open_map, values_at
+from landcover.assess.sampled import check_values, positions, read_sample, stratum_notes
+from landcover.assess.survey import open_map, read_map, values_at
 from landcover.config import Config
 from landcover.errors import LabelError
 from landcover.files import check_free, whole_folder
 from landcover.labelset import Pixels, open_labels
 from landcover.parallel import ahead
 from landcover.progress import Progress, silent
-from landcover.raster import OpenInThreads, grid_of, read_band
+from landcover.raster import OpenInThreads, grid_of
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
+
+FEW = 10
+"""Of fewer points that are right in one map alone, intervals are not to be trusted."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Comparison:
     probability: float | None
     intervals: str
     notes: tuple[str, ...]
+    left_out: tuple[tuple[str, int], ...] = ()
 
     def record(self) -> dict[str, Any]:
         """For comparison.json."""
@@ -61,7 +65,7 @@ class Comparison:
                 "right_in_first_only": self.only_first, "right_in_second_only": self.only_second,
                 "probability": self.probability,
             },
-            "intervals": self.intervals, "notes": list(self.notes),
+            "intervals": self.intervals, "left_out": dict(self.left_out), "notes": list(self.notes),
         }  # fmt: skip
 
 
@@ -102,24 +106,30 @@ def _by_points(
     judged = read_judged(paths[0], other, config.remap, settings.field)
     by_name = dict(zip(judged.names, judged.places.tolist(), strict=True))
     shown = values_at(second, np.array([by_name[name] for name in sample.judged.names], np.int64))
-    there = shown > 0
+    check_values(second, shown.tolist(), scheme)
+    # points that only one map shows stay in the sample, without ground of their own
+    areas = np.where(shown > 0, sample.areas, 0.0)
+    there = areas > 0
     if not there.any():
         raise LabelError(f"{second}: shows nothing at the {len(there):,} judged points that lie on {first}")
-    strata, true, areas = sample.strata[there], sample.true[there], sample.areas[there]
-    one, two = sample.mapped[there], positions(scheme)[shown[there]]
+    one, two, true = sample.mapped, np.where(there, positions(scheme)[shown], 0), sample.true
     classes = len(scheme)
-    found = compare_points(strata, (one * classes + two) * classes + true, classes, sample.sizes, areas)
-    gap, error = difference(strata, one == true, two == true, sample.sizes, areas)
+    found = compare_points(sample.strata, (one * classes + two) * classes + true, classes, sample.sizes, areas)
+    gap, error = difference(sample.strata, one == true, two == true, sample.sizes, areas)
     overall = found["overall accuracy"]
     found["overall accuracy"] = Difference(overall.first, overall.second, gap - NORMAL * error, gap + NORMAL * error)
-    only_first, only_second = int(((one == true) & (two != true)).sum()), int(((one != true) & (two == true)).sum())
-    missing = int((~there).sum())
-    notes = [*sample.notes, *([f"{missing:,} points lie where {second.name} shows nothing"] if missing else [])]
+    only_first = int(((one == true) & (two != true) & there).sum())
+    only_second = int(((one != true) & (two == true) & there).sum())
+    notes = [*sample.notes, *stratum_notes(sample, scheme)]
+    if missing := int((sample.areas > 0).sum() - there.sum()):
+        notes.append(f"{missing:,} points lie where {second.name} shows nothing")
+    if (apart := only_first + only_second) < FEW:
+        notes.append(f"only {apart} points tell the maps apart: too few for the intervals to be trusted")
     return Comparison(
-        out, first, second, "points", len(true), _named(found, scheme), only_first, only_second,
+        out, first, second, "points", int(there.sum()), _named(found, scheme), only_first, only_second,
         mcnemar(only_first, only_second),
         "95 %, of pairs: by the design for overall accuracy, else by points drawn again within their strata",
-        tuple(notes),
+        tuple(notes), sample.left_out,
     )  # fmt: skip
 
 
@@ -132,14 +142,14 @@ def _by_pixels(
     labels = open_labels(paths, grid, config.remap, config.assess.field or config.labels.field)
     check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
     others = open_labels([str(second)], grid, Remap.parse({}, scheme))
-    table = np.zeros(256, np.int64)
-    table[list(scheme.values)] = range(1, len(scheme) + 1)
+    table = positions(scheme) + 1
     sides = len(scheme) + 1
     cells = labels.cells()
 
     def count(window: Any) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        shown, other = read_band(files(first), window), others.read(window)
+        shown, other = read_map(files(first), window), others.read(window)
         truth, owners = labels.read_owned(window)
+        check_values(first, np.unique(shown).tolist(), scheme)
         kind = (table[shown] * sides + table[other]) * sides + table[truth]
         kind += owners.local.astype(np.int64) * sides**3
         there = (shown > 0) & (other > 0) & (truth > 0)

@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from landcover.assess.survey import read_map
 from landcover.errors import LabelError
 from landcover.histogram import joint_counts
 from landcover.labelset import BLOCK, UNTOUCHED, LabelSet, Owners, Pixels, block_names
-from landcover.raster import OpenInThreads, read_band
+from landcover.raster import OpenInThreads
 from landcover.scheme import BACKGROUND, ClassScheme
 
 Part = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]
@@ -49,7 +50,7 @@ class Comparison:
 
     def count(self, window: Window) -> Part:
         """Raises LabelError for a labelled pixel whose value in the map the scheme does not know."""
-        shown = read_band(self._open(self._path), window)
+        shown = read_map(self._open(self._path), window)
         direct = self._direct()
         if direct is not None:
             counts, names = self._as_it_lies(shown, direct, window)

@@ -1,14 +1,16 @@
 """The contingency table of a map against reference labels, in all and piece by piece."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.windows import Window
 from scipy.sparse import csr_array
 
-from landcover.assess.comparison import Comparison, sides_of
-from landcover.assess.pieces import LARGEST, gather
+from landcover.assess.comparison import Comparison, Part, sides_of
+from landcover.assess.pieces import ENOUGH, LARGEST, gather
 from landcover.errors import LabelError
 from landcover.labelset import LabelSet
 from landcover.parallel import ahead
@@ -48,16 +50,22 @@ def tabulate(
     Raises LabelError if the map holds a value that the scheme does not know, or nowhere meets the reference.
     """
     cells = reference.cells()
+    large = block == LARGEST or (block is None and len(cells) > MANY)
+    parts = _count(Comparison(map_path, reference, scheme, large), cells, progress)
+    if large and block is None and len(np.unique(np.concatenate([part[0] for part in parts]))) < ENOUGH:
+        # few of the cells hold labels: in smaller blocks there are more
+        parts = _count(Comparison(map_path, reference, scheme, large=False), cells, progress)
+    names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return _assemble(map_path, scheme, names, kinds, pixels, block)
+
+
+def _count(comparison: Comparison, cells: Sequence[Window], progress: Progress) -> list[Part]:
     parts = []
-    comparison = Comparison(
-        map_path, reference, scheme, large=block == LARGEST or (block is None and len(cells) > MANY)
-    )
     with progress("comparing", len(cells), "cells") as advance, comparison:
         for part in ahead(comparison.count, cells):
             parts.append(part)
             advance(1)
-    names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return _assemble(map_path, scheme, names, kinds, pixels, block)
+    return parts
 
 
 def _assemble(

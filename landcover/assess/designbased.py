@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.assess.measures import NORMAL, Array, Estimate, Estimates
+from landcover.assess.measures import NORMAL, ROUNDING, Array, Estimate, Estimates
 
-ROUNDING = 1e-12
-"""A standard error below this is none."""
+FEW = 5
+"""Of fewer points that are right, or that are wrong, a standard error is not to be trusted."""
 
 
 @dataclass(frozen=True)
@@ -46,19 +46,20 @@ def estimate(
 
     `sizes`: the pixels of each stratum in the whole map. A simple random or a systematic sample has one stratum; of a
     systematic one the errors are, as a rule, too large. `areas` (n,): that of the pixel under each point in any unit,
-    where pixels differ in size; all figures are then of area, not of pixels. Raises ValueError for a stratum whose size
-    is not known, and for no points.
+    where pixels differ in size; all figures are then of area, not of pixels. A point of no area is of the sample, but
+    not of the ground that the figures are of: so a part of what was sampled is assessed without bias. Raises ValueError
+    for a stratum whose size is not known, and for no points.
     """
     unknown = set(np.unique(strata).tolist()) - {name for name, size in sizes.items() if size > 0}
     if unknown or not len(strata):
         raise ValueError(f"strata of unknown size: {', '.join(map(str, sorted(unknown)))}" if unknown else "no points")
     design = _Design.of(strata, sizes)
-    weight = np.ones(len(strata)) if areas is None else areas / areas.mean()
+    weight = np.ones(len(strata)) if areas is None else areas / areas.max()
     own = np.eye(classes)
     is_mapped, is_true = own[mapped] * weight[:, None], own[reference] * weight[:, None]
     both, all_of_it = own[mapped] * is_true, weight[:, None]
     counts, joint = np.zeros((classes, classes), np.int64), np.zeros((classes, classes))
-    np.add.at(counts, (mapped, reference), 1)
+    np.add.at(counts, (mapped, reference), (weight > 0).astype(np.int64))
     np.add.at(joint, (mapped, reference), weight * design.inverse)
     overall = design.ratio(both.sum(axis=1, keepdims=True), all_of_it)
     return Sampled(
@@ -86,24 +87,26 @@ def difference(
 ) -> tuple[float, float]:
     """By how much the share of area on which `second` (n,) is true exceeds that of `first`, and its standard error: of
     pairs, so that what both have in common does not count."""
-    weight = (areas / areas.mean())[:, None]
+    weight = (areas / areas.max())[:, None]
     pair = (second.astype(np.float64) - first)[:, None]
     found = _Design.of(strata, sizes).ratio(pair * weight, weight)
     return float(found.value[0]), float(found.error[0])
 
 
-def wilson(value: Array, error: Array, points: Array) -> tuple[Array, Array]:
+def wilson(value: Array, error: Array, points: Array, few: NDArray[np.bool_]) -> tuple[Array, Array]:
     """The interval of 95 % of shares: Wilson's, for as many points as would have this standard error in a simple random
-    sample; where there is no error, because no or every point is one, for `points`.
+    sample; where the error itself rests on `few` points, right or wrong, for no more than `points`.
 
     It keeps within 0 and 1 and has a width even there. For accuracies near 1 it holds the truth as often as it says,
-    which 1.96 standard errors to each side do not (benchmarks/coverage.py). After Korn and Graubard (1998), Survey
-    Methodology 24:193-201.
+    which 1.96 standard errors to each side do not (benchmarks/coverage.py). Wilson (1927), Journal of the American
+    Statistical Association 22:209-212; of samples by design, Franco et al. (2019), Journal of Survey Statistics and
+    Methodology 7:334-364.
     """
     share = np.clip(value, 0, 1)
     spread = share * (1 - share)
     with np.errstate(divide="ignore", invalid="ignore"):
         effective = np.where((error > ROUNDING) & (spread > 0), spread / error**2, points)
+        effective = np.where(few, np.minimum(effective, points), effective)
         square = NORMAL**2
         middle = (share + square / (2 * effective)) / (1 + square / effective)
         half = NORMAL / (1 + square / effective) * np.sqrt(spread / effective + square / (4 * effective**2))
@@ -142,7 +145,9 @@ class _Design:
             error = np.sqrt((self.pixels**2 / self.points) @ within) / total
             # as many points of equal weight would say as much (Kish)
             points = total**2 / (share_of**2).sum(axis=0)
-        return Estimate(share, error, *wilson(share, error, points))
+        right = ((values > 0) & (values >= whole)).sum(axis=0)
+        few = np.minimum(right, (whole > 0).sum(axis=0) - right) < FEW
+        return Estimate(share, error, *wilson(share, error, points, few))
 
     def _variances(self, values: Array) -> Array:
         """(strata, m) of values (n, m), over one less than the points; of a lone point that of all points."""

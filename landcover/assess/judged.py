@@ -1,5 +1,6 @@
 """Points with what is true there, filled in by a person or brought along."""
 
+import difflib
 from collections import Counter
 from dataclasses import dataclass
 
@@ -7,7 +8,7 @@ import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.assess.points import MAPPED, STRATUM, TRUTH, TRUTH_NAME, UNKNOWN
+from landcover.assess.points import MAPPED, NUMBER, PLACE, STRATUM, TRUTH, TRUTH_NAME, UNKNOWN
 from landcover.classfield import find_field
 from landcover.errors import LabelError
 from landcover.grid import Grid
@@ -18,16 +19,17 @@ from landcover.vector import read_points
 
 @dataclass(frozen=True)
 class Judged:
-    """`places` (n, 2: row, column on the grid of the map), `truth` (n,) class values; `mapped` and `strata` (n,) where
-    the file says them. Points that are not judged yet, or judged to be of no class, are only counted."""
+    """`places` (n, 2: row, column on the grid of the map), `truth` (n,) class values, 0 for no class, `names` what the
+    points are called; where the file says them, `mapped` and `strata` (n,) and `drawn` (n, 2), the place on the map
+    that they were drawn from. Points that are `unfinished` are only counted."""
 
     places: NDArray[np.int64]
     truth: NDArray[np.int64]
     names: tuple[object, ...]
     mapped: NDArray[np.int64] | None
     strata: NDArray[np.int64] | None
+    drawn: NDArray[np.int64] | None
     unfinished: int
-    classless: int
 
     def part(self, chosen: NDArray[np.bool_]) -> "Judged":
         """The points that are chosen (n,)."""
@@ -37,40 +39,64 @@ class Judged:
 
         names = tuple(name for name, keep in zip(self.names, chosen.tolist(), strict=True) if keep)
         return Judged(
-            self.places[chosen], self.truth[chosen], names, of(self.mapped), of(self.strata),
-            self.unfinished, self.classless,
+            self.places[chosen], self.truth[chosen], names, of(self.mapped), of(self.strata), of(self.drawn),
+            self.unfinished,
         )  # fmt: skip
 
 
 def read_judged(path: str, grid: Grid, remap: Remap, field: str | None = None) -> Judged:
-    """The points of a file, brought to a grid. Their class stands in GrndTruth or ClassName, else in a field that is
-    named or found as that of labels is; as a code of the scheme or of the remap table, or as a name.
+    """The points of a file, brought to a grid. Their class stands in GrndTruth or ClassName, as a value or a name of
+    the scheme; else in a field that is named, or found as that of labels is, and is reclassified as labels are.
 
     Raises LabelError: for codes that nobody knows, all of them listed; for a point whose two fields contradict one
-    another; for a file in which nothing is judged.
+    another; for a point that is there twice; for a file in which nothing is judged.
     """
     frame = read_points(path, grid.crs)
     columns = {str(column).casefold(): str(column) for column in frame.columns if column != frame.geometry.name}
+    if field is not None and field.casefold() == MAPPED.casefold():
+        raise LabelError(f"{path}: {field} is what the map shows, not what is there: name another field")
+    judged_here = field is None and TRUTH.casefold() in columns
+    if judged_here:
+        remap = Remap.parse({}, remap.scheme)
     codes = _codes(path, frame, columns, remap, field)
     unknown = Counter(code for code in codes if code != NODATA and remap(code) is None)
     if unknown:
-        listed = ", ".join(f"{code} ({n:,} points)" for code, n in sorted(unknown.items(), key=lambda i: str(i[0])))
-        raise LabelError(f"{path}: classes that are neither in scheme nor in labels.reclassify: {listed}")
+        listed = ", ".join(
+            f"{code} ({n:,} point{'s' if n > 1 else ''}{_meant(code, remap)})"
+            for code, n in sorted(unknown.items(), key=lambda i: str(i[0]))
+        )
+        known = "scheme" if judged_here else "scheme nor in labels.reclassify"
+        raise LabelError(f"{path}: classes that are not in {known}: {listed}")
     values = np.array([UNKNOWN if code == NODATA else remap(code) or BACKGROUND for code in codes], np.int64)
-    done = values > BACKGROUND
-    if not done.any():
+    done = values != UNKNOWN
+    if not (values > BACKGROUND).any():
         raise LabelError(f"{path}: none of its {len(values):,} points is judged: fill in {TRUTH} or {TRUTH_NAME}")
     column, row = ~grid.transform @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
     places = np.floor(np.stack([row, column], axis=1)).astype(np.int64)
+    number = columns.get(NUMBER.casefold())
+    names = tuple(frame.index if number is None else frame[number])
+    if number is not None and len(set(names)) < len(names):
+        twice = Counter(names).most_common(1)[0][0]
+        raise LabelError(f"{path}: point {twice} is there twice: delete one of them")
     return Judged(
         places=places,
         truth=values,
-        names=tuple(frame.index),
+        names=names,
         mapped=_numbers(frame, columns.get(MAPPED.casefold())),
         strata=_numbers(frame, columns.get(STRATUM.casefold())),
-        unfinished=int((values == UNKNOWN).sum()),
-        classless=int((values == BACKGROUND).sum()),
+        drawn=_pair(*(_numbers(frame, columns.get(name.casefold())) for name in PLACE)),
+        unfinished=int((~done).sum()),
     ).part(done)
+
+
+def _meant(code: Code, remap: Remap) -> str:
+    """The class whose name is nearly this one."""
+    near = difflib.get_close_matches(str(code).casefold(), [name.casefold() for name in remap.scheme.names], n=1)
+    return f"; {near[0]}?" if near else ""
+
+
+def _pair(rows: NDArray[np.int64] | None, columns: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
+    return None if rows is None or columns is None else np.stack([rows, columns], axis=1)
 
 
 def _codes(path: str, frame: gpd.GeoDataFrame, columns: dict[str, str], remap: Remap, field: str | None) -> list[Code]:
@@ -85,7 +111,7 @@ def _codes(path: str, frame: gpd.GeoDataFrame, columns: dict[str, str], remap: R
     named = [_said(value) for value in frame[name]]
     for feature, code, other in zip(frame.index, codes, named, strict=True):
         if NODATA not in (code, other) and remap(code) != remap(other):
-            raise LabelError(f"{path}: point {feature} is {code} by {truth} and {other} by {name}: mend one of them")
+            raise LabelError(f"{path}: feature {feature} is {code} by {truth} and {other} by {name}: mend one of them")
     return [other if code == NODATA else code for code, other in zip(codes, named, strict=True)]
 
 

@@ -73,9 +73,13 @@ class Estimate:
 
     @property
     def margin(self) -> Array:
-        """Half of an interval of 95 % that is as long on both sides, as papers print it after a plus or minus."""
-        return NORMAL * self.error
+        """Half of an interval of 95 % that is as long on both sides, as papers print it after a plus or minus; NaN
+        where all points agree, for then the error is not 0 but not known."""
+        return np.where(self.error > ROUNDING, NORMAL * self.error, np.nan)
 
+
+ROUNDING = 1e-12
+"""A standard error below this is none."""
 
 NORMAL = 1.959963984540054
 """Of the standard normal distribution: 95 % lie within so many deviations of the mean."""

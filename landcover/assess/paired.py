@@ -31,8 +31,10 @@ def compare_pieces(pieces: csr_array, classes: int, rounds: int = ROUNDS, seed: 
     """Differences of overall accuracy, mean IoU and the F1 of each class, "F1 0" and on, from the pixels (pieces,
     classes ** 3) of each piece by class in the first map, in the second and in the reference: pieces are drawn again,
     the same for both maps."""
-    whole = np.asarray(pieces.sum(axis=0), np.float64).reshape(1, -1)
-    return _differences(whole, resampled(pieces, rounds, seed), classes)
+    kinds = np.unique(pieces.indices)
+    present = csr_array(pieces[:, kinds])
+    whole = np.asarray(present.sum(axis=0), np.float64).reshape(1, -1)
+    return _differences(kinds, whole, resampled(present, rounds, seed), classes)
 
 
 def compare_points(
@@ -47,23 +49,24 @@ def compare_points(
     """As `compare_pieces`, from points (n,): the kind of each is `(first * classes + second) * classes + true`; points
     are drawn again within their stratum, each standing for its share of the stratum's pixels."""
     random = np.random.default_rng(seed)
-    sums = np.zeros((rounds, classes**3))
-    whole = np.zeros((1, classes**3))
+    found, position = np.unique(kinds, return_inverse=True)
+    sums = np.zeros((rounds, len(found)))
+    whole = np.zeros((1, len(found)))
     for stratum in np.unique(strata).tolist():
         here = np.flatnonzero(strata == stratum)
         number = len(here)
         weight = sizes[stratum] / number * areas[here]
-        whole += np.bincount(kinds[here], weight, classes**3)
-        found, position = np.unique(kinds[here], return_inverse=True)
-        own = csr_array((weight, (np.arange(number), position)), shape=(number, len(found)))
+        whole += np.bincount(position[here], weight, len(found))
+        own = csr_array((weight, (np.arange(number), position[here])), shape=(number, len(found)))
         times = random.multinomial(number, np.full(number, 1 / number), size=rounds)
-        sums[:, found] += (own.T @ times.T).T
-    return _differences(whole, sums, classes)
+        sums += (own.T @ times.T).T
+    return _differences(found, whole, sums, classes)
 
 
-def _differences(whole: Array, drawn: Array, classes: int) -> dict[str, Difference]:
-    first, second = _both(whole, classes)
-    firsts, seconds = _both(drawn, classes)
+def _differences(kinds: NDArray[np.int64], whole: Array, drawn: Array, classes: int) -> dict[str, Difference]:
+    first, second = _both(kinds, whole, classes)
+    # a round may draw nothing but points without ground
+    firsts, seconds = _both(kinds, drawn[drawn.sum(axis=1) > 0], classes)
     found = {
         "overall accuracy": _of(first.overall, second.overall, firsts.overall, seconds.overall),
         "mean IoU": _of(first.mean_iou, second.mean_iou, firsts.mean_iou, seconds.mean_iou),
@@ -73,9 +76,15 @@ def _differences(whole: Array, drawn: Array, classes: int) -> dict[str, Differen
     return found
 
 
-def _both(tables: Array, classes: int) -> tuple[Measures, Measures]:
-    cube = tables.reshape(-1, classes, classes, classes)
-    return measure(cube.sum(axis=2)), measure(cube.sum(axis=1))
+def _both(kinds: NDArray[np.int64], tables: Array, classes: int) -> tuple[Measures, Measures]:
+    """Measures of both maps, from tables (rounds, kinds)."""
+    first, second = np.zeros((2, len(tables), classes, classes))
+    for column, kind in enumerate(kinds.tolist()):
+        one, rest = divmod(kind, classes**2)
+        other, true = divmod(rest, classes)
+        first[:, one, true] += tables[:, column]
+        second[:, other, true] += tables[:, column]
+    return measure(first), measure(second)
 
 
 def _of(first: Array, second: Array, firsts: Array, seconds: Array) -> Difference:

@@ -1,17 +1,22 @@
 """Maps of any size as pictures."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import DatasetReader
 from rasterio.vrt import WarpedVRT
 
+from landcover.errors import ImageError
 from landcover.files import whole_file
+from landcover.grid import Grid
 from landcover.raster import grid_of, open_raster
-from landcover.scheme import ClassScheme
+from landcover.scheme import BACKGROUND, ClassScheme
 
 LONGEST = 1200
 """Pixels along the longer side of a picture."""
@@ -29,19 +34,40 @@ def map_colours(scheme: ClassScheme) -> NDArray[np.uint8]:
 
 def preview(path: Path, like: Path | None = None, longest: int = LONGEST) -> NDArray[np.uint8]:
     """A map (rows, columns) of class values at most `longest` pixels a side, read from its overviews; on the ground and
-    grid of `like`, if given."""
+    grid of `like`, if given. Raises ImageError for a file that cannot be read."""
     with open_raster(like or path) as model:
         grid = grid_of(model)
-    scale = max(1.0, max(grid.shape) / longest)
-    shape = max(1, round(grid.height / scale)), max(1, round(grid.width / scale))
+    shape = smaller(grid, longest)
     with open_raster(path) as dataset:
-        if like is None or grid_of(dataset) == grid:
-            return np.asarray(dataset.read(1, out_shape=shape, resampling=Resampling.nearest))
+        values = read_onto(dataset, grid, shape, [1], Resampling.nearest)[0].astype(np.uint8)
+        if dataset.nodata is not None:
+            values[values == dataset.nodata] = BACKGROUND
+    return values
+
+
+def smaller(grid: Grid, longest: int) -> tuple[int, int]:
+    """(rows, columns) of a picture of a grid."""
+    scale = max(1.0, max(grid.shape) / longest)
+    return max(1, round(grid.height / scale)), max(1, round(grid.width / scale))
+
+
+def read_onto(
+    dataset: DatasetReader, grid: Grid, shape: tuple[int, int], bands: list[int], resampling: Resampling
+) -> NDArray[Any]:
+    """Bands (bands, rows, columns) of a raster on the ground of a grid, in `shape`. Raises ImageError."""
+    own = grid_of(dataset)
+    try:
+        if own.aligned(grid) and own.shape == grid.shape and own.place(grid).col_off == own.place(grid).row_off == 0:
+            return np.asarray(dataset.read(bands, out_shape=(len(bands), *shape), resampling=resampling))
         transform = grid.transform @ grid.transform.scale(grid.width / shape[1], grid.height / shape[0])
         with WarpedVRT(
-            dataset, crs=grid.crs, transform=transform, height=shape[0], width=shape[1], resampling=Resampling.nearest
+            dataset, crs=grid.crs, transform=transform, height=shape[0], width=shape[1], resampling=resampling
         ) as warped:
-            return np.asarray(warped.read(1))
+            return np.asarray(warped.read(bands))
+    except RasterioError as error:
+        raise ImageError(
+            f"{dataset.name}: cannot be read ({' '.join(str(error).split())}): is the file whole?"
+        ) from None
 
 
 def draw_difference(first: Path, second: Path, scheme: ClassScheme, path: Path) -> None:
@@ -53,9 +79,9 @@ def draw_difference(first: Path, second: Path, scheme: ClassScheme, path: Path) 
         (there & (one != two))[..., None], colours[two], np.array(list(bytes.fromhex(SAME[1:])), np.uint8)
     )
     differs[~there] = 255
-    share = float((one != two)[there].mean()) if there.any() else float("nan")
-    figure = Figure(figsize=(15, 15 / 3 * one.shape[0] / one.shape[1] + 1.2), layout="constrained")
-    titles = (first.stem, second.stem, f"{second.stem} where it differs ({100 * share:.1f} %)")
+    height = 5 * min(max(one.shape[0] / one.shape[1], 0.2), 3)
+    figure = Figure(figsize=(15, height + 1.2), layout="constrained")
+    titles = (first.stem, second.stem, f"{second.stem} where it differs")
     for panel, picture, title in zip(figure.subplots(1, 3), (colours[one], colours[two], differs), titles, strict=True):
         panel.imshow(picture, interpolation="nearest")
         panel.set_title(title, fontsize=10)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landcover.assess.allocation import allocate, sample_size
+from landcover.assess.allocation import allocate, expected_error, sufficient_size
 from landcover.assess.survey import WHOLE, Survey, draw, draw_systematically, survey, values_at
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
@@ -20,8 +20,11 @@ from landcover.settings import EXPECTED, PointSettings
 from landcover.vector import read_layer, read_table, write_layers
 
 LAYER, STRATA, DESIGN = "points", "strata", "design"
-MAPPED, TRUTH, TRUTH_NAME, STRATUM = "Classified", "GrndTruth", "ClassName", "Stratum"
+MAPPED, TRUTH, TRUTH_NAME = "Classified", "GrndTruth", "ClassName"
 """Fields of the points; the first two as Esri's tools name them."""
+
+NUMBER, STRATUM, PLACE = "Point", "Stratum", ("Row", "Column")
+"""Others: a number in random order, the stratum, and the pixel on the map that the points were drawn from."""
 
 UNKNOWN = -1
 """Esri's value for a point that nobody has judged yet."""
@@ -29,22 +32,26 @@ UNKNOWN = -1
 
 @dataclass(frozen=True)
 class Design:
-    """How points were drawn: of which map, `stratified`, `random` or `systematic`; the pixels of each stratum, and of
-    each value of the map."""
+    """How points were drawn: of which map, `stratified`, `random` or `systematic`, how many; the pixels of each
+    stratum, and of each value of the map."""
 
     map: str
     sampling: str
+    points: int
     strata: dict[int, int]
     pixels: dict[int, int]
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What `points` made: the file, and of each value of the map its name, its pixels and its points."""
+    """What `points` made: the file, and of each value of the map its name, its pixels and its points; the standard
+    error of overall accuracy to expect, and how many points were asked for."""
 
     path: Path
     sampling: str
     rows: tuple[tuple[str, int, int], ...]
+    error: float
+    asked: int | None
 
 
 def points(
@@ -67,7 +74,10 @@ def points(
     with open_raster(map_path) as dataset:
         named = scheme_of(dataset) or scheme
     names = {value: found.name if (found := named.find(value)) else f"value {value}" for value in known.pixels}
-    size = min(_size(known, settings, names), sum(known.pixels.values()))
+    expected = _expected(known, settings, names)
+    total = sum(known.pixels.values())
+    asked = None if settings.size == "auto" else settings.size
+    size = min(asked or _sufficient(known, expected, settings), total)
     if settings.sampling == "systematic":
         drawn = {WHOLE: draw_systematically(map_path, known, size, settings.seed, progress)}
     elif settings.sampling == "random":
@@ -94,35 +104,48 @@ def points(
         {"Map": [map_path.name], "Sampling": [settings.sampling], "Allocation": [settings.allocation],
          "Seed": [settings.seed], "Pixels": [sum(strata.values())], "Points": [len(frame)]}
     )  # fmt: skip
+    _check_replaceable(out, overwrite)
     write_layers(out, [(LAYER, frame), (STRATA, table), (DESIGN, design)])
     with whole_file(out.with_suffix(".qml")) as temporary:
-        temporary.write_text(named.point_style(TRUTH, UNKNOWN), encoding="utf-8")
-    return Drawn(out, settings.sampling, rows)
+        temporary.write_text(named.point_style(TRUTH, UNKNOWN, (MAPPED, STRATUM)), encoding="utf-8")
+    points = {v: n for v, n in zip(known.pixels, (n for _, _, n in rows), strict=True)}
+    of_strata = settings.sampling == "stratified" and all(points.values())
+    error = expected_error(known.pixels, points if of_strata else len(frame), expected)
+    return Drawn(out, settings.sampling, rows, error, asked)
 
 
 def _check_replaceable(out: Path, overwrite: bool) -> None:
     """Hours of a person's work lie in points that are judged."""
+    if out.suffix.lower() != ".gpkg":
+        raise LandcoverError(f"{out}: points are a GeoPackage: name it .gpkg")
     if not out.exists():
         return
-    if overwrite:
-        frame = read_layer(out, LAYER)
-        judged = int(((frame[TRUTH] != UNKNOWN) | frame[TRUTH_NAME].fillna("").ne("")).sum())
-        if judged:
-            raise LandcoverError(
-                f"{out}: {judged:,} of its points are judged: move it away, or write elsewhere (--out)"
-            )
-        return
-    raise LandcoverError(f"{out} exists already: add --overwrite to draw other points, or name another file (--out)")
+    if not overwrite:
+        raise LandcoverError(
+            f"{out} exists already: add --overwrite to draw other points, or name another file (--out)"
+        )
+    if read_table(str(out), DESIGN) is None:
+        raise LandcoverError(f"{out}: is no file that `landcover points` wrote: name another one (--out)")
+    frame = read_layer(out, LAYER)
+    fresh = {TRUTH: UNKNOWN, TRUTH_NAME: ""}
+    touched = [frame[name].fillna(empty).ne(empty) for name, empty in fresh.items() if name in frame]
+    judged = int(np.logical_or.reduce(touched).sum()) if touched else len(frame)
+    if judged or len(touched) < len(fresh):
+        raise LandcoverError(f"{out}: {judged:,} of its points are judged: move it away, or write elsewhere (--out)")
 
 
-def _size(known: Survey, settings: PointSettings, names: Mapping[int, str]) -> int:
-    if settings.size != "auto":
-        return settings.size
+def _sufficient(known: Survey, expected: Mapping[int, float], settings: PointSettings) -> int:
+    return sufficient_size(
+        known.pixels, expected, settings.target_error, settings.sampling, settings.allocation, settings.rare
+    )
+
+
+def _expected(known: Survey, settings: PointSettings, names: Mapping[int, str]) -> dict[int, float]:
+    """User's accuracy by value of the map."""
     given = settings.expected
     by_class = {} if isinstance(given, float) else given
     common = given if isinstance(given, float) else EXPECTED
-    expected = {value: by_class.get(value, by_class.get(name, common)) for value, name in names.items()}
-    return max(sample_size(known.pixels, expected, settings.target_error), 2)
+    return {value: by_class.get(value, by_class.get(name, common)) for value, name in names.items()}
 
 
 def _frame(path: Path, known: Survey, drawn: Mapping[int, NDArray[np.int64]], seed: int) -> gpd.GeoDataFrame:
@@ -137,8 +160,8 @@ def _frame(path: Path, known: Survey, drawn: Mapping[int, NDArray[np.int64]], se
     x, y = origin.c + (places[:, 1] + 0.5) * width, origin.f - (places[:, 0] + 0.5) * height
     number = np.arange(1, len(places) + 1)
     fields = {
-        "Point": number, MAPPED: values_at(path, places), TRUTH: np.full(len(places), UNKNOWN),
-        TRUTH_NAME: np.full(len(places), "", object), STRATUM: strata,
+        NUMBER: number, MAPPED: values_at(path, places), TRUTH: np.full(len(places), UNKNOWN),
+        TRUTH_NAME: np.full(len(places), "", object), STRATUM: strata, PLACE[0]: places[:, 0], PLACE[1]: places[:, 1],
     }  # fmt: skip
     frame = pd.DataFrame({k: v if k == TRUTH_NAME else v.astype(np.int32) for k, v in fields.items()})
     return gpd.GeoDataFrame(frame, geometry=gpd.points_from_xy(x, y), crs=known.grid.crs.to_wkt())
@@ -147,8 +170,10 @@ def _frame(path: Path, known: Survey, drawn: Mapping[int, NDArray[np.int64]], se
 def read_design(path: str) -> Design | None:
     """The design that points were drawn by, None for points of other origin. Raises LabelError for half of one."""
     strata, design = read_table(path, STRATA), read_table(path, DESIGN)
-    if strata is None or design is None:
+    if strata is None and design is None:
         return None
+    if strata is None or design is None:
+        raise LabelError(f"{path}: has lost one of its tables strata and design: take the file that was drawn")
     try:
         sizes: dict[int, int] = {}
         for stratum, pixels in zip(strata["Stratum"], strata["Pixels"], strict=True):
@@ -156,6 +181,7 @@ def read_design(path: str) -> Design | None:
         return Design(
             map=str(design["Map"].iloc[0]),
             sampling=str(design["Sampling"].iloc[0]),
+            points=int(design["Points"].iloc[0]),
             strata=sizes,
             pixels={int(k): int(v) for k, v in zip(strata["Value"], strata["Pixels"], strict=True)},
         )

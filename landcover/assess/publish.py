@@ -18,8 +18,9 @@ def write_tables(found: Assessment, folder: Path, esri: bool = False) -> None:
         _proportions(found).to_csv(folder / "area_proportions.csv", index_label="map \\ reference")
     _measures(found).to_csv(folder / "measures.csv", index_label="class")
     printed = printed_table(found)
-    (folder / "table.md").write_text(_markdown(printed), encoding="utf-8")
-    (folder / "table.tex").write_text(_latex(printed), encoding="utf-8")
+    said = _caption(found)
+    (folder / "table.md").write_text(f"{said}\n\n{_markdown(printed)}", encoding="utf-8")
+    (folder / "table.tex").write_text(f"% {said}\n{_latex(printed)}", encoding="utf-8")
     if esri:
         esri_matrix(found).to_csv(folder / "confusion_matrix.csv", index=False)
 
@@ -78,11 +79,19 @@ def printed_table(found: Assessment) -> pd.DataFrame:
     if known.area is not None and found.total_m2 is not None:
         hectares = found.total_m2 / 1e4
         areas = [
-            f"{size(v * hectares)} ± {size(m * hectares)}"
+            _plus_minus_hectares(v * hectares, m * hectares, hectares)
             for v, m in zip(known.area.value, known.area.margin, strict=True)
         ]
-        frame.loc["area, ha"] = [*areas, size(hectares), ""]
+        frame.loc["area, ha"] = [*areas, size(hectares, hectares), ""]
     return frame
+
+
+def _caption(found: Assessment) -> str:
+    what = "the area" if found.unit == "points" else "the pixels"
+    return (
+        f"Per cent of {what}: rows the map, columns the reference ({found.counts.sum():,} {found.unit}); last cell: "
+        "overall accuracy; ± is 1.96 standard errors"
+    )
 
 
 def esri_matrix(found: Assessment) -> pd.DataFrame:
@@ -101,6 +110,10 @@ def esri_matrix(found: Assessment) -> pd.DataFrame:
     frame.loc[len(frame)] = ["P_Accuracy", *np.nan_to_num(plain.producers), 0.0, float(plain.overall), 0.0]
     frame.loc[len(frame)] = ["Kappa", *zeros, 0.0, 0.0, float(np.nan_to_num(plain.kappa))]
     return frame
+
+
+def _plus_minus_hectares(value: float, margin: float, total: float) -> str:
+    return size(value, total) if np.isnan(margin) else f"{size(value, total)} ± {size(margin, total)}"
 
 
 def _plus_minus(value: Any, margin: Any) -> str:

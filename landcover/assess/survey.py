@@ -16,6 +16,7 @@ from landcover.grid import Grid, cut
 from landcover.histogram import byte_counts
 from landcover.progress import Progress, silent
 from landcover.raster import BLOCK, CONFIDENCE, CONTENT_TAG, grid_of, open_raster, read_band
+from landcover.scheme import BACKGROUND
 
 CELL = 2048
 """Pixels a side of what is read at a time."""
@@ -48,6 +49,14 @@ def open_map(path: Path) -> Iterator[DatasetReader]:
         yield dataset
 
 
+def read_map(dataset: DatasetReader, window: Window) -> NDArray[np.uint8]:
+    """Class values (rows, columns) of an open map, 0 where there is no data, whatever the file declares for that."""
+    values: NDArray[np.uint8] = read_band(dataset, window, fill=BACKGROUND)
+    if dataset.nodata not in (None, BACKGROUND):
+        values[values == dataset.nodata] = BACKGROUND
+    return values
+
+
 def survey(path: Path, progress: Progress = silent) -> Survey:
     """Read a map once. Raises ImageError for one that is none, or that shows no class."""
     with open_map(path) as dataset:
@@ -59,7 +68,7 @@ def survey(path: Path, progress: Progress = silent) -> Survey:
         ground = np.zeros(256)
         with progress("reading the map", len(cells), "cells") as advance:
             for counts, cell in zip(by_cell, cells, strict=True):
-                values = read_band(dataset, cell)
+                values = read_map(dataset, cell)
                 counts[:] = byte_counts(values)
                 if not even:
                     heights = areas[cell.row_off : cell.row_off + cell.height]
@@ -96,7 +105,7 @@ def draw(
         for index, cell in enumerate(known.cells):
             here = {v: _between(r, starts[v][index], starts[v][index + 1]) for v, r in ranks.items()}
             if any(len(r) for r in here.values()):
-                values = read_band(dataset, cell)
+                values = read_map(dataset, cell)
                 for value, local in here.items():
                     rows, columns = np.nonzero(values if value == WHOLE else values == value)
                     place = np.stack([rows[local] + cell.row_off, columns[local] + cell.col_off], axis=1)
@@ -127,7 +136,7 @@ def draw_systematically(
             down = rows[(rows >= cell.row_off) & (rows < cell.row_off + cell.height)]
             across = columns[(columns >= cell.col_off) & (columns < cell.col_off + cell.width)]
             if len(down) and len(across):
-                values = read_band(dataset, cell)[np.ix_(down - cell.row_off, across - cell.col_off)]
+                values = read_map(dataset, cell)[np.ix_(down - cell.row_off, across - cell.col_off)]
                 found_rows, found_columns = np.nonzero(values)
                 drawn.append(np.stack([down[found_rows], across[found_columns]], axis=1))
             advance(1)
@@ -143,5 +152,5 @@ def values_at(path: Path, places: NDArray[np.int64]) -> NDArray[np.int64]:
         for index in np.lexsort((places[:, 1] // BLOCK, places[:, 0] // BLOCK)).tolist():
             row, column = places[index].tolist()
             if 0 <= row < height and 0 <= column < width:
-                values[index] = int(read_band(dataset, Window(column, row, 1, 1))[0, 0])
+                values[index] = int(read_map(dataset, Window(column, row, 1, 1))[0, 0])
     return values

@@ -25,7 +25,7 @@ def as_text(found: Assessment) -> str:
         f"overall accuracy {percent(whole.value)} %{interval}, mean IoU {percent(m.mean_iou)} %, "
         f"{found.counts.sum():,} {found.unit}",
         f"disagreement: {percent(m.quantity)} % of quantity, {percent(m.allocation)} % of allocation; "
-        f"kappa {float(m.kappa):.3f}",
+        f"kappa {'not defined' if np.isnan(m.kappa) else f'{float(m.kappa):.3f}'}",
         f"reference: {found.design}",
         f"intervals: {found.intervals}",
     ]
@@ -53,10 +53,10 @@ def _contingency(found: Assessment, heads: list[str], wide: int) -> list[str]:
 
 
 def _measures(found: Assessment, heads: list[str], wide: int) -> list[str]:
-    lines = [f"{'per cent':<{wide}}" + "".join(f"{name:>18}" for name in HEADS.values())]
+    lines = [f"{'per cent':<{wide}}" + "".join(f"{name:>21}" for name in HEADS.values())]
     for index, head in enumerate(heads):
         cells = (with_interval(getattr(found.estimates, name), index) for name in HEADS)
-        lines.append(f"{head:<{wide}}" + "".join(f"{cell:>18}" for cell in cells))
+        lines.append(f"{head:<{wide}}" + "".join(f"{cell:>21}" for cell in cells))
     return lines
 
 
@@ -70,10 +70,10 @@ def _areas(found: Assessment, heads: list[str], wide: int) -> list[str]:
     for index, head in enumerate(heads):
         value, margin = (float(v[index]) * hectares for v in (area.value, area.margin))
         low, high = (float(v[index]) * hectares for v in (area.low, area.high))
-        lines.append(
-            f"{head:<{wide}}{size(found.mapped_m2[index] / 1e4):>16}{size(value):>20}{size(margin):>14}"
-            f"{f'{size(low)} to {size(high)}':>28}"
-        )
+        cells = ((float(found.mapped_m2[index]) / 1e4, 16), (value, 20), (margin, 14))
+        shown = "".join(f"{size(number, hectares):>{width}}" for number, width in cells)
+        interval = f"{size(low, hectares)} to {size(high, hectares)}"
+        lines.append(f"{head:<{wide}}{shown}{interval:>28}")
     return lines
 
 
@@ -85,11 +85,12 @@ def with_interval(known: Estimate, index: int) -> str:
     return percent(value) + ("" if np.isnan(low) else f" ({100 * low:.1f}-{100 * high:.1f})")
 
 
-def size(value: float) -> str:
-    """A number with as many decimals as it deserves, or a dash."""
+def size(value: float, total: float) -> str:
+    """A number with as many decimals as the `total` that it is part of deserves, or a dash."""
     if np.isnan(value):
         return "-"
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.3f}"
+    decimals = int(np.clip(3 - np.floor(np.log10(total)), 0, 6)) if total > 0 else 2
+    return f"{value:,.{decimals}f}"
 
 
 def percent(value: object) -> str:

@@ -211,6 +211,7 @@ def _write_metrics(
         "val_table": [list(row) for row in state.best_table],
         "epochs": len(state.history),
         "split": best.get("split", chips.info.split),
+        "split_key": chips.info.split_key,
         "chips": {"train": len(chips.train), "copies": len(chips.copies), "validation": len(chips.validation)},
         "precision": task.precision,
         "parameters": task.network.count_params(),

@@ -2,7 +2,9 @@
 
 import csv
 import json
+import logging
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view, map_view
 from landcover.assess.table import size
-from landcover.errors import LandcoverError
+from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
 from landcover.provenance import digest
 from landcover.raster import MODEL_TAG, open_raster
 from landcover.scheme import IMAGE_PATH_TAG, ClassScheme
+
+log = logging.getLogger("landcover")
 
 FILE = "report.html"
 RECORD = "accuracy.json"
@@ -26,8 +30,8 @@ CITATIONS = {
         "for estimating area and assessing accuracy of land change. Remote Sensing of Environment 148, 42-57.",
         "Stehman, S. V. (2014): Estimating area and map accuracy for stratified random sampling when the strata are "
         "different from the map classes. International Journal of Remote Sensing 35, 4923-4939.",
-        "Korn, E. L., Graubard, B. I. (1998): Confidence intervals for proportions with small expected number of "
-        "positive counts estimated from survey data. Survey Methodology 24, 193-201.",
+        "Franco, C., Little, R. J. A., Louis, T. A., Slud, E. V. (2019): Comparative study of confidence intervals for "
+        "proportions in complex sample surveys. Journal of Survey Statistics and Methodology 7, 334-364.",
     ),
     "pixels": ("Efron, B., Tibshirani, R. J. (1993): An Introduction to the Bootstrap. Chapman and Hall, New York.",),
 }
@@ -39,33 +43,47 @@ COMMON = (
 
 def report(
     folder: Path,
+    map_path: Path,
     scheme: ClassScheme,
     model: Path | None = None,
     split: Path | None = None,
     image: str | None = None,
 ) -> Path:
-    """Write report.html into the folder of an assessment, from its accuracy.json and the map.
+    """Write report.html into the folder of an assessment, from its accuracy.json and the map that it is of.
 
     `image`: what to show beside the map; without it, the one that the map was made of, if it is still there. The
-    training is shown if `model` is the one that made the map, and its split if `split`, a report on one, is there.
-    Pictures are read from overviews. Raises LandcoverError.
+    training is shown if `model` is the one that made the map, and its split if `split`, a report on one, is that of the
+    training. Pictures are read from overviews. Raises LandcoverError, for a map that has changed too.
     """
     record = _read(folder / RECORD)
-    map_path = Path(record["map"])
     with open_raster(map_path) as dataset:
         tags = dataset.tags()
-    known = set(record["classes"])
-    if known != set(scheme.names):
+    if set(record["classes"]) != set(scheme.names):
         raise LandcoverError(f"{folder / RECORD}: has other classes than the scheme: name its configuration (--config)")
-    found = image or tags.get(IMAGE_PATH_TAG, "")
-    shown = image_view(found, map_path) if image or (found and Path(found).exists()) else None
-    page = _environment().get_template("page.html").render(
-        _context(record, scheme, map_path, shown) | {"training": _training(model, split, tags, scheme)}
-    )  # fmt: skip
+    if map_path.is_file() and digest(map_path) != record["provenance"]["inputs"][0]["sha256"]:
+        raise LandcoverError(f"{map_path}: is not what was assessed: run `landcover assess` again")
+    # the image of the last time, unless another one is named
+    image = image or record["provenance"]["configuration"]["assess"]["image"]
+    context = _context(record, scheme, map_path, _image(image, tags, map_path))
+    page = _environment().get_template("page.html")
     out = folder / FILE
     with whole_file(out) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page.render(context | {"training": _training(model, split, tags, scheme)}), "utf-8")
     return out
+
+
+def _image(named: str | None, tags: Mapping[str, str], map_path: Path) -> str | None:
+    """The picture of the image that is named, or of the one that the map was made of, if that can be shown."""
+    if named is not None:
+        return image_view(named, map_path)
+    found = tags.get(IMAGE_PATH_TAG)
+    if not found or not Path(found).exists():
+        return None
+    try:
+        return image_view(found, map_path)
+    except ImageError as error:
+        log.warning("Note: the report shows no image: %s", error)
+        return None
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -120,7 +138,7 @@ def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image:
         "citations": [*CITATIONS[record["unit"]], *COMMON],
         "configuration": yaml.safe_dump(record["provenance"]["configuration"], sort_keys=False, allow_unicode=True),
         "palette": _script_safe([{"value": c.value, "name": c.name, "color": c.color} for c in scheme]),
-        "map": map_view(map_path),
+        "map": dict(zip(("data", "width", "height"), map_view(map_path), strict=True)),
         "image": image,
         "style": _beside("page.css"),
         "script": _beside("page.js"),
@@ -144,46 +162,46 @@ def _bars(scheme: ClassScheme, figures: Mapping[str, Any], key: str) -> list[Bar
     bars = []
     for c in scheme:
         low, high = figures[c.name][key]["interval_95"]
-        bars.append(Bar(c.name, figures[c.name][key]["value"], low, high, c.color))
+        bars.append(Bar(c.name, figures[c.name][key]["value"], low, high, c.value))
     return bars
 
 
 def _margin(figures: Mapping[str, Any]) -> float | None:
     error = figures.get("hectares", {}).get("standard_error")
-    return None if error is None else 1.96 * error
+    return 1.96 * error if error else None
 
 
 def _training(
     model: Path | None, split: Path | None, tags: Mapping[str, str], scheme: ClassScheme
 ) -> dict[str, Any] | None:
     """Curves and split of the training that made the map, None where it is not at hand."""
-    if model is None or not model.exists() or MODEL_TAG not in tags or digest(model) != tags[MODEL_TAG]:
+    if model is None or not model.exists() or digest(model) != tags.get(MODEL_TAG):
         return None
-    history, metrics = model.parent / "history.csv", model.parent / "metrics.json"
-    if not history.exists() or not metrics.exists():
-        return None
-    with history.open(encoding="utf-8") as file:
-        rows = [{k: float(v) for k, v in row.items() if _is_number(v)} for row in csv.DictReader(file)]
-    found = json.loads(metrics.read_text(encoding="utf-8"))
-    return {
-        "charts": [curves(rows, "loss", "loss"), curves(rows, "mean_iou", "mean IoU")] if rows else [],
-        "epoch": found.get("epoch", "-"),
-        "split": _split(split, scheme),
-    }
-
-
-def _is_number(text: str) -> bool:
     try:
-        float(text)
-    except (TypeError, ValueError):
+        with (model.parent / "history.csv").open(encoding="utf-8") as file:
+            rows = [{k: float(v) for k, v in row.items() if _is_number(v)} for row in csv.DictReader(file)]
+        metrics = json.loads((model.parent / "metrics.json").read_text(encoding="utf-8"))
+        charts = [curves(rows, "loss", "loss"), curves(rows, "mean_iou", "mean IoU")]
+        told = _split(split, metrics.get("split_key"), scheme)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return {"charts": charts, "epoch": metrics.get("epoch", "-"), "split": told}
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        return isfinite(float(text or ""))
+    except ValueError:
         return False
-    return True
 
 
-def _split(path: Path | None, scheme: ClassScheme) -> dict[str, Any] | None:
+def _split(path: Path | None, key: str | None, scheme: ClassScheme) -> dict[str, Any] | None:
+    """What a report on a split says, if it is of the one by this key."""
     if path is None or not path.exists():
         return None
     told = json.loads(path.read_text(encoding="utf-8"))
+    if told["key"] != key:
+        return None
     near = "" if told["nearest"] is None else f"; the sides are at least {told['nearest']:,.0f} m apart"
     sentence = f"Split by {told['method']}: {told['shared_pixels']:,} pixels are under chips of both sides{near}"
     sides = []
@@ -191,7 +209,7 @@ def _split(path: Path | None, scheme: ClassScheme) -> dict[str, Any] | None:
         side = told[name]
         hectares = [side["hectares"].get(n, 0.0) for n in scheme.names]
         sides.append({"name": name, "chips": side["chips"], "hectares": hectares})
-    return {"sentence": sentence, "sides": sides}
+    return {"sentence": sentence, "sides": sides, "total": sum(sides[0]["hectares"])}
 
 
 def _percent(value: float | None) -> str:
@@ -205,5 +223,5 @@ def _interval(figure: Mapping[str, Any]) -> str:
     return _percent(figure["value"]) + ("" if low is None else f" ({_percent(low)} to {_percent(high)})")
 
 
-def _size(value: float | None) -> str:
-    return "-" if value is None else size(value)
+def _size(value: float | None, total: float) -> str:
+    return "-" if value is None else size(value, total)

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
 ROW, BAR, LEFT, WIDTH, RIGHT = 26, 14, 150, 460, 14
 """Of a bar chart, in SVG's units: height of a row and of a bar, where bars begin, the whole width, the right margin."""
 
@@ -13,13 +16,14 @@ TARGET = (0.84, 0.95)
 
 @dataclass(frozen=True)
 class Bar:
-    """A value with its interval, None where there is none, and the colour of its class."""
+    """A value with its interval, None where there is none, and the number of its class, that the page has a colour
+    for."""
 
     name: str
     value: float | None
     low: float | None
     high: float | None
-    colour: str
+    number: int
 
 
 def accuracy_bars(bars: Sequence[Bar], title: str) -> str:
@@ -41,7 +45,7 @@ def area_bars(bars: Sequence[Bar], mapped: Sequence[float], title: str) -> str:
         f"<title>mapped: {value:,.1f} ha</title></path>"
         for i, value in enumerate(mapped)
     )
-    ticks = [(longest * v / 4, f"{longest * v / 4:,.3g}") for v in range(5)]
+    ticks = [(v, f"{v:,.6g}") for v in np.asarray(MaxNLocator(5).tick_values(0, longest)).tolist() if v <= longest]
     return _chart(bars, longest, title, "", ticks, lambda v: f"{v:,.4g}", marks)
 
 
@@ -66,8 +70,8 @@ def _row(bar: Bar, index: int, longest: float, shown) -> str:  # type: ignore[no
         return f'{label}<text x="{LEFT + 4}" y="{middle + 4}" class="none">not known</text>'
     text = f"{bar.name}: {shown(bar.value)}"
     drawn = (
-        f'<rect x="{LEFT}" y="{y}" width="{_x(bar.value, longest) - LEFT:.1f}" height="{BAR}" fill="{bar.colour}" '
-        'class="bar"/>'
+        f'<rect x="{LEFT}" y="{y}" width="{_x(bar.value, longest) - LEFT:.1f}" height="{BAR}" class="bar" '
+        f'style="fill:var(--class-{bar.number})"/>'
     )
     if bar.low is not None and bar.high is not None:
         low, high = _x(bar.low, longest), _x(bar.high, longest)
@@ -93,6 +97,7 @@ def curves(history: Sequence[dict[str, float]], key: str, title: str) -> str:
     values = [row[k] for row in history for k in (key, f"val_{key}") if k in row]
     low, high = min(0.0, *values), max(values) * 1.02 or 1.0
     last = max(row["epoch"] for row in history)
+    low, high = (low, high) if high > low else (low, low + 1)
 
     def place(epoch: float, value: float) -> str:
         x = left + (width - left - 8) * ((epoch - 1) / max(last - 1, 1))

@@ -2,7 +2,7 @@ const SAFE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", 
 const scheme = JSON.parse(document.getElementById("scheme").textContent);
 const canvas = document.getElementById("canvas"), pen = canvas.getContext("2d");
 const swipe = document.getElementById("swipe"), line = document.getElementById("line");
-const state = { scale: 1, x: 0, y: 0, alone: null, safe: false };
+const state = { scale: 1, whole: 1, x: 0, y: 0, alone: null, safe: false };
 let image = null, values = null, painted = null;
 
 function load(source) {
@@ -35,14 +35,12 @@ function paint() {
     for (let k = 0; k < 4; k++) out.data[n * 4 + k] = table[entry + k];
   }
   painted.getContext("2d").putImageData(out, 0, 0);
-  document.querySelectorAll(".swatch").forEach((swatch) => {
-    swatch.style.background = colour(scheme.findIndex((c) => c.value === Number(swatch.dataset.value)));
-  });
+  scheme.forEach((c, index) => document.documentElement.style.setProperty("--class-" + c.value, colour(index)));
 }
 
 function fit() {
   const box = canvas.getBoundingClientRect();
-  state.scale = Math.min(box.width / values.width, box.height / values.height);
+  state.scale = state.whole = Math.min(box.width / values.width, box.height / values.height);
   state.x = (box.width - values.width * state.scale) / 2;
   state.y = (box.height - values.height * state.scale) / 2;
 }
@@ -65,6 +63,8 @@ function draw() {
   pen.drawImage(painted, ...place);
   pen.restore();
   if (line) line.style.left = at + "px";
+  // with the whole map in view a finger scrolls the page; a part of it, it moves
+  canvas.style.touchAction = state.scale > state.whole * 1.01 ? "none" : "pan-y";
 }
 
 function zoom(factor, x, y) {
@@ -79,10 +79,18 @@ function zoom(factor, x, y) {
   draw();
 }
 
+// never further than that a part of the map stays in view
 function move(x, y) {
-  state.x += x;
-  state.y += y;
+  const box = canvas.getBoundingClientRect(), rest = 60;
+  state.x = Math.min(Math.max(state.x + x, rest - values.width * state.scale), box.width - rest);
+  state.y = Math.min(Math.max(state.y + y, rest - values.height * state.scale), box.height - rest);
   draw();
+}
+
+// on paper nothing can be swiped: image and map stand side by side
+function print() {
+  document.getElementById("printed-map").src = painted.toDataURL();
+  if (IMAGE) document.getElementById("printed-image").src = IMAGE;
 }
 
 function listen() {
@@ -108,6 +116,8 @@ function listen() {
     canvas.addEventListener(end, (event) => fingers.delete(event.pointerId));
   }
   canvas.addEventListener("wheel", (event) => {
+    // a page that is scrolled through must not stop here
+    if (!event.ctrlKey && document.activeElement !== canvas) return;
     event.preventDefault();
     const at = place(event);
     zoom(Math.exp(-event.deltaY / 400), at.x, at.y);
@@ -144,27 +154,26 @@ function listen() {
     };
   });
   const safe = document.getElementById("safe");
+  safe.hidden = scheme.length > SAFE.length;
   safe.onclick = () => {
     state.safe = !state.safe;
     safe.setAttribute("aria-pressed", String(state.safe));
     paint();
     draw();
   };
+  window.addEventListener("beforeprint", print);
   new ResizeObserver(() => { fit(); draw(); }).observe(canvas);
 }
 
 async function start() {
-  const grey = await load(MAP);
+  const packed = Uint8Array.from(atob(MAP.data), (letter) => letter.charCodeAt(0));
+  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
+  const data = new Uint8Array(await new Response(stream).arrayBuffer());
+  values = { width: MAP.width, height: MAP.height, data };
   image = IMAGE ? await load(IMAGE) : null;
   painted = document.createElement("canvas");
-  painted.width = grey.width;
-  painted.height = grey.height;
-  const reader = painted.getContext("2d", { willReadFrequently: true });
-  reader.drawImage(grey, 0, 0);
-  const pixels = reader.getImageData(0, 0, grey.width, grey.height).data;
-  const data = new Uint8Array(grey.width * grey.height);
-  for (let n = 0; n < data.length; n++) data[n] = pixels[n * 4];
-  values = { width: grey.width, height: grey.height, data };
+  painted.width = MAP.width;
+  painted.height = MAP.height;
   paint();
   fit();
   draw();

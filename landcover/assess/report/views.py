@@ -1,18 +1,18 @@
 """What the page shows of image and map: pictures of bounded size, as data in the page itself."""
 
 import base64
+import zlib
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
-from rasterio.vrt import WarpedVRT
 
-from landcover.assess.pictures import preview
+from landcover.assess.pictures import preview, read_onto, smaller
 from landcover.errors import ImageError
-from landcover.grid import Grid
 from landcover.raster import grid_of, open_raster
 
 LONGEST = 1600
@@ -21,50 +21,36 @@ LONGEST = 1600
 QUALITY = 82
 
 
-def map_view(path: Path) -> str:
-    """The map as a grey PNG of its class values in a data URI."""
-    return _uri(Image.fromarray(preview(path, longest=LONGEST)), "PNG")
+def map_view(path: Path) -> tuple[str, int, int]:
+    """The class values of the map, row by row, deflated and in base64; its width and its height."""
+    values = preview(path, longest=LONGEST)
+    return base64.b64encode(zlib.compress(values.tobytes(), 9)).decode(), values.shape[1], values.shape[0]
 
 
 def image_view(path: str | Path, map_path: Path) -> str:
     """The first three bands on the ground of the map, stretched, as a JPEG in a data URI.
 
-    Raises ImageError for an image that does not lie there.
+    Raises ImageError for an image that does not lie there, or that cannot be read.
     """
     with open_raster(map_path) as dataset:
         grid = grid_of(dataset)
-    scale = max(1.0, max(grid.shape) / LONGEST)
-    height, width = (max(1, round(side / scale)) for side in grid.shape)
     with open_raster(path) as dataset:
         bands = [1, 2, 3] if dataset.count >= 3 else [1, 1, 1]
-        pixels = _read(dataset, grid, bands, height, width)
-    if not pixels.any():
+        pixels = read_onto(dataset, grid, smaller(grid, LONGEST), bands, Resampling.average)
+        nodata = dataset.nodata
+    there = np.isfinite(pixels).all(axis=0) & pixels.any(axis=0)
+    if nodata is not None:
+        there &= (pixels != nodata).any(axis=0)
+    if not there.any():
         raise ImageError(f"{path}: shows nothing where {map_path.name} lies: is it the image of this map?")
-    return _uri(Image.fromarray(_stretched(pixels)), "JPEG")
-
-
-def _read(dataset, grid: Grid, bands: list[int], height: int, width: int) -> NDArray[np.generic]:  # type: ignore[no-untyped-def]
-    own = grid_of(dataset)
-    if own.aligned(grid) and own.shape == grid.shape and own.position(grid) == (0, 0):
-        return np.asarray(dataset.read(bands, out_shape=(3, height, width), resampling=Resampling.average))
-    transform = grid.transform @ grid.transform.scale(grid.width / width, grid.height / height)
-    with WarpedVRT(
-        dataset, crs=grid.crs, transform=transform, height=height, width=width, resampling=Resampling.average
-    ) as warped:
-        return np.asarray(warped.read(bands))
-
-
-def _stretched(pixels: NDArray[np.generic]) -> NDArray[np.uint8]:
-    """(rows, columns, 3) from (3, rows, columns): the 1st to the 99th percentile of what is not 0, all bands alike."""
-    moved = np.moveaxis(pixels.astype(np.float32), 0, -1)
-    there = moved.any(axis=-1)
-    low, high = np.percentile(moved[there], (1, 99))
-    out = np.clip((moved - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
-    out[~there] = 255
-    return out
-
-
-def _uri(picture: Image.Image, kind: str) -> str:
     held = BytesIO()
-    picture.save(held, kind, quality=QUALITY, optimize=True)
-    return f"data:image/{kind.lower()};base64,{base64.b64encode(held.getvalue()).decode()}"
+    Image.fromarray(_stretched(pixels, there)).save(held, "JPEG", quality=QUALITY, optimize=True)
+    return f"data:image/jpeg;base64,{base64.b64encode(held.getvalue()).decode()}"
+
+
+def _stretched(pixels: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """(rows, columns, 3) from (3, rows, columns): the 1st to the 99th percentile of what is there, all bands alike."""
+    moved = np.moveaxis(pixels.astype(np.float32), 0, -1)
+    low, high = np.percentile(moved[there], (1, 99))
+    scaled = (moved - low) / max(float(high - low), np.finfo(np.float32).tiny) * 255
+    return np.where(there[..., None], np.clip(np.nan_to_num(scaled), 0, 255), 255).astype(np.uint8)
