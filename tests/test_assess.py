@@ -248,3 +248,30 @@ def test_the_fast_way_over_large_rasters_counts_the_same(tmp_path, config, codes
     for block in (64, 1024):
         with pytest.raises(LabelError, match="not in the scheme: 9"):
             tabulate(strange, labels, config.scheme, block)
+
+
+def test_blocks_do_not_depend_on_how_a_large_raster_is_counted(tmp_path, config) -> None:
+    """Labels in a few places of a large raster: more blocks than the cells they lie in."""
+    truth = np.zeros((8300, 8300), np.uint8)
+    for n in range(10):
+        truth[800 * n : 800 * n + 300, 700 * n : 700 * n + 300] = 1 + n % 2
+    shown = _raster(tmp_path / "map.tif", np.full_like(truth, 1), compress="deflate", tiled=True)
+    tables = []
+    for name, kind in (("byte", np.uint8), ("word", np.uint16)):
+        path = _raster(tmp_path / f"{name}.tif", truth.astype(kind), compress="deflate", tiled=True)
+        tables.append(tabulate(shown, open_labels([str(path)], _grid(shown), config.remap), config.scheme))
+    one, other = tables
+    assert (one.block, one.pieces.shape) == (other.block, other.pieces.shape)
+    assert one.pieces.shape[0] >= 50
+    assert one.counts.tolist() == other.counts.tolist()
+
+
+def test_more_classes_than_pairs_in_a_byte(tmp_path) -> None:
+    many = [{"value": 10 + 13 * n, "name": f"class {n}", "color": "#123456"} for n in range(18)]
+    config = Config.model_validate({"scheme": many, "paths": {"reports": tmp_path / "reports"}})
+    random = np.random.default_rng(0)
+    values = np.array([0, *config.scheme.values], np.uint8)
+    shown, truth = (random.choice(values, (300, 300)) for _ in range(2))
+    made = assess(config, _raster(tmp_path / "m.tif", shown), [str(_raster(tmp_path / "t.tif", truth))]).result
+    expected = [[int(((shown == i) & (truth == j)).sum()) for j in values[1:]] for i in values[1:]]
+    assert made.counts.tolist() == expected

@@ -129,3 +129,20 @@ def test_a_class_that_is_nowhere_has_no_difference() -> None:
     found = compare_pieces(csr_array(pieces), 3)
     assert found["overall accuracy"].value == 0
     assert np.isnan([found["F1 2"].value, found["F1 2"].low]).all()
+
+
+def test_values_that_the_scheme_does_not_know_are_refused_in_either_map(tmp_path, config, maps) -> None:
+    strange = write_image(tmp_path / "nine.tif", np.where(TRUTH == 2, 9, TRUTH)[None].astype(np.uint8))
+    truth = str(write_image(tmp_path / "t.tif", TRUTH[None]))
+    frame = gpd.GeoDataFrame(
+        {"GrndTruth": TRUTH[::40, ::40].ravel().astype(np.int32)},
+        geometry=gpd.points_from_xy(
+            ORIGIN[0] + np.tile(np.arange(0, 640, 40), 16) + 0.5, ORIGIN[1] - np.repeat(np.arange(0, 640, 40), 16) - 0.5
+        ),
+        crs=CRS,
+    )
+    frame.to_file(tmp_path / "p.gpkg")
+    for pair in ((strange, maps[0]), (maps[0], strange)):
+        for reference in (truth, str(tmp_path / "p.gpkg")):
+            with pytest.raises(LabelError, match=r"scheme: 9|9 \("):
+                compare(config, *pair, [reference])

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 import pyogrio
 import pytest
 import rasterio
 from affine import Affine
 from conftest import CRS, ORIGIN, write_image
+from shapely.geometry import MultiPoint
 
 from landcover.area import pixel_areas
 from landcover.assess import as_text, assess
+from landcover.assess.compare import compare
 from landcover.assess.points import points
 from landcover.assess.survey import draw, survey
 from landcover.config import Config, load_config
@@ -264,3 +267,110 @@ def test_a_projection_that_swells_is_seen_through(tmp_path, epsg, x, y, metres) 
     with rasterio.open(path, "w", transform=Affine(1, 0, x, 0, -1, y), **profile) as dataset:
         dataset.write(np.ones((4, 4), np.uint8), 1)
     assert survey(path).square_metres[1] == pytest.approx(16 * metres, rel=1e-3)
+
+
+def test_what_nobody_judged_is_left_out_of_areas_too(config, shown, classes) -> None:
+    out, frame = _drawn(shown, config, size=300)
+    truth = np.where(frame["Classified"] == 2, -1, frame["Classified"])
+    made = assess(config, shown, [str(_judge(out, truth))]).result
+    assert any("no judged point in forest" in note for note in made.notes)
+    rest = (np.isin(classes, [1, 7])).sum() / 1e4
+    assert made.total_m2 == pytest.approx(rest * 1e4)
+    record = made.record()["classes"]
+    assert record["water"]["hectares"]["value"] == pytest.approx((classes == 1).sum() / 1e4)
+    assert record["forest"]["hectares"]["value"] is None
+    assert record["forest"]["f1"]["value"] is None
+    assert float(made.measures.mean_iou) == 1
+
+
+def test_points_off_the_map_stay_in_the_sample(tmp_path, config) -> None:
+    """A map of two strata; of the second, a second map shows only a tenth, and that wrongly."""
+    first = np.repeat(np.array([[1], [2]], np.uint8), 200, axis=0).repeat(100, axis=1)
+    second = first.copy()
+    second[220:] = 0
+    paths = write_image(tmp_path / "a.tif", first[None]), write_image(tmp_path / "b.tif", second[None])
+    out, frame = _drawn(paths[0], config, size=800, allocation="equal")
+    judged = str(_judge(out, np.full(len(frame), 1)))
+    made = assess(config, paths[1], [judged]).result
+    # 20,000 pixels right, 2,000 wrong
+    assert float(made.estimates.overall.value) == pytest.approx(20_000 / 22_000, abs=0.035)
+    found = compare(config, *paths, [judged])
+    assert found.differences["overall accuracy"].first == pytest.approx(20_000 / 22_000, abs=0.035)
+    assert any("points lie where b.tif shows nothing" in note for note in found.notes)
+
+
+def test_reclassification_is_of_labels_not_of_what_a_person_filled_in(config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    labels = config.labels.model_copy(update={"reclassify": {1: 2, 2: 1, 0: 7}})
+    swapped = config.model_copy(update={"labels": labels})
+    truth = np.where(frame["Point"] == 1, 0, frame["Classified"])
+    made = assess(swapped, shown, [str(_judge(out, truth))]).result
+    assert float(made.estimates.overall.value) == 1
+    assert dict(made.left_out) == {"judged to be of no class": 1}
+
+
+def test_a_sample_that_lost_its_design_or_its_points_is_told(tmp_path, config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    frame["GrndTruth"] = frame["Classified"]
+    frame.to_file(tmp_path / "saved.geojson")
+    with pytest.raises(LabelError, match="not the tables strata and design"):
+        assess(config, shown, [str(tmp_path / "saved.geojson")])
+    said = config.model_copy(update={"assess": config.assess.model_copy(update={"sampling": "stratified"})})
+    assert float(assess(said, shown, [str(tmp_path / "saved.geojson")]).result.estimates.overall.value) == 1
+    half = tmp_path / "half.gpkg"
+    pyogrio.write_dataframe(frame, half, layer="points")
+    pyogrio.write_dataframe(pyogrio.read_dataframe(out, layer="strata"), half, layer="strata", append=True)
+    with pytest.raises(LabelError, match="has lost one of its tables"):
+        assess(config, shown, [str(half)], overwrite=True)
+    fewer = tmp_path / "fewer.gpkg"
+    shutil.copy(out, fewer)
+    pyogrio.write_dataframe(frame.iloc[10:], fewer, layer="points")
+    made = assess(config, shown, [str(fewer)], overwrite=True).result
+    assert any("10 points of the sample are no longer in the file" in note for note in made.notes)
+    twice = tmp_path / "twice.gpkg"
+    shutil.copy(out, twice)
+    pyogrio.write_dataframe(pd.concat([frame, frame.iloc[:5]]), twice, layer="points")
+    with pytest.raises(LabelError, match=r"point \d+ is there twice"):
+        assess(config, shown, [str(twice)], overwrite=True)
+    field = config.model_copy(update={"assess": config.assess.model_copy(update={"field": "Classified"})})
+    with pytest.raises(LabelError, match="Classified is what the map shows"):
+        assess(field, shown, [str(fewer)], overwrite=True)
+
+
+def test_a_point_moved_within_its_class_is_told(config, shown, classes) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    frame["GrndTruth"] = frame["Classified"]
+    same = frame.index[frame["Classified"] == 2]
+    frame.loc[same[0], "geometry"] = frame.geometry[same[1]]
+    pyogrio.write_dataframe(frame, out, layer="points", driver="GPKG")
+    with pytest.raises(LabelError, match="is not where it was drawn"):
+        assess(config, shown, [str(out)])
+
+
+def test_the_no_data_value_of_a_map_is_no_class(tmp_path, config, classes) -> None:
+    other = write_image(tmp_path / "n.tif", np.where(classes == 0, 255, classes)[None], nodata=255, tiled=True)
+    _, frame = _drawn(other, config, size=200)
+    assert set(frame["Classified"]) == {1, 2, 7}
+    assert set(survey(other).pixels) == {1, 2, 7}
+    truth = write_image(tmp_path / "t.tif", np.ones_like(classes)[None])
+    made = assess(config, other, [str(truth)]).result
+    assert dict(made.left_out) == {"no data in the map": int((classes == 0).sum())}
+
+
+def test_a_multipoint_of_one_point_is_a_point(tmp_path, config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    frame["GrndTruth"] = frame["Classified"]
+    several = frame.set_geometry([MultiPoint([point]) for point in frame.geometry], crs=frame.crs)
+    done = tmp_path / "multi.gpkg"
+    shutil.copy(out, done)
+    pyogrio.write_dataframe(several, done, layer="points", driver="GPKG")
+    assert float(assess(config, shown, [str(done)]).result.estimates.overall.value) == 1
+
+
+def test_only_a_geopackage_of_ours_is_replaced(tmp_path, config, shown) -> None:
+    with pytest.raises(LandcoverError, match=r"name it \.gpkg"):
+        points(shown, PointSettings(), config.scheme, tmp_path / "p.shp")
+    other = tmp_path / "other.gpkg"
+    gpd.GeoDataFrame({"a": [1]}, geometry=gpd.points_from_xy([0], [0]), crs=CRS).to_file(other, layer="points")
+    with pytest.raises(LandcoverError, match="is no file that `landcover points` wrote"):
+        points(shown, PointSettings(), config.scheme, other, overwrite=True)

@@ -1,15 +1,20 @@
+import base64
 import json
 import re
 import shutil
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from conftest import textured, write_image, write_polygons
+from PIL import Image
 
 from landcover.assess import assess, rebuild_report
 from landcover.assess.report.charts import Bar, accuracy_bars, curves
+from landcover.assess.report.views import image_view
 from landcover.config import Config
 from landcover.errors import ImageError, LandcoverError
 
@@ -106,6 +111,44 @@ def test_what_a_report_cannot_be_made_of_is_told(tmp_path, config, assessed) -> 
     (assessed / "accuracy.json").write_text('{"map": "x"}')
     with pytest.raises(LandcoverError, match="run `landcover assess` again"):
         rebuild_report(config, tmp_path / "map.tif")
+
+
+def test_an_image_that_cannot_be_read_costs_no_figures(tmp_path, config, caplog) -> None:
+    broken = tmp_path / "broken.tif"
+    broken.write_bytes(write_image(tmp_path / "whole.tif", textured(300, 300)).read_bytes()[:5000])
+    shown = write_image(tmp_path / "m.tif", CLASSES[None])
+    truth = str(write_polygons(tmp_path / "r.gpkg", [(0, 0, 90, 90, 1)]))
+    with rasterio.open(shown, "r+") as dataset:
+        dataset.update_tags(LANDCOVER_IMAGE=str(broken))
+    made = assess(config, shown, [truth])
+    assert "the report shows no image" in caplog.text
+    assert (made.path / "report.html").exists()
+    settings = config.model_copy(update={"assess": config.assess.model_copy(update={"image": broken})})
+    with pytest.raises(ImageError, match="broken"):
+        assess(settings, shown, [truth], overwrite=True)
+    assert (made.path / "accuracy.json").exists()
+
+
+def test_a_map_that_has_changed_gets_no_report(tmp_path, config, assessed) -> None:
+    write_image(tmp_path / "map.tif", np.roll(CLASSES, 1)[None], nodata=0)
+    with pytest.raises(LandcoverError, match="is not what was assessed"):
+        rebuild_report(config, tmp_path / "map.tif")
+
+
+@pytest.mark.parametrize(
+    "pixels",
+    [
+        np.random.default_rng(0).random((1, 300, 300)).astype(np.float32) * 0.3,
+        np.random.default_rng(0).integers(0, 4000, (3, 300, 300)).astype(np.uint16),
+        np.where(np.arange(300) < 20, np.nan, np.random.default_rng(0).random((3, 300, 300))).astype(np.float32),
+    ],
+)
+def test_images_of_any_kind_are_stretched(tmp_path, pixels) -> None:
+    shown = write_image(tmp_path / "m.tif", CLASSES[None])
+    uri = image_view(write_image(tmp_path / "i.tif", pixels), shown)
+    picture = np.asarray(Image.open(BytesIO(base64.b64decode(uri.split(",")[1]))))
+    assert picture.shape == (300, 300, 3)
+    assert 90 < picture[:, 30:].mean() < 165
 
 
 def test_charts_say_what_is_not_known() -> None:
