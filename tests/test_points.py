@@ -307,6 +307,10 @@ def test_reclassification_is_of_labels_not_of_what_a_person_filled_in(config, sh
     made = assess(swapped, shown, [str(_judge(out, truth))]).result
     assert float(made.estimates.overall.value) == 1
     assert dict(made.left_out) == {"judged to be of no class": 1}
+    # the ground that the point stands for is of no class, and in no area
+    pixels = survey(shown).pixels[int(frame["Classified"][frame["Point"] == 1].iloc[0])]
+    of_its_class = (frame["Classified"] == frame["Classified"][frame["Point"] == 1].iloc[0]).sum()
+    assert made.total_m2 == pytest.approx(sum(survey(shown).pixels.values()) - pixels / of_its_class)
 
 
 def test_a_sample_that_lost_its_design_or_its_points_is_told(tmp_path, config, shown) -> None:

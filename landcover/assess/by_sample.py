@@ -9,7 +9,7 @@ from landcover.area import DISTORTED, distortion
 from landcover.assess.designbased import Sampled, estimate
 from landcover.assess.measures import Estimate, Estimates, Measures, measure
 from landcover.assess.result import Assessment
-from landcover.assess.sampled import Sample, read_sample, stratum_notes
+from landcover.assess.sampled import Sample, ground, read_sample, stratum_notes
 from landcover.grid import name_of
 from landcover.progress import Progress, silent
 from landcover.remap import Remap
@@ -40,14 +40,13 @@ def assess_by_sample(
     known = sample.known
     sampled = estimate(sample.strata, sample.mapped, sample.true, sample.sizes, len(scheme), sample.areas)
     sampled = _without(sampled, [scheme.values.index(v) for v in sampled.empty if v in scheme.values])
-    covered = 1 - sum(sample.sizes[v] for v in sampled.empty) / sum(sample.sizes.values())
     return Assessment(
         map=str(map_path), reference=(path,), scheme=scheme, unit="points",
         counts=sampled.counts, shares=sampled.shares,
         measures=_measures(sampled), estimates=sampled.estimates,
         design=sample.how, intervals=WILSON,
         mapped_m2=np.array([known.square_metres.get(v, 0.0) for v in scheme.values]),
-        total_m2=covered * sum(known.square_metres.values()),
+        total_m2=ground(sample),
         notes=(*sample.notes, *_notes(sampled, scheme, sample)),
         left_out=sample.left_out,
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Points for a person to judge: drawn from a map by a probability design, with the design stored beside them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +66,8 @@ def points(
 
     Fields: Classified, the class in the map; GrndTruth, -1 until somebody has looked, and ClassName, empty, either of
     which may be filled in; Point, numbers in random order; Stratum. Without a size: enough for `target_error` at the
-    accuracies that are expected. Memory does not grow with the map, which is read twice. Raises LandcoverError; points
-    that somebody has begun to judge are never replaced.
+    accuracies that are expected. Memory does not grow with the map, which is read two times or three. Raises
+    LandcoverError; points that somebody has begun to judge are never replaced.
     """
     _check_replaceable(out, overwrite)
     known = survey(map_path, progress)
@@ -86,32 +86,38 @@ def points(
         wanted = allocate(known.pixels, size, settings.allocation, settings.rare)
         drawn = draw(map_path, known, wanted, settings.seed, progress)
     frame = _frame(map_path, known, drawn, settings.seed)
-    strata = known.pixels if settings.sampling == "stratified" else {WHOLE: sum(known.pixels.values())}
     number = frame[MAPPED].value_counts()
     rows = tuple((names[value], pixels, int(number.get(value, 0))) for value, pixels in known.pixels.items())
-    table = pd.DataFrame(
+    layers = [(LAYER, frame), *_tables(map_path.name, known, rows, settings)]
+    _check_replaceable(out, overwrite)
+    write_layers(out, layers)
+    with whole_file(out.with_suffix(".qml")) as temporary:
+        temporary.write_text(named.point_style(TRUTH, UNKNOWN, (MAPPED, STRATUM)), encoding="utf-8")
+    by_class = dict(zip(known.pixels, (n for _, _, n in rows), strict=True))
+    stratified = settings.sampling == "stratified" and all(by_class.values())
+    error = expected_error(known.pixels, by_class if stratified else len(frame), expected)
+    return Drawn(out, settings.sampling, rows, error, asked)
+
+
+def _tables(
+    name: str, known: Survey, rows: Sequence[tuple[str, int, int]], settings: PointSettings
+) -> list[tuple[str, pd.DataFrame]]:
+    """The strata with their weights, a row a value of the map, and the design."""
+    total = sum(known.pixels.values())
+    strata = pd.DataFrame(
         {
             "Stratum": [value if settings.sampling == "stratified" else WHOLE for value in known.pixels],
             "Value": list(known.pixels),
             "Name": [name for name, _, _ in rows],
             "Pixels": [pixels for _, pixels, _ in rows],
-            "Share": np.array(list(known.pixels.values())) / sum(known.pixels.values()),
+            "Share": [pixels / total for _, pixels, _ in rows],
             "Hectares": [square / 1e4 for square in known.square_metres.values()],
             "Points": [n for _, _, n in rows],
         }
     )
-    design = pd.DataFrame(
-        {"Map": [map_path.name], "Sampling": [settings.sampling], "Allocation": [settings.allocation],
-         "Seed": [settings.seed], "Pixels": [sum(strata.values())], "Points": [len(frame)]}
-    )  # fmt: skip
-    _check_replaceable(out, overwrite)
-    write_layers(out, [(LAYER, frame), (STRATA, table), (DESIGN, design)])
-    with whole_file(out.with_suffix(".qml")) as temporary:
-        temporary.write_text(named.point_style(TRUTH, UNKNOWN, (MAPPED, STRATUM)), encoding="utf-8")
-    points = {v: n for v, n in zip(known.pixels, (n for _, _, n in rows), strict=True)}
-    of_strata = settings.sampling == "stratified" and all(points.values())
-    error = expected_error(known.pixels, points if of_strata else len(frame), expected)
-    return Drawn(out, settings.sampling, rows, error, asked)
+    design = {"Map": name, "Sampling": settings.sampling, "Allocation": settings.allocation, "Seed": settings.seed,
+              "Pixels": total, "Points": sum(n for _, _, n in rows)}  # fmt: skip
+    return [(STRATA, strata), (DESIGN, pd.DataFrame([design]))]
 
 
 def _check_replaceable(out: Path, overwrite: bool) -> None:

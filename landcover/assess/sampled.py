@@ -116,7 +116,7 @@ def _check_design(
         ]
     return [
         f"the points were drawn from another map, {design.map}, of {drawn:,} pixels; {map_path.name} has {here:,}: the "
-        "figures hold for the ground that both show, if it is all of the first"
+        "figures are of the ground that both show"
     ]
 
 
@@ -147,6 +147,18 @@ _SAID = {
     "random": "simple random sample",
     "systematic": "systematic sample; errors are those of a random one, and as a rule too large",
 }
+
+
+def ground(sample: Sample) -> float:
+    """Square metres that the figures are of: all that the map shows; or, where some of it has no class or no judged
+    point, or the points are of another map, what the sample says of its size."""
+    all_of_it = sum(sample.known.square_metres.values())
+    same = sample.design is None or sample.design.pixels == sample.known.pixels
+    if same and (sample.areas > 0).all() and len(np.unique(sample.strata)) == len(sample.sizes):
+        return all_of_it
+    found, index, points = np.unique(sample.strata, return_inverse=True, return_counts=True)
+    each = np.array([sample.sizes[stratum] for stratum in found.tolist()]) / points
+    return float((each[index] * sample.areas).sum())
 
 
 def stratum_notes(sample: Sample, scheme: ClassScheme) -> list[str]:
