@@ -86,11 +86,20 @@ def test_a_mix_is_the_sum_of_its_shares() -> None:
 
 
 def test_class_weights_favour_the_rare_up_to_the_cap() -> None:
-    weights = class_weights(np.array([900, 100, 0]), cap=10.0)
+    pixels = np.array([810_000, 10_000, 0])
+    weights = class_weights(pixels, pixels, cap=10.0)
     assert weights[1] / weights[0] == pytest.approx(3.0)
-    assert (weights[:2] * [0.9, 0.1]).sum() == pytest.approx(1.0)
+    assert (weights * pixels).sum() / pixels.sum() == pytest.approx(1.0)
     assert weights[2] == 1.0
-    assert class_weights(np.array([10**9, 1]), cap=5.0)[1] == 5.0
+    one = np.array([10**9, 1])
+    assert class_weights(one, one, cap=5.0)[1] == 5.0
+
+
+def test_what_copies_show_more_of_weighs_less() -> None:
+    pixels, shown = np.array([810_000, 10_000]), np.array([820_000, 30_000])
+    alone, copied = class_weights(pixels, pixels, 10.0), class_weights(pixels, shown, 10.0)
+    assert (copied * shown)[1] / (copied * shown)[0] == pytest.approx((alone * pixels)[1] / (alone * pixels)[0])
+    assert (copied * shown).sum() / shown.sum() == pytest.approx(1.0)
 
 
 def test_mean_iou_adds_up_batches_and_ignores_background() -> None:

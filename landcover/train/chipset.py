@@ -99,11 +99,13 @@ class Chips:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the training chips: mean and deviation of each band where there is data, labelled pixels of each class."""
+    """Of the training chips: mean and deviation of each band where there is data, labelled pixels of each class; and
+    those of each class that an epoch shows, with copies."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     pixels: NDArray[np.int64]
+    shown: NDArray[np.int64]
 
 
 def open_chips(paths: Paths, scheme: ClassScheme) -> Chips:
@@ -147,8 +149,8 @@ def _check_split(paths: Paths, chips: Chips) -> None:
         )
 
 
-def statistics(chips: ChipSet, scheme: ClassScheme) -> Statistics:
-    """One pass over the chips. Pixels with all bands 0 are no data."""
+def statistics(chips: ChipSet, copies: ChipSet, scheme: ClassScheme) -> Statistics:
+    """One pass over the training chips, one over the labels of their copies. Pixels with all bands 0 are no data."""
     bands = chips.stores[0].info.bands
     number, total, squares = 0, np.zeros(bands), np.zeros(bands)
     for index in range(len(chips)):
@@ -158,7 +160,9 @@ def statistics(chips: ChipSet, scheme: ClassScheme) -> Statistics:
         squares += (image.astype(np.float64) ** 2).sum(axis=(0, 1))
     mean = total / max(number, 1)
     deviation = np.sqrt(np.maximum(squares / max(number, 1) - mean**2, 1.0))
-    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), class_pixels(chips, scheme))
+    pixels = class_pixels(chips, scheme)
+    shown = pixels + class_pixels(copies, scheme)
+    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), pixels, shown)
 
 
 def class_pixels(chips: ChipSet, scheme: ClassScheme) -> NDArray[np.int64]:

@@ -15,6 +15,10 @@ from landcover.settings import TrainSettings
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
+TEMPER = 0.25
+"""By what power of its frequency a class counts for more than it is there. Weights by the root, on top of copies, made
+1.4 to 1.8 times as much building and road of held-out sites of Ohio as there is."""
+
 
 def build_loss(settings: TrainSettings, weights: Sequence[float]) -> Loss:
     """The loss (1,) that the settings ask for, or the sum of several, each times its share. `weights`: one a class."""
@@ -90,11 +94,17 @@ def _mean(values: keras.KerasTensor, counted: keras.KerasTensor) -> keras.KerasT
     return ops.sum(values) / ops.maximum(ops.sum(counted), 1.0)
 
 
-def class_weights(pixels: NDArray[np.int64], cap: float) -> NDArray[np.float64]:
-    """Weights from labelled pixels per class: one over the root of the frequency, scaled so that a labelled pixel
-    weighs 1 on average, at most `cap`. A class without pixels weighs 1: nothing bears on it."""
+def class_weights(pixels: NDArray[np.int64], shown: NDArray[np.int64], cap: float) -> NDArray[np.float64]:
+    """Weights (classes,) from the labelled pixels of each class in the training chips, and from those that a training
+    shows, copies of chips among them; scaled so that a pixel that is shown weighs 1 on average, at most `cap`. A class
+    without pixels weighs 1: nothing bears on it.
+
+    Together, showing and weight let a class count by its frequency to the power of 1 - TEMPER: a rare one more than it
+    is there, but not so much that the map shows too much of it.
+    """
     present = pixels > 0
-    share = pixels / max(pixels.sum(), 1)
-    weights = np.where(present, 1 / np.sqrt(np.maximum(share, 1e-12)), 0.0)
-    weights /= max((weights * share).sum(), 1e-12)
+    share = np.where(present, pixels / max(pixels.sum(), 1), 1.0)
+    seen = np.where(present, shown / max(shown.sum(), 1), 1.0)
+    weights = np.where(present, share ** (1 - TEMPER) / seen, 0.0)
+    weights /= max((weights * seen)[present].sum(), 1e-12) if present.any() else 1.0
     return np.where(present, np.minimum(weights, cap), 1.0)

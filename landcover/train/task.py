@@ -48,7 +48,7 @@ class Task:
 
 def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, precision: Format | None = None) -> Task:
     """Network, loss, optimizer and batches, ready for the first step; in the precision given, or as settings say."""
-    known, held = statistics(chips.train, scheme), class_pixels(chips.validation, scheme)
+    known, held = statistics(chips.train, chips.copies, scheme), class_pixels(chips.validation, scheme)
     for pixels, side, result in (
         (known.pixels, "training", "the map will not show what was not shown"),
         (held, "validation", "no figure can be given, the means are without"),
@@ -118,6 +118,6 @@ def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules
 def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) -> list[float]:
     """The weight of each class in the loss."""
     if settings.class_weights == "auto":
-        return [float(w) for w in class_weights(known.pixels, settings.weight_cap)]
+        return [float(w) for w in class_weights(known.pixels, known.shown, settings.weight_cap)]
     given = {c.value: w for key, w in settings.class_weights.items() if (c := scheme.find(key))}
     return [given.get(value, 1.0) for value in scheme.values]
