@@ -21,7 +21,7 @@ from landcover.classfield import find_field
 from landcover.errors import LabelError
 from landcover.grid import Grid, clip, cut, name_of
 from landcover.histogram import byte_counts
-from landcover.parallel import ahead
+from landcover.parallel import on_all_cores
 from landcover.raster import RASTER_SUFFIXES, OpenInThreads, grid_of, open_raster, read_band
 from landcover.remap import NODATA, Code, Remap, code_of
 from landcover.scheme import BACKGROUND
@@ -272,7 +272,9 @@ def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
         nodata = dataset.nodata
         found: Counter[int] = Counter()
         with OpenInThreads() as files:
-            for counted in ahead(lambda window: _counts(read_band(files(path), window)), cut(own.whole, 2 * CELL)):
+            for counted in on_all_cores(
+                lambda window: _counts(read_band(files(path), window)), cut(own.whole, 2 * CELL)
+            ):
                 found.update(counted)
     # a remap that names the nodata value itself means it
     meaning: dict[int, Code] = {v: NODATA if v == nodata and v not in remap.exact else v for v in found}

@@ -24,7 +24,7 @@ from landcover.config import Config
 from landcover.errors import LabelError
 from landcover.files import check_free, whole_folder
 from landcover.labelset import Pixels, open_labels
-from landcover.parallel import ahead
+from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
 from landcover.raster import OpenInThreads, grid_of
 from landcover.remap import Remap
@@ -159,7 +159,7 @@ def _by_pixels(
 
     with OpenInThreads() as files, progress("comparing", len(cells), "cells") as advance:
         parts = []
-        for part in ahead(count, cells):
+        for part in on_all_cores(count, cells):
             parts.append(part)
             advance(1)
     names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))

@@ -13,7 +13,7 @@ from landcover.assess.comparison import Comparison, Part, sides_of
 from landcover.assess.pieces import ENOUGH, LARGEST, gather
 from landcover.errors import LabelError
 from landcover.labelset import LabelSet
-from landcover.parallel import ahead
+from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 
@@ -62,7 +62,7 @@ def tabulate(
 def _count(comparison: Comparison, cells: Sequence[Window], progress: Progress) -> list[Part]:
     parts = []
     with progress("comparing", len(cells), "cells") as advance, comparison:
-        for part in ahead(comparison.count, cells):
+        for part in on_all_cores(comparison.count, cells):
             parts.append(part)
             advance(1)
     return parts

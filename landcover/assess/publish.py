@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from landcover.assess.result import Assessment
 from landcover.assess.table import percent, size
@@ -13,9 +14,9 @@ from landcover.assess.table import percent, size
 def write_tables(found: Assessment, folder: Path, esri: bool = False) -> None:
     """contingency.csv, of a sample also area_proportions.csv; measures.csv, a row a class; the table that papers print
     as table.md and table.tex; with `esri` confusion_matrix.csv, laid out as Esri's Compute Confusion Matrix does."""
-    _contingency(found).to_csv(folder / "contingency.csv", index_label="map \\ reference")
+    _with_totals(found, found.counts).to_csv(folder / "contingency.csv", index_label="map \\ reference")
     if found.unit == "points":
-        _proportions(found).to_csv(folder / "area_proportions.csv", index_label="map \\ reference")
+        _with_totals(found, found.shares).to_csv(folder / "area_proportions.csv", index_label="map \\ reference")
     _measures(found).to_csv(folder / "measures.csv", index_label="class")
     printed = printed_table(found)
     said = _caption(found)
@@ -25,17 +26,9 @@ def write_tables(found: Assessment, folder: Path, esri: bool = False) -> None:
         esri_matrix(found).to_csv(folder / "confusion_matrix.csv", index=False)
 
 
-def _contingency(found: Assessment) -> pd.DataFrame:
+def _with_totals(found: Assessment, table: NDArray[Any]) -> pd.DataFrame:
     names = found.scheme.names
-    frame = pd.DataFrame(found.counts, index=names, columns=names)
-    frame["total"] = frame.sum(axis=1)
-    frame.loc["total"] = frame.sum(axis=0)
-    return frame
-
-
-def _proportions(found: Assessment) -> pd.DataFrame:
-    names = found.scheme.names
-    frame = pd.DataFrame(found.shares, index=names, columns=names)
+    frame = pd.DataFrame(table, index=names, columns=names)
     frame["total"] = frame.sum(axis=1)
     frame.loc["total"] = frame.sum(axis=0)
     return frame

@@ -14,8 +14,9 @@ from landcover.classify.journal import Journal, Layers
 from landcover.classify.mapper import Mapper
 from landcover.classify.suitable import fits_in, too_bright
 from landcover.classify.tiles import Tile, Tiling
-from landcover.classify.workers import Behind, Stopwatch, ahead
+from landcover.classify.workers import Behind, Stopwatch
 from landcover.image import Cell, Image, ImageReader
+from landcover.parallel import ahead
 from landcover.precision import Format
 from landcover.progress import Progress
 from landcover.raster import NO_PERCENT

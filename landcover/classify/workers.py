@@ -1,15 +1,14 @@
-"""Work done ahead and work done behind, in threads, while the network computes."""
+"""Work done behind, in a thread, while the network computes, and how long threads take."""
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 class Stopwatch:
@@ -27,23 +26,6 @@ class Stopwatch:
         finally:
             with self._lock:
                 self.seconds += time.perf_counter() - started
-
-
-def ahead(
-    threads: ThreadPoolExecutor, work: Callable[[Item], Result], items: Iterable[Item], depth: int
-) -> Iterator[Result]:
-    """The results of work on items, in order, up to `depth` of them in the making or waiting. Raises what work does."""
-    waiting: deque[Future[Result]] = deque()
-    try:
-        for item in items:
-            waiting.append(threads.submit(work, item))
-            if len(waiting) > depth:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 class Behind(Generic[Item]):
