@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landcover import __version__
-from landcover.console import Pipeline, bar, common, import_quietly, log
+from landcover.cli_assess import assess, compare, points, report
+from landcover.console import Pipeline, bar, common, import_quietly, log, with_options
 
 if TYPE_CHECKING:
     from landcover.assess.suspects import Suspects
@@ -136,7 +137,7 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
     if read_card(config.classify.model).scheme != config.scheme:
         raise ModelError(f"{config.classify.model}: knows other classes than the scheme of the configuration")
     squares = labelled_squares(config.paths.labels, folder / "labelled.gpkg", overwrite=True)
-    settings = _with(config, "classify", {"aoi": squares, "confidence": True})
+    settings = with_options(config, "classify", {"aoi": squares, "confidence": True})
     made = run(settings, mosaic, folder / "map.tif", overwrite=True, progress=bar)
     assert made.confidence is not None
     return find_suspects(
@@ -225,7 +226,7 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     from landcover.train import cross_validate, plan_training
     from landcover.train import train as run
 
-    config = _with(config, "train", options)
+    config = with_options(config, "train", options)
     import_quietly("keras")
     if plan and folds:
         raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
@@ -275,7 +276,7 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
     from landcover.raster import RASTER_SUFFIXES
     from landcover.sources import expand
 
-    settings = _with(config, "classify", options)
+    settings = with_options(config, "classify", options)
     paths = expand(images, RASTER_SUFFIXES, ImageError)
     import_quietly("keras")
     if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):
@@ -292,122 +293,5 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
         click.get_current_context().exit(1)
 
 
-@main.command()
-@common
-@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
-@click.option("-n", "--size", metavar="N|auto", help="How many points.  [default: enough for --target-error]")
-@click.option("--target-error", type=float, help="Standard error of overall accuracy to reach: 0.015.")
-@click.option("--sampling", type=click.Choice(["stratified", "random", "systematic"]), help="By class, or not.")
-@click.option("--allocation", type=click.Choice(["olofsson", "proportional", "equal"]), help="Points of each class.")
-@click.option("--seed", type=int, help="Another seed, other points.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="GeoPackage.  [default: <data>/points/<map>.gpkg]")
-def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path | None, **options: Any) -> None:
-    """Draw points from a MAP for a person to judge: the sample that an honest assessment needs.
-
-    Open the file in QGIS or ArcGIS over the imagery, and say for each point what is there: the class value in GrndTruth
-    or its name in ClassName. Then give map and points to `landcover assess`; points not judged yet are left out.
-
-    \b
-    Reads:   the map (assess.map, or the only one in <data>/maps)
-    Writes:  <data>/points/<map>.gpkg with the strata and their weights inside, and a style for QGIS beside it
-    Example: landcover points map.tif --target-error 0.02
-             landcover assess map.tif data/points/map.gpkg
-    """
-    from landcover import summary as tell
-    from landcover.assess import which_map
-    from landcover.assess.points import points as run
-
-    settings = _with(config, "points", options).points
-    shown = map_path or config.assess.map or which_map(config.paths.maps)
-    out = out or config.paths.points / f"{shown.stem}.gpkg"
-    click.echo(tell.points(run(shown, settings, config.scheme, out, overwrite, bar)))
-
-
-@main.command()
-@common
-@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
-@click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
-@click.option("--field", help="The field that holds the class.  [default: found by its name]")
-@click.option("--image", type=click.Path(path_type=Path), help="Shown in the report.  [default: what the map is of]")
-@click.option("--esri", is_flag=True, default=None, help="Also write confusion_matrix.csv in Esri's layout.")
-def assess(
-    config: "Config", overwrite: bool, map_path: Path | None, reference: tuple[str, ...], **options: Any
-) -> None:
-    """Say how accurate a MAP is, by a REFERENCE of points, polygons or rasters.
-
-    Points that `landcover points` drew, and somebody has judged, are a sample of the whole map: accuracies and areas
-    are estimated for all of it. Polygons and rasters are compared pixel by pixel, and speak of themselves.
-
-    \b
-    Reads:   the map (assess.map, or the only one in <data>/maps); the reference (assess.reference)
-    Writes:  <reports>/<map>: report.html to look at, accuracy.json, contingency.csv, measures.csv, table.md and
-             table.tex for a paper; of points also area_proportions.csv
-    Example: landcover assess map.tif reference.gpkg
-    """
-    from landcover.assess import as_text
-    from landcover.assess import assess as run
-
-    made = run(_with(config, "assess", options), map_path, reference, overwrite, bar)
-    click.echo(as_text(made.result))
-    click.echo(f"{made.path}: report.html, accuracy.json and tables")
-
-
-@main.command()
-@common
-@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="Shown beside the map.  [default: what it was made of]")
-def report(config: "Config", overwrite: bool, map_path: Path | None, **options: Any) -> None:
-    """Make the report of an assessment anew: a page to look at, to print and to pass on.
-
-    `landcover assess` writes it, too. It is one file that opens without a network.
-
-    \b
-    Reads:   <reports>/<map>/accuracy.json; the map, its image and its model
-    Writes:  <reports>/<map>/report.html
-    Example: landcover report map.tif --image naip.tif
-    """
-    from landcover.assess import rebuild_report
-
-    click.echo(rebuild_report(_with(config, "assess", options), map_path))
-
-
-@main.command()
-@common
-@click.argument("first", metavar="MAP_A", type=click.Path(path_type=Path))
-@click.argument("second", metavar="MAP_B", type=click.Path(path_type=Path))
-@click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
-@click.option("--field", help="The field that holds the class.  [default: found by its name]")
-def compare(
-    config: "Config", overwrite: bool, first: Path, second: Path, reference: tuple[str, ...], **options: Any
-) -> None:
-    """Say whether MAP_B is more accurate than MAP_A, by the same REFERENCE of points, polygons or rasters.
-
-    Where only one map shows something, nothing is compared.
-
-    \b
-    Reads:   two maps of the same ground; the reference (assess.reference)
-    Writes:  <reports>/<MAP_A>_and_<MAP_B>: comparison.json, difference.png
-    Example: landcover compare old.tif new.tif points.gpkg
-    """
-    from landcover import summary as tell
-    from landcover.assess.compare import compare as run
-
-    click.echo(tell.compared(run(_with(config, "assess", options), first, second, reference, overwrite, bar)))
-
-
-def _with(config: "Config", section: str, options: dict[str, Any]) -> "Config":
-    """The configuration with the options of a command that were given laid over a section."""
-    from pydantic import ValidationError
-
-    from landcover.config import problem
-    from landcover.errors import ConfigError
-
-    given = {key: value for key, value in options.items() if value is not None}
-    before = getattr(config, section)
-    try:
-        after = type(before).model_validate(before.model_dump() | given)
-    except ValidationError as error:
-        mistake = error.errors()[0]
-        option = str(mistake["loc"][0]).replace("_", "-")
-        raise ConfigError(f"--{option}: {problem(error)} (it is {mistake['input']!r})") from None
-    return config.model_copy(update={section: after})
+for command in (points, assess, report, compare):
+    main.add_command(command)

@@ -14,6 +14,7 @@ import click
 from landcover.errors import Interrupted, LandcoverError
 
 if TYPE_CHECKING:
+    from landcover.config import Config
     from landcover.progress import Advance
 
 PATIENCE = 2.0
@@ -116,3 +117,21 @@ def import_quietly(module: str) -> None:
         os.dup2(kept, 2)
         os.close(kept)
         os.close(nowhere)
+
+
+def with_options(config: "Config", section: str, options: dict[str, Any]) -> "Config":
+    """The configuration with the options of a command that were given laid over a section."""
+    from pydantic import ValidationError
+
+    from landcover.config import problem
+    from landcover.errors import ConfigError
+
+    given = {key: value for key, value in options.items() if value is not None}
+    before = getattr(config, section)
+    try:
+        after = type(before).model_validate(before.model_dump() | given)
+    except ValidationError as error:
+        mistake = error.errors()[0]
+        option = str(mistake["loc"][0]).replace("_", "-")
+        raise ConfigError(f"--{option}: {problem(error)} (it is {mistake['input']!r})") from None
+    return config.model_copy(update={section: after})

@@ -21,6 +21,7 @@ from landcover.classfield import find_field
 from landcover.errors import LabelError
 from landcover.grid import Grid, clip, cut, name_of
 from landcover.histogram import byte_counts
+from landcover.owners import Owners
 from landcover.parallel import on_all_cores
 from landcover.raster import RASTER_SUFFIXES, OpenInThreads, grid_of, open_raster, read_band
 from landcover.remap import NODATA, Code, Remap, code_of
@@ -28,40 +29,11 @@ from landcover.scheme import BACKGROUND
 from landcover.sources import expand
 from landcover.vector import VECTOR_SUFFIXES, read_polygons
 
-BLOCK = 64
-"""Pixels a side of the squares that the labels of a raster are told apart by."""
-
-BLOCKS_ACROSS = 2**31
-"""More than the widest grid has."""
-
 UNTOUCHED = 255
 """In a part of the labels: no polygon and no raster pixel here. Not a class, and not 0, which may be meant."""
 
 CELL = 1024
 """Labels are made in cells of this many pixels a side, always the same ones, so that a map has one answer."""
-
-
-@dataclass(frozen=True)
-class Owners:
-    """What the labels of a window belong to, a polygon or a block: `names[local]` (rows, columns), where there is a
-    label. Polygons are numbered from 0, blocks from -1 down: see `block_place`."""
-
-    local: NDArray[np.int32]
-    names: NDArray[np.int64]
-
-    @classmethod
-    def of_blocks(cls, window: Window) -> "Owners":
-        rows = np.arange(window.row_off, window.row_off + window.height, dtype=np.int64) // BLOCK
-        columns = np.arange(window.col_off, window.col_off + window.width, dtype=np.int64) // BLOCK
-        down, across = np.unique(rows), np.unique(columns)
-        local = (rows - rows[0])[:, None] * len(across) + (columns - columns[0])[None, :]
-        return cls(local.astype(np.int32), block_names(down[:, None], across[None, :]).ravel())
-
-    def covered(self, others: "Owners", there: NDArray[np.bool_], start: int) -> "Owners":
-        """With the others' where they are; `start`: how many polygons came before."""
-        local = np.where(there, others.local + np.int32(len(self.names)), self.local)
-        names = np.where(others.names >= 0, others.names + start, others.names)
-        return Owners(local, np.concatenate([self.names, names]))
 
 
 @dataclass(frozen=True)
@@ -319,13 +291,3 @@ def _overlap(a: tuple[float, float, float, float], b: tuple[float, float, float,
 
 def _rounded(bounds: tuple[float, float, float, float]) -> str:
     return "left {:.6g}, bottom {:.7g}, right {:.6g}, top {:.7g}".format(*bounds)
-
-
-def block_names(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Of blocks by their place on the grid, counted in blocks."""
-    return -1 - (rows * BLOCKS_ACROSS + columns)
-
-
-def block_place(names: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n, 2: row, column) of blocks on the grid, counted in blocks, from their names (n,)."""
-    return np.stack(np.divmod(-1 - names, BLOCKS_ACROSS), axis=1)

@@ -9,7 +9,7 @@ import landcover
 
 PACKAGE = Path(landcover.__file__).parent
 VERBS = ("prepare", "train", "classify", "assess")
-TERMINAL = ("cli", "console", "summary")
+TERMINAL = ("cli", "cli_assess", "console", "summary")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

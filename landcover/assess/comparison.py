@@ -10,7 +10,8 @@ from rasterio.windows import Window
 from landcover.assess.survey import read_map
 from landcover.errors import LabelError
 from landcover.histogram import joint_counts
-from landcover.labelset import BLOCK, UNTOUCHED, LabelSet, Owners, Pixels, block_names
+from landcover.labelset import UNTOUCHED, LabelSet, Pixels
+from landcover.owners import BLOCK, Owners, block_names
 from landcover.raster import OpenInThreads
 from landcover.scheme import BACKGROUND, ClassScheme
 

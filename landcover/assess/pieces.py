@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 
-from landcover.labelset import BLOCK, CELL, block_names, block_place
+from landcover.labelset import CELL
+from landcover.owners import BLOCK, block_names, block_place
 
 ENOUGH = 50
 """Blocks of a raster are as large as leaves so many of them."""
