@@ -24,7 +24,7 @@ QUALITY = 82
 def map_view(path: Path) -> tuple[str, int, int]:
     """The class values of the map, row by row, deflated and in base64; its width and its height."""
     values = preview(path, longest=LONGEST)
-    return base64.b64encode(zlib.compress(values.tobytes(), 9)).decode(), values.shape[1], values.shape[0]
+    return base64.b64encode(zlib.compress(values.tobytes(), 1)).decode(), values.shape[1], values.shape[0]
 
 
 def image_view(path: str | Path, map_path: Path) -> str:
