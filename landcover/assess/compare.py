@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.windows import Window
 
 from landcover.assess.by_cover import check_reference
 from landcover.assess.designbased import difference
@@ -146,7 +147,7 @@ def _by_pixels(
     sides = len(scheme) + 1
     cells = labels.cells()
 
-    def count(window: Any) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    def count(window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         shown, other = read_map(files(first), window), others.read(window)
         truth, owners = labels.read_owned(window)
         check_values(first, np.unique(shown).tolist(), scheme)

@@ -1,10 +1,8 @@
 """A model ready to map: read, checked and compiled once, for any number of images."""
 
-import hashlib
 import time
 from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -16,6 +14,7 @@ from landcover.classify.network import bytes_a_pixel, map_network
 from landcover.errors import ModelError
 from landcover.model import in_precision, load_network, read_card
 from landcover.precision import Format, choose_precision
+from landcover.provenance import digest
 from landcover.settings import ClassifySettings
 
 SCRATCH = 1.64
@@ -25,16 +24,12 @@ TRIAL = 512
 """Pixels a side of the piece on which two number formats are compared."""
 
 
-def _digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 class Mapper:
     """The network of a model file as the settings want it. Raises ModelError, and LabelError for the area."""
 
     def __init__(self, settings: ClassifySettings) -> None:
         self.card = read_card(settings.model)
-        self.digest = _digest(settings.model)
+        self.digest = digest(settings.model)
         self.area = polygons_digest(settings.aoi) if settings.aoi else None
         """The fingerprint of the polygons that limit the map."""
         self.halo = self.card.halo if settings.halo == "auto" else settings.halo
@@ -68,7 +63,7 @@ class Mapper:
     @cached_property
     def _loaded(self) -> keras.Model:
         network = load_network(self._settings.model)
-        if _digest(self._settings.model) != self.digest:
+        if digest(self._settings.model) != self.digest:
             raise ModelError(f"{self._settings.model}: has changed while it was read: give the command again")
         return network
 
