@@ -1,19 +1,23 @@
-"""How often intervals of 95 % hold the truth: 10,000 stratified samples of maps whose errors are known.
+"""How often intervals of 95 % hold the truth: 10,000 stratified samples of maps whose errors are known, and 2,000
+sets of blocks, for the bootstrap that references of polygons and rasters are given.
 
     python benchmarks/coverage.py
 
 Prints, for each design, the share of samples whose interval holds the true value: the program's (Wilson's, with the
-effective number of points) beside the usual one of 1.96 standard errors to each side.
+effective number of points, or the bootstrap) beside the usual one of 1.96 standard errors to each side.
 """
 
 import argparse
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_array
 
 from landcover.assess.allocation import allocate
+from landcover.assess.bootstrap import bootstrap
 from landcover.assess.designbased import estimate
-from landcover.assess.measures import NORMAL, Estimate, measure
+from landcover.assess.measures import NORMAL, Estimate, Estimates, measure
 
 OHIO = np.array(
     [
@@ -51,6 +55,8 @@ def main() -> None:
     designs = (
         ("Ohio, 567 points, at least 50 a class (the default)", OHIO, ohio, allocate(ohio, 567, "olofsson", 50)),
         ("Ohio, 1,200 points, at least 100 a class", OHIO, ohio, allocate(ohio, 1200, "olofsson", 100)),
+        ("Ohio, 2,400 points, at least 200 a class", OHIO, ohio, allocate(ohio, 2400, "olofsson", 200)),
+        ("Ohio, 4,800 points, at least 400 a class", OHIO, ohio, allocate(ohio, 4800, "olofsson", 400)),
         ("Ohio, 300 points, 50 a class", OHIO, ohio, allocate(ohio, 300, "equal")),
         ("Ohio, 300 points in proportion", OHIO, ohio, allocate(ohio, 300, "proportional")),
         ("99.5 per cent right, 567 points, at least 50 a class", SURE, sure, allocate(sure, 567, "olofsson", 50)),
@@ -58,6 +64,8 @@ def main() -> None:
     )
     for title, rows, pixels, points in designs:
         simulate(title, rows / rows.sum(axis=1, keepdims=True), pixels, points, given.samples, given.seed)
+    for pieces in (20, 50, 100, 200):
+        simulate_pieces(pieces, given.samples // 5, given.seed)
 
 
 def simulate(
@@ -66,29 +74,59 @@ def simulate(
     random = np.random.default_rng(seed)
     whole = np.array([np.rint(row * pixels[k]) for k, row in enumerate(rows)]).astype(np.int64)
     sizes = {k: int(row.sum()) for k, row in enumerate(whole)}
-    true = measure(whole)
-    truth = {"overall": true.overall, "users": true.users, "producers": true.producers, "f1": true.f1,
-             "area": whole.sum(axis=0) / whole.sum()}  # fmt: skip
-    held = {name: np.zeros((2, *np.shape(value))) for name, value in truth.items()}
-    defined = {name: np.zeros(np.shape(value)) for name, value in truth.items()}
+    tally = Tally(truth_of(whole) | {"area": whole.sum(axis=0) / whole.sum()})
     for _ in range(samples):
         counts = np.array([random.multivariate_hypergeometric(row, points[k]) for k, row in enumerate(whole)])
         mapped, reference = np.nonzero(counts)
         times = counts[mapped, reference]
         mapped, reference = np.repeat(mapped, times), np.repeat(reference, times)
-        known = estimate(mapped, mapped, reference, sizes, len(whole)).estimates
-        for name, value in truth.items():
-            found: Estimate = getattr(known, name)
-            defined[name] += ~np.isnan(found.value)
-            held[name][0] += (found.low <= value) & (value <= found.high)
-            held[name][1] += np.abs(found.value - value) <= NORMAL * found.error
+        tally.add(estimate(mapped, mapped, reference, sizes, len(whole)).estimates)
     print(f"\n{title}: {sum(points.values())} points, {samples:,} samples")
-    print(f"{'per cent of samples':<22}{'truth':>8}{'interval':>10}{'1.96 SE':>9}")
-    for name, value in truth.items():
-        for k in range(np.size(value)):
-            share = [float(np.ravel(h)[k] / np.ravel(defined[name])[k]) for h in held[name]]
-            label = name if name == "overall" else f"{name} {k + 1} ({points[k]})"
-            print(f"{label:<22}{100 * float(np.ravel(value)[k]):>8.2f}{100 * share[0]:>10.1f}{100 * share[1]:>9.1f}")
+    tally.show([f"({n})" for n in points.values()])
+
+
+def simulate_pieces(pieces: int, samples: int, seed: int) -> None:
+    """Blocks of 4,096 pixels that each have classes of their own and errors of their own, Ohio's on average."""
+    random = np.random.default_rng(seed)
+    rows = OHIO / OHIO.sum(axis=1, keepdims=True)
+    tally = Tally(truth_of(OHIO_SHARES[:, None] * rows))
+    for _ in range(samples):
+        shares = random.dirichlet(3 * OHIO_SHARES, pieces)
+        errors = np.stack([random.dirichlet(10 * row + 1e-9, pieces) for row in rows], axis=1)
+        counts = np.rint(4096 * shares[:, :, None] * errors).astype(np.int64)
+        tally.add(bootstrap(csr_array(counts.reshape(pieces, -1)), len(rows)))
+    print(f"\nBootstrap over {pieces} blocks, {samples:,} sets of them")
+    tally.show(["" for _ in rows])
+
+
+def truth_of(whole: NDArray[Any]) -> dict[str, Any]:
+    true = measure(whole)
+    return {"overall": true.overall, "users": true.users, "producers": true.producers, "f1": true.f1}
+
+
+class Tally:
+    """How often the intervals of estimates hold the truth."""
+
+    def __init__(self, truth: dict[str, Any]) -> None:
+        self.truth = truth
+        self.held = {name: np.zeros((2, *np.shape(value))) for name, value in truth.items()}
+        self.defined = {name: np.zeros(np.shape(value)) for name, value in truth.items()}
+
+    def add(self, known: Estimates) -> None:
+        for name, value in self.truth.items():
+            found: Estimate = getattr(known, name)
+            self.defined[name] += ~np.isnan(found.value)
+            self.held[name][0] += (found.low <= value) & (value <= found.high)
+            self.held[name][1] += np.abs(found.value - value) <= NORMAL * found.error
+
+    def show(self, of: list[str]) -> None:
+        print(f"{'per cent of samples':<22}{'truth':>8}{'interval':>10}{'1.96 SE':>9}")
+        for name, value in self.truth.items():
+            for k in range(np.size(value)):
+                share = [float(np.ravel(h)[k] / np.ravel(self.defined[name])[k]) for h in self.held[name]]
+                label = name if name == "overall" else f"{name} {k + 1} {of[k]}"
+                true = 100 * float(np.ravel(value)[k])
+                print(f"{label:<22}{true:>8.2f}{100 * share[0]:>10.1f}{100 * share[1]:>9.1f}")
 
 
 if __name__ == "__main__":

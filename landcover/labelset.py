@@ -19,7 +19,7 @@ from shapely.geometry import box
 
 from landcover.classfield import find_field
 from landcover.errors import LabelError
-from landcover.grid import Grid, clip, cut, name_of
+from landcover.grid import Grid, clip, cut, grow, name_of
 from landcover.histogram import byte_counts
 from landcover.owners import Owners
 from landcover.parallel import on_all_cores
@@ -123,18 +123,6 @@ class Pixels:
         column, row = self.grid.position(grid)
         return Window(window.col_off + round(column), window.row_off + round(row), window.width, window.height)
 
-    def lies_on(self, grid: Grid) -> bool:
-        """Whether its pixels are pixels of a grid, and cover it all."""
-        if not grid.aligned(self.grid):
-            return False
-        part = grid.place(self.grid)
-        right, bottom = part.col_off + part.width, part.row_off + part.height
-        return part.col_off <= 0 and part.row_off <= 0 and right >= grid.width and bottom >= grid.height
-
-    def read_raw(self, dataset: DatasetReader, grid: Grid, window: Window) -> NDArray[Any]:
-        """Pixel values (rows, columns), not reclassified, from the opened file of a raster that lies on the grid."""
-        return read_band(dataset, self._place(grid, window))
-
     def byte_classes(self) -> NDArray[np.uint8]:
         """(256,) the class value of each pixel value of a byte raster."""
         return np.array([self.values.get(v, UNTOUCHED) for v in range(256)], np.uint8)
@@ -189,18 +177,26 @@ class LabelSet:
         return classes, owners
 
 
-def open_labels(sources: Sequence[str], grid: Grid, remap: Remap, field: str | None = None) -> LabelSet:
+def open_labels(
+    sources: Sequence[str],
+    grid: Grid,
+    remap: Remap,
+    field: str | None = None,
+    counted: Mapping[str, Mapping[int, int]] | None = None,
+) -> LabelSet:
     """Find, check and reclassify the labels for a grid. Raises LabelError.
 
-    Codes that neither the scheme nor the remap table knows stop here, all of them listed with their counts.
+    Codes that neither the scheme nor the remap table knows stop here, all of them listed with their counts. `counted`:
+    how often each value occurs on the grid, of rasters that were read already.
     """
+    known = counted or {}
     paths = expand(sources, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
     opened: list[Polygons | Pixels] = []
     unknown: Counter[Code] = Counter()
     unit = "features"
     for path in paths:
         if path.lower().endswith(RASTER_SUFFIXES):
-            source: Polygons | Pixels = _open_pixels(path, grid, remap)
+            source: Polygons | Pixels = _open_pixels(path, grid, remap, known.get(path))
             unit = "pixels"
         else:
             source = _open_polygons(path, grid, remap, field)
@@ -234,7 +230,7 @@ def _open_polygons(path: str, grid: Grid, remap: Remap, field: str | None) -> Po
     )
 
 
-def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
+def _open_pixels(path: str, grid: Grid, remap: Remap, counted: Mapping[int, int] | None) -> Pixels:
     with open_raster(path) as dataset:
         own = grid_of(dataset)
         if dataset.count != 1:
@@ -242,12 +238,8 @@ def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
         if not np.issubdtype(np.dtype(dataset.dtypes[0]), np.integer):
             raise LabelError(f"{path}: pixels are {dataset.dtypes[0]}; class codes are whole numbers")
         nodata = dataset.nodata
-        found: Counter[int] = Counter()
-        with OpenInThreads() as files:
-            for counted in on_all_cores(
-                lambda window: _counts(read_band(files(path), window)), cut(own.whole, 2 * CELL)
-            ):
-                found.update(counted)
+    bounds = _bounds_on(path, own, grid)
+    found = _values(path, _part_on(own, grid)) if counted is None else counted
     # a remap that names the nodata value itself means it
     meaning: dict[int, Code] = {v: NODATA if v == nodata and v not in remap.exact else v for v in found}
     codes: Counter[Code] = Counter()
@@ -255,7 +247,29 @@ def _open_pixels(path: str, grid: Grid, remap: Remap) -> Pixels:
         codes[code] += found[value]
     classes = {v: UNTOUCHED if _says_nothing(code, remap) else remap(code) or 0 for v, code in meaning.items()}
     unused = next(v for v in range(len(found) + 1) if v not in found)
-    return Pixels(path, own, _bounds_on(path, own, grid), classes, codes, unused)
+    return Pixels(path, own, bounds, classes, codes, unused)
+
+
+def _part_on(own: Grid, grid: Grid) -> Window | None:
+    """The window of a raster that a grid shows: of a country's labels, those of the image."""
+    if grid.aligned(own):
+        return clip(own.place(grid), *own.shape)
+    try:
+        window = own.cover(transform_bounds(grid.crs, own.crs, *grid.bounds))
+    except (RasterioError, ValueError, OverflowError):
+        return own.whole
+    # the sides of a grid are curves elsewhere
+    return clip(grow(window, 2 + max(window.height, window.width) // 100), *own.shape)
+
+
+def _values(path: str, part: Window | None) -> Counter[int]:
+    """How often each value of a raster occurs in a window."""
+    found: Counter[int] = Counter()
+    cells = [] if part is None else cut(part, 2 * CELL)
+    with OpenInThreads() as files:
+        for counted in on_all_cores(lambda window: _counts(read_band(files(path), window)), cells):
+            found.update(counted)
+    return found
 
 
 def _counts(values: NDArray[Any]) -> dict[int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 
 from landcover import __version__
+from landcover.parallel import on_all_cores
 
 PIECE = 2**22
 COMPANIONS = (".dbf", ".shx", ".prj", ".cpg")
@@ -18,20 +19,22 @@ COMPANIONS = (".dbf", ".shx", ".prj", ".cpg")
 
 def inputs(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     """Path, bytes and SHA-256 of files, shapefiles with their companions; None for what is no file here."""
-    told = []
+    files: list[tuple[str, Path]] = []
     for path in paths:
         own = Path(path)
         beside = [own.with_suffix(s) for s in COMPANIONS] if own.suffix.lower() == ".shp" else []
-        for file in (own, *(b for b in beside if b.exists())):
-            there = file.is_file()
-            told.append(
-                {
-                    "path": str(path) if file == own else str(file),
-                    "bytes": file.stat().st_size if there else None,
-                    "sha256": digest(file) if there else None,
-                }
-            )
-    return told
+        files += [(str(path), own), *((str(b), b) for b in beside if b.exists())]
+    return list(on_all_cores(_input, files))
+
+
+def _input(named: tuple[str, Path]) -> dict[str, Any]:
+    name, file = named
+    there = file.is_file()
+    return {
+        "path": name,
+        "bytes": file.stat().st_size if there else None,
+        "sha256": digest(file) if there else None,
+    }
 
 
 def digest(path: Path) -> str:

@@ -95,8 +95,10 @@ class OpenInThreads:
 
 def read_band(dataset: DatasetReader, window: Window, fill: int = BACKGROUND) -> NDArray[Any]:
     """Band 1 (rows, columns) of a window that may reach beyond the raster, where it is `fill`."""
-    values = np.full((int(window.height), int(window.width)), fill, dataset.dtypes[0])
     inside = clip(window, dataset.height, dataset.width)
+    if inside == window:
+        return read_window(dataset, inside, band=1)
+    values = np.full((int(window.height), int(window.width)), fill, dataset.dtypes[0])
     if inside is not None:
         row, column = inside.row_off - window.row_off, inside.col_off - window.col_off
         part = (slice(row, row + inside.height), slice(column, column + inside.width))

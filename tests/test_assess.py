@@ -9,11 +9,14 @@ from conftest import write_image, write_polygons
 
 from landcover.assess import as_text, assess
 from landcover.assess.bootstrap import bootstrap
+from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.contingency import tabulate
 from landcover.assess.measures import measure
+from landcover.assess.rawpairs import count_raw
 from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LabelError, OutputExists
 from landcover.labelset import open_labels
+from landcover.progress import silent
 from landcover.raster import grid_of
 from landcover.remap import Remap
 
@@ -240,14 +243,17 @@ def test_the_fast_way_over_large_rasters_counts_the_same(tmp_path, config, codes
     inside = truth[20:1520, 50:2150]
     expected = [[int(((shown == i) & (inside == j)).sum()) for j in codes] for i in (1, 2, 7)]
     for block in (64, 256, 1024):
-        table = tabulate(path, labels, config.scheme, block)
+        raw = count_raw(path, labels.sources[0].path, block, silent)
+        assert (raw is not None) == (block == 1024)
+        table = tabulate(path, labels, config.scheme, block, counted=raw)
         assert table.counts.tolist() == expected
         assert table.unmapped == int(((shown == 0) & np.isin(inside, codes)).sum())
         assert table.pieces.shape[0] == -(-1500 // block) * -(-2100 // block)
     strange = _raster(tmp_path / "nine.tif", np.where(shown == 7, 9, shown))
     for block in (64, 1024):
+        raw = count_raw(strange, labels.sources[0].path, block, silent)
         with pytest.raises(LabelError, match="not in the scheme: 9"):
-            tabulate(strange, labels, config.scheme, block)
+            tabulate(strange, labels, config.scheme, block, counted=raw)
 
 
 def test_blocks_do_not_depend_on_how_a_large_raster_is_counted(tmp_path, config) -> None:
@@ -256,14 +262,28 @@ def test_blocks_do_not_depend_on_how_a_large_raster_is_counted(tmp_path, config)
     for n in range(10):
         truth[800 * n : 800 * n + 300, 700 * n : 700 * n + 300] = 1 + n % 2
     shown = _raster(tmp_path / "map.tif", np.full_like(truth, 1), compress="deflate", tiled=True)
-    tables = []
+    made = []
     for name, kind in (("byte", np.uint8), ("word", np.uint16)):
         path = _raster(tmp_path / f"{name}.tif", truth.astype(kind), compress="deflate", tiled=True)
-        tables.append(tabulate(shown, open_labels([str(path)], _grid(shown), config.remap), config.scheme))
-    one, other = tables
-    assert (one.block, one.pieces.shape) == (other.block, other.pieces.shape)
-    assert one.pieces.shape[0] >= 50
+        made.append(assess_by_cover(shown, [str(path)], config.remap))
+        raw = count_raw(shown, str(path), None, silent)
+        assert raw is None if kind == np.uint16 else raw.values()[1] == 5 * 300 * 300
+    one, other = made
+    assert one.intervals == other.intervals
     assert one.counts.tolist() == other.counts.tolist()
+    assert int(one.intervals.split("over ")[1].split()[0]) >= 50
+
+
+def test_codes_beyond_the_map_are_none_of_its_business(tmp_path, config) -> None:
+    """A raster of a whole country need not be read for a map of a county."""
+    truth = np.ones((300, 300), np.uint8)
+    truth[:, 200:] = 99
+    reference = str(_raster(tmp_path / "t.tif", truth))
+    shown = _raster(tmp_path / "map.tif", np.ones((100, 150), np.uint8))
+    assert assess_by_cover(shown, [reference], config.remap).counts[0, 0] == 100 * 150
+    wide = _raster(tmp_path / "wide.tif", np.ones((100, 250), np.uint8))
+    with pytest.raises(LabelError, match=r"99 \(5,000 pixels\)"):
+        assess_by_cover(wide, [reference], config.remap)
 
 
 def test_more_classes_than_pairs_in_a_byte(tmp_path) -> None:

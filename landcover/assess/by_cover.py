@@ -9,12 +9,13 @@ from landcover.assess.bootstrap import bootstrap
 from landcover.assess.contingency import Contingency, tabulate
 from landcover.assess.measures import measure
 from landcover.assess.pieces import described
+from landcover.assess.rawpairs import count_raw
 from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map
 from landcover.errors import LabelError
 from landcover.labelset import UNTOUCHED, LabelSet, Pixels, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import MODEL_TAG, grid_of, open_raster
+from landcover.raster import MODEL_TAG, RASTER_SUFFIXES, grid_of, open_raster
 from landcover.remap import Remap
 
 FEW = 10
@@ -36,9 +37,11 @@ def assess_by_cover(
     """
     with open_map(map_path) as dataset:
         grid = grid_of(dataset)
-    labels = open_labels(reference, grid, remap, field)
-    check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
-    table = tabulate(map_path, labels, remap.scheme, block, progress)
+    check_reference(reference)
+    one = reference[0] if len(reference) == 1 and reference[0].lower().endswith(RASTER_SUFFIXES) else None
+    counted = None if one is None else count_raw(map_path, one, block, progress)
+    labels = open_labels(reference, grid, remap, field, {one: counted.values()} if one and counted else None)
+    table = tabulate(map_path, labels, remap.scheme, block, progress, counted)
     shares = table.counts / table.counts.sum()
     pieces = described(table.pieces.shape[0], table.block, any(not isinstance(s, Pixels) for s in labels.sources))
     return Assessment(
@@ -53,8 +56,8 @@ def assess_by_cover(
 
 
 def check_reference(paths: Sequence[str]) -> None:
-    """Raise LabelError for a raster that a model made."""
-    for path in paths:
+    """Raise LabelError for a raster among them that a model made."""
+    for path in (path for path in paths if path.lower().endswith(RASTER_SUFFIXES)):
         with open_raster(path) as dataset:
             if MODEL_TAG in dataset.tags():
                 raise LabelError(f"{path}: is a map that a model made, not a reference: are the two swapped?")

@@ -140,8 +140,8 @@ def _by_pixels(
     scheme = config.scheme
     with open_map(first) as dataset:
         grid = grid_of(dataset)
+    check_reference(paths)
     labels = open_labels(paths, grid, config.remap, config.assess.field or config.labels.field)
-    check_reference([s.path for s in labels.sources if isinstance(s, Pixels)])
     others = open_labels([str(second)], grid, Remap.parse({}, scheme))
     table = positions(scheme) + 1
     sides = len(scheme) + 1

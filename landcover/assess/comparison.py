@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+from landcover.assess.sampled import check_values
 from landcover.assess.survey import read_map
-from landcover.errors import LabelError
-from landcover.histogram import joint_counts
-from landcover.labelset import UNTOUCHED, LabelSet, Pixels
+from landcover.labelset import LabelSet, Pixels
 from landcover.owners import BLOCK, Owners, block_names
 from landcover.raster import OpenInThreads
 from landcover.scheme import BACKGROUND, ClassScheme
@@ -24,24 +23,26 @@ MOST_IN_A_BYTE = 14
 
 
 def sides_of(classes: int) -> int:
-    """Rows of a table of pairs: the classes, no class, and values that the scheme does not know."""
+    """Rows of a table of pairs: no class, the classes, and values that the scheme does not know."""
     return classes + 2
 
 
+def sides(scheme: ClassScheme) -> NDArray[np.int64]:
+    """(256,) the row of each value."""
+    table = np.full(256, sides_of(len(scheme)) - 1)
+    table[[BACKGROUND, *scheme.values]] = range(len(scheme) + 1)
+    return table
+
+
 class Comparison:
-    """Each thread has files of its own open, until the end of the context.
+    """Each thread has files of its own open, until the end of the context."""
 
-    `large`: pieces of a raster are the windows themselves, not blocks of 64 pixels. A reference that is one byte raster
-    on the grid of the map is then counted as it lies, several times as fast.
-    """
-
-    def __init__(self, map_path: Path, reference: LabelSet, scheme: ClassScheme, large: bool) -> None:
-        self._path, self._reference, self._scheme, self._large = map_path, reference, scheme, large
+    def __init__(self, map_path: Path, reference: LabelSet, scheme: ClassScheme) -> None:
+        self._path, self._reference, self._scheme = map_path, reference, scheme
         self._open = OpenInThreads()
         self._by_blocks = all(isinstance(source, Pixels) for source in reference.sources)
         self._sides = sides_of(len(scheme))
-        self._table = np.full(256, self._sides - 1, np.uint16 if len(scheme) > MOST_IN_A_BYTE else np.uint8)
-        self._table[[BACKGROUND, *scheme.values]] = range(len(scheme) + 1)
+        self._table = sides(scheme).astype(np.uint16 if len(scheme) > MOST_IN_A_BYTE else np.uint8)
 
     def __enter__(self) -> "Comparison":
         return self
@@ -52,38 +53,13 @@ class Comparison:
     def count(self, window: Window) -> Part:
         """Raises LabelError for a labelled pixel whose value in the map the scheme does not know."""
         shown = read_map(self._open(self._path), window)
-        direct = self._direct()
-        if direct is not None:
-            counts, names = self._as_it_lies(shown, direct, window)
-        else:
-            counts, names = self._by_piece(shown, window)
+        counts, names = self._by_piece(shown, window)
         table = counts.reshape(-1, self._sides, self._sides)
         table[:, :, 0] = 0
         if table[:, -1].any():
-            unknown = sorted(v for v in np.unique(shown).tolist() if v and self._scheme.find(v) is None)
-            raise LabelError(f"{self._path}: holds values that are not in the scheme: {', '.join(map(str, unknown))}")
+            check_values(self._path, np.unique(shown).tolist(), self._scheme)
         owner, kind = np.nonzero(counts)
         return names[owner], kind, counts[owner, kind]
-
-    def _direct(self) -> Pixels | None:
-        """The reference, if it can be counted as it lies."""
-        source = self._reference.sources[0]
-        if not self._large or len(self._reference.sources) > 1 or not isinstance(source, Pixels):
-            return None
-        dataset = self._open(source.path)
-        return source if dataset.dtypes[0] == "uint8" and source.lies_on(self._reference.grid) else None
-
-    def _as_it_lies(
-        self, shown: NDArray[np.uint8], source: Pixels, window: Window
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        classes = source.byte_classes()
-        classes[classes == UNTOUCHED] = BACKGROUND
-        raw = source.read_raw(self._open(source.path), self._reference.grid, window)
-        mapped, value, pixels = joint_counts(shown, raw)
-        counts = np.zeros((1, self._sides**2), np.int64)
-        table = self._table.astype(np.int64)
-        np.add.at(counts[0], table[mapped] * self._sides + table[classes[value]], pixels)
-        return counts, block_names(np.array([window.row_off // BLOCK]), np.array([window.col_off // BLOCK]))
 
     def _by_piece(self, shown: NDArray[np.uint8], window: Window) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         if self._by_blocks:

@@ -9,16 +9,15 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from scipy.sparse import csr_array
 
-from landcover.assess.comparison import Comparison, Part, sides_of
-from landcover.assess.pieces import ENOUGH, LARGEST, gather
+from landcover.assess.comparison import Comparison, Part, sides, sides_of
+from landcover.assess.pieces import ENOUGH, gather
+from landcover.assess.rawpairs import RawPairs
+from landcover.assess.sampled import check_values
 from landcover.errors import LabelError
-from landcover.labelset import LabelSet
+from landcover.labelset import UNTOUCHED, LabelSet, Pixels
 from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
-from landcover.scheme import ClassScheme
-
-MANY = 64
-"""In a reference raster of more cells than this, blocks are the cells."""
+from landcover.scheme import BACKGROUND, ClassScheme
 
 
 @dataclass(frozen=True)
@@ -43,29 +42,41 @@ def tabulate(
     scheme: ClassScheme,
     block: int | None = None,
     progress: Progress = silent,
+    counted: RawPairs | None = None,
 ) -> Contingency:
     """Compare a map with reference labels on its grid, cell by cell where there are any.
 
     `block`: pixels a side, 64 times a power of 2 up to 1024; by itself the largest that leaves 50 blocks with labels.
-    Raises LabelError if the map holds a value that the scheme does not know, or nowhere meets the reference.
+    `counted`: the two as they lie, if they were counted already. Raises LabelError if the map holds a value that the
+    scheme does not know, or nowhere meets the reference.
     """
-    cells = reference.cells()
-    large = block == LARGEST or (block is None and len(cells) > MANY)
-    parts = _count(Comparison(map_path, reference, scheme, large), cells, progress)
-    if large and block is None and len(np.unique(np.concatenate([part[0] for part in parts]))) < ENOUGH:
-        # few of the cells hold labels: in smaller blocks there are more
-        parts = _count(Comparison(map_path, reference, scheme, large=False), cells, progress)
-    names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
-    return _assemble(map_path, scheme, names, kinds, pixels, block)
+    parts = None if counted is None else _known(map_path, reference, scheme, counted)
+    # where few of the large blocks hold labels, there are more smaller ones
+    if parts is None or (block is None and len(np.unique(parts[0])) < ENOUGH):
+        parts = _count(Comparison(map_path, reference, scheme), reference.cells(), progress)
+    return _assemble(map_path, scheme, *parts, block)
 
 
-def _count(comparison: Comparison, cells: Sequence[Window], progress: Progress) -> list[Part]:
+def _known(path: Path, reference: LabelSet, scheme: ClassScheme, counted: RawPairs) -> Part:
+    """Raw pairs by what the reference's codes mean."""
+    (source,) = (source for source in reference.sources if isinstance(source, Pixels))
+    classes = source.byte_classes()
+    true = np.where(classes == UNTOUCHED, BACKGROUND, classes)[counted.codes]
+    there = true != BACKGROUND
+    mapped = counted.mapped[there]
+    check_values(path, mapped.tolist(), scheme)
+    table = sides(scheme)
+    return counted.blocks[there], table[mapped] * sides_of(len(scheme)) + table[true[there]], counted.pixels[there]
+
+
+def _count(comparison: Comparison, cells: Sequence[Window], progress: Progress) -> Part:
     parts = []
     with progress("comparing", len(cells), "cells") as advance, comparison:
         for part in on_all_cores(comparison.count, cells):
             parts.append(part)
             advance(1)
-    return parts
+    names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return names, kinds, pixels
 
 
 def _assemble(
