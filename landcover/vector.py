@@ -19,6 +19,8 @@ from landcover.grid import name_of
 
 VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".kml", ".gml", ".sqlite", ".parquet")
 
+TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".ods")
+
 
 def holds_points(path: str) -> bool:
     """Whether the first layer with geometry is of points. Raises LabelError for no file or none that can be opened."""
@@ -61,7 +63,10 @@ def _layers(path: str) -> list[tuple[str, str]]:
 def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
     layers = [name for name, _ in _layers(path)]
     if not layers:
-        raise LabelError(f"{path}: has no layer with geometry")
+        hint = (
+            "; give a table of coordinates a geometry first, as in QGIS: Add Delimited Text Layer, save as GeoPackage"
+        )
+        raise LabelError(f"{path}: has no layer with geometry{hint if path.lower().endswith(TABLES) else ''}")
     if len(layers) > 1:
         raise LabelError(f"{path}: has several layers ({', '.join(layers)}): keep one layer to a file")
     try:

@@ -55,6 +55,9 @@ def test_rows_are_the_map_and_columns_the_reference(tmp_path, config) -> None:
     }  # fmt: skip
     bare = record["classes"]["bare land"]
     assert (bare["mapped_pixels"], bare["reference_pixels"]) == (5, 3)
+    with (made.path / "measures.csv").open() as file:
+        row = {row["class"]: row for row in csv.DictReader(file)}["bare land"]
+    assert (row["value"], row["mapped_pixels"], row["users_accuracy"]) == ("7", "5", "0.6")
     text = as_text(made.result)
     assert "reference (columns)" in text
     assert "map (rows)" in text
@@ -127,7 +130,16 @@ def test_map_and_reference_are_not_swapped(tmp_path, config) -> None:
         dataset.update_tags(LANDCOVER_MODEL_SHA256="0")
     with pytest.raises(LabelError, match=r"map\.tif: is a map that a model made"):
         assess(config, truth, [str(shown)])
+    polygons = write_polygons(tmp_path / "p.gpkg", [(0, 0, 4, 4, 1)])
+    with pytest.raises(ImageError, match=r"p\.gpkg: is a layer of features, not a map: name the map first"):
+        assess(config, polygons, [str(shown)])
     assert assess(config, shown, [str(truth)]).result.counts.tolist() == COUNTS
+
+
+def test_a_table_without_geometry_is_told_what_to_become(tmp_path, config) -> None:
+    (tmp_path / "points.csv").write_text("x,y,GrndTruth\n1,2,1\n")
+    with pytest.raises(LabelError, match="Add Delimited Text Layer"):
+        assess(config, _raster(tmp_path / "map.tif", MAP), [str(tmp_path / "points.csv")])
 
 
 def test_the_mean_is_over_the_classes_of_the_reference(tmp_path, config) -> None:

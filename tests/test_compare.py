@@ -12,7 +12,7 @@ from landcover.assess.compare import compare
 from landcover.assess.designbased import difference, estimate
 from landcover.assess.paired import compare_pieces, compare_points, mcnemar
 from landcover.config import Config
-from landcover.errors import LabelError, OutputExists
+from landcover.errors import LabelError, LandcoverError, OutputExists
 from landcover.summary import compared
 
 TRUTH = np.kron(np.random.default_rng(0).choice([1, 2, 7], (20, 20), p=[0.3, 0.4, 0.3]), np.ones((32, 32))).astype(
@@ -58,6 +58,16 @@ def test_the_better_map_is_found_by_pixels(tmp_path, config, maps) -> None:
     assert record["differences"]["overall accuracy"]["difference"] == pytest.approx(gap.value)
     with pytest.raises(OutputExists):
         compare(config, *maps, [str(truth)])
+
+
+def test_a_picture_that_fails_costs_no_figures(tmp_path, config, maps, monkeypatch) -> None:
+    def fail(*given: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("landcover.assess.compare.draw_difference", fail)
+    with pytest.raises(LandcoverError, match=r"difference\.png: cannot be written \(No space left"):
+        compare(config, *maps, [str(write_image(tmp_path / "t.tif", TRUTH[None]))])
+    assert sorted(p.name for p in (config.paths.reports / "a_and_b").iterdir()) == ["comparison.json"]
 
 
 def test_only_what_both_maps_show_is_compared(tmp_path, config) -> None:

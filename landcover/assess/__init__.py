@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from landcover.assess.publish import write_tables
 from landcover.assess.reference import check_scheme, find_reference
 from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
+from landcover.assess.survey import open_map
 from landcover.assess.table import as_text
 from landcover.config import Config
 from landcover.errors import ConfigError
@@ -48,7 +50,7 @@ def assess(
     shown = map_path or settings.map or which_map(config.paths.maps)
     out = config.paths.reports / shown.stem
     check_free(out, overwrite)
-    with open_raster(shown) as dataset:
+    with open_map(shown) as dataset:
         check_scheme(shown, dataset, config.scheme)
     paths, by_points = find_reference(reference or settings.reference)
     if by_points:
@@ -88,6 +90,7 @@ def _provenance(map_path: Path, reference: Sequence[str], config: Config) -> dic
     settings["assess"] |= {"map": str(map_path), "reference": list(reference)}
     image = [] if config.assess.image is None else [config.assess.image]
     return {
+        "assessed": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "inputs": inputs([map_path, *reference, *image]),
         "grid": grid,
         "versions": versions(),

@@ -23,7 +23,7 @@ from landcover.assess.sampled import check_values, positions, read_sample, strat
 from landcover.assess.survey import open_map, read_map, values_at
 from landcover.config import Config
 from landcover.errors import LabelError
-from landcover.files import check_free, whole_folder
+from landcover.files import check_free, whole_file, whole_folder
 from landcover.labelset import Pixels, open_labels
 from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
@@ -93,7 +93,9 @@ def compare(
     made = found(config, first, second, paths, out, progress)
     with whole_folder(out) as folder:
         (folder / "comparison.json").write_text(json.dumps(made.record(), indent=2) + "\n", encoding="utf-8")
-        draw_difference(first, second, config.scheme, folder / "difference.png")
+    # the figures are kept whatever becomes of the picture
+    with whole_file(out / "difference.png") as picture:
+        draw_difference(first, second, config.scheme, picture)
     return made
 
 

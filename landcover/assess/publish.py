@@ -54,7 +54,9 @@ def _measures(found: Assessment) -> pd.DataFrame:
         "overall_accuracy": whole["value"], "overall_accuracy_standard_error": whole["standard_error"],
         "overall_accuracy_low": low, "overall_accuracy_high": high,
     }  # fmt: skip
-    return pd.DataFrame.from_dict(rows, orient="index")
+    frame = pd.DataFrame.from_dict(rows, orient="index")
+    whole_numbers = ["value", f"mapped_{found.unit}", f"reference_{found.unit}"]
+    return frame.astype(dict.fromkeys(whole_numbers, "Int64"))
 
 
 def printed_table(found: Assessment) -> pd.DataFrame:

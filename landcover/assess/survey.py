@@ -17,6 +17,7 @@ from landcover.histogram import byte_counts
 from landcover.progress import Progress, silent
 from landcover.raster import BLOCK, CONFIDENCE, CONTENT_TAG, grid_of, open_raster, read_band
 from landcover.scheme import BACKGROUND
+from landcover.vector import VECTOR_SUFFIXES
 
 CELL = 2048
 """Pixels a side of what is read at a time."""
@@ -41,6 +42,8 @@ class Survey:
 @contextmanager
 def open_map(path: Path) -> Iterator[DatasetReader]:
     """A raster that can be a map. Raises ImageError for one that cannot."""
+    if path.suffix.lower() in VECTOR_SUFFIXES:
+        raise ImageError(f"{path}: is a layer of features, not a map: name the map first, then the reference")
     with open_raster(path) as dataset:
         if dataset.count != 1 or dataset.dtypes[0] != "uint8":
             raise ImageError(f"{path}: is no map: {dataset.count} bands of {dataset.dtypes[0]}, expected one of uint8")

@@ -91,7 +91,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise LandcoverError(f"{path}: no such file: run `landcover assess` first")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        record["provenance"]["inputs"], record["classes"], record["map"]
+        record["provenance"]["inputs"], record["provenance"]["assessed"], record["classes"], record["map"]
     except (ValueError, KeyError, TypeError):
         raise LandcoverError(f"{path}: is none that this version wrote: run `landcover assess` again") from None
     return dict(record)
