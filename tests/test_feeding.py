@@ -8,20 +8,21 @@ from landcover.errors import LandcoverError
 from landcover.settings import TrainAugmentation, TrainSettings
 from landcover.train.augmentation import relit, rescaled, turned, varied
 from landcover.train.batches import AS_IS, Batches, output_table
-from landcover.train.chipset import ChipSet
+from landcover.train.chipset import ChipSet, statistics
 from landcover.train.sampling import epoch_order
 
 EVERYWHERE = np.ones((16, 16), bool)
 PLAIN = TrainSettings(batch=3, augmentation=AS_IS, seed=1)
 
 
-def _chips(folder: Path, scheme, number: int = 7, name: str = "water", size: int = 16) -> ChipSet:
+def _chips(folder: Path, scheme, number: int = 7, name: str = "water", size: int = 16, label: int = 1) -> ChipSet:
     info = StoreInfo(scheme, size, 4, "uint8", (1.0, 1.0), "blocks", "k")
     random = np.random.default_rng(len(name))
+    folder.mkdir(exist_ok=True)
     with create_store(folder / f"{name}.h5", info) as writer:
         for n in range(number):
             image = random.integers(1, 255, (size, size, 4)).astype(np.uint8)
-            writer.append(Chip(image, np.full((size, size), 1, np.uint8), (n * size, 0, size, size), f"{n}.tif"))
+            writer.append(Chip(image, np.full((size, size), label, np.uint8), (n * size, 0, size, size), f"{n}.tif"))
     return ChipSet.of(open_stores(folder, scheme))
 
 
@@ -51,6 +52,15 @@ def test_validation_is_every_chip_once_as_it_is(tmp_path, scheme) -> None:
     images = np.concatenate([check[n][0] for n in range(3)])
     np.testing.assert_array_equal(images, [chips.read(n)[0] for n in range(7)])
     assert check.names(2) == ["water.h5[6] (6.tif)"]
+
+
+@pytest.mark.parametrize(("balance", "shown"), [("none", 4 / 12), ("equal", 1 / 2)])
+def test_statistics_tell_what_an_epoch_shows(tmp_path, scheme, balance, shown) -> None:
+    water = _chips(tmp_path / "a", scheme, 8)
+    forest, copies = (_chips(tmp_path / folder, scheme, 2, "forest", label=2) for folder in "bc")
+    known = statistics(water + forest, copies, scheme, balance)
+    assert (known.pixels / known.pixels.sum()).tolist() == pytest.approx([0.8, 0.2, 0])
+    assert (known.shown / known.shown.sum()).tolist() == pytest.approx([1 - shown, shown, 0])
 
 
 @pytest.mark.parametrize(("balance", "counts"), [("none", (80, 20, 0)), ("sqrt", (67, 33, 0)), ("equal", (50, 50, 0))])

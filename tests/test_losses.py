@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from landcover.settings import TrainSettings
-from landcover.train.losses import build_loss, class_weights, masked_crossentropy, masked_dice
+from landcover.train.losses import build_loss, class_weights, emphasis_of, masked_crossentropy, masked_dice
 from landcover.train.metrics import MeanIoU, Scores
 
 WEIGHTS = [1.0, 2.0, 0.5]
@@ -88,7 +88,7 @@ def test_a_mix_is_the_sum_of_its_shares() -> None:
 def test_class_weights_favour_the_rare_up_to_the_cap() -> None:
     pixels = np.array([810_000, 10_000, 0])
     weights = class_weights(pixels, pixels, cap=10.0)
-    assert weights[1] / weights[0] == pytest.approx(3.0)
+    assert weights[1] / weights[0] == pytest.approx(9.0)
     assert (weights * pixels).sum() / pixels.sum() == pytest.approx(1.0)
     assert weights[2] == 1.0
     one = np.array([10**9, 1])
@@ -100,6 +100,26 @@ def test_what_copies_show_more_of_weighs_less() -> None:
     alone, copied = class_weights(pixels, pixels, 10.0), class_weights(pixels, shown, 10.0)
     assert (copied * shown)[1] / (copied * shown)[0] == pytest.approx((alone * pixels)[1] / (alone * pixels)[0])
     assert (copied * shown).sum() / shown.sum() == pytest.approx(1.0)
+
+
+def test_a_net_shows_classes_as_often_as_the_labels_whatever_it_learns_from() -> None:
+    """Where an image tells nothing, the best answer is how frequent the classes are: not how they weigh, nor how often
+    copies show them."""
+    pixels, shown = np.array([800, 150, 50]), np.array([800.0, 300.0, 200.0])
+    weights = class_weights(pixels, shown, 10.0)
+    emphasis = emphasis_of(pixels, shown, weights)
+    assert emphasis[2] / emphasis[0] == pytest.approx(4.0)
+    target = np.repeat([1, 2, 3], shown.astype(int)).reshape(1, 1, -1)
+
+    def at(shares: np.ndarray, *given: object) -> float:
+        logits = np.concatenate([[-30.0], np.log(shares / shares.sum())]).astype(np.float32)
+        return float(build_loss(TrainSettings(), weights.tolist(), *given)(target, np.tile(logits, (1, 1, 1300, 1)))[0])
+
+    answers = [
+        pixels * np.array(factors) for factors in ((1, 1, 1), (1, 1.2, 1), (1, 1, 1.2), (1, 1, 0.8), (1.2, 1, 1))
+    ]
+    assert np.argmin([at(answer, emphasis.tolist()) for answer in answers]) == 0
+    assert np.argmin([at(answer) for answer in answers]) != 0
 
 
 def test_mean_iou_adds_up_batches_and_ignores_background() -> None:

@@ -13,6 +13,7 @@ from landcover.errors import LabelError
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths
 from landcover.splitreport import read_report, shared_pixels, split_key
+from landcover.train.sampling import Balance, draws
 
 
 @dataclass(frozen=True)
@@ -100,12 +101,12 @@ class Chips:
 @dataclass(frozen=True)
 class Statistics:
     """Of the training chips: mean and deviation of each band where there is data, labelled pixels of each class; and
-    those of each class that an epoch shows, with copies."""
+    in what proportion an epoch shows the classes, with copies and by the balance asked for."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     pixels: NDArray[np.int64]
-    shown: NDArray[np.int64]
+    shown: NDArray[np.float64]
 
 
 def open_chips(paths: Paths, scheme: ClassScheme) -> Chips:
@@ -149,7 +150,7 @@ def _check_split(paths: Paths, chips: Chips) -> None:
         )
 
 
-def statistics(chips: ChipSet, copies: ChipSet, scheme: ClassScheme) -> Statistics:
+def statistics(chips: ChipSet, copies: ChipSet, scheme: ClassScheme, balance: Balance = "none") -> Statistics:
     """One pass over the training chips, one over the labels of their copies. Pixels with all bands 0 are no data."""
     bands = chips.stores[0].info.bands
     number, total, squares = 0, np.zeros(bands), np.zeros(bands)
@@ -160,14 +161,16 @@ def statistics(chips: ChipSet, copies: ChipSet, scheme: ClassScheme) -> Statisti
         squares += (image.astype(np.float64) ** 2).sum(axis=(0, 1))
     mean = total / max(number, 1)
     deviation = np.sqrt(np.maximum(squares / max(number, 1) - mean**2, 1.0))
-    pixels = class_pixels(chips, scheme)
-    shown = pixels + class_pixels(copies, scheme)
-    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), pixels, shown)
+    every = chips + copies
+    pixels = label_pixels(every, scheme)
+    groups = every.by_class()
+    drawn = draws(np.array([len(group) for group in groups]), balance)
+    shown = sum(share * pixels[group].mean(axis=0) for share, group in zip(drawn, groups, strict=True))
+    own = pixels[: len(chips)].sum(axis=0)
+    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), own, np.asarray(shown, np.float64))
 
 
-def class_pixels(chips: ChipSet, scheme: ClassScheme) -> NDArray[np.int64]:
-    """(classes,) labelled pixels of each class, overlaps counted each time."""
-    pixels = np.zeros(256, np.int64)
-    for number in range(len(chips)):
-        pixels += np.bincount(chips.label(number).ravel(), minlength=256)
-    return pixels[list(scheme.values)]
+def label_pixels(chips: ChipSet, scheme: ClassScheme) -> NDArray[np.int64]:
+    """(chips, classes) labelled pixels of each class."""
+    counts = [np.bincount(chips.label(number).ravel(), minlength=256) for number in range(len(chips))]
+    return np.array(counts, np.int64).reshape(-1, 256)[:, list(scheme.values)]

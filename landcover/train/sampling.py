@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 Balance = Literal["none", "sqrt", "equal"]
 
 
+def draws(sizes: NDArray[np.int64], balance: Balance) -> NDArray[np.float64]:
+    """(classes,) the share of an epoch that the chips of each class make up, by how many there are."""
+    shares = sizes ** {"none": 1.0, "sqrt": 0.5, "equal": 0.0}[balance] * (sizes > 0)
+    return np.asarray(shares / shares.sum())
+
+
 def epoch_order(
     classes: Sequence[NDArray[np.int64]], number: int, balance: Balance, seed: int, epoch: int
 ) -> NDArray[np.int64]:
@@ -19,9 +25,8 @@ def epoch_order(
     drawn again, also across epochs.
     """
     sizes = np.array([len(chips) for chips in classes])
-    shares = sizes ** {"none": 1.0, "sqrt": 0.5, "equal": 0.0}[balance] * (sizes > 0)
     # the same counts each epoch: where an epoch's draws of a class begin follows from its number
-    counts = _whole(number * shares / shares.sum())
+    counts = _whole(number * draws(sizes, balance))
     missed = (counts == 0) & (sizes > 0)
     if missed.any() and counts.max() > missed.sum():
         # a class that has chips is shown, be it ever so small

@@ -15,9 +15,9 @@ from landcover.precision import Format, choose_precision
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 from landcover.train.batches import Batches
-from landcover.train.chipset import Chips, Statistics, class_pixels, statistics
+from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
-from landcover.train.losses import Loss, build_loss, class_weights
+from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
 from landcover.train.unet import build_unet, logits_of
 
@@ -48,7 +48,8 @@ class Task:
 
 def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, precision: Format | None = None) -> Task:
     """Network, loss, optimizer and batches, ready for the first step; in the precision given, or as settings say."""
-    known, held = statistics(chips.train, chips.copies, scheme), class_pixels(chips.validation, scheme)
+    known = statistics(chips.train, chips.copies, scheme, settings.balance)
+    held = label_pixels(chips.validation, scheme).sum(axis=0)
     for pixels, side, result in (
         (known.pixels, "training", "the map will not show what was not shown"),
         (held, "validation", "no figure can be given, the means are without"),
@@ -57,9 +58,12 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, pre
         if absent:
             log.warning("Note: no %s pixel of %s: %s", side, ", ".join(absent), result)
     weights = _weights(settings, scheme, known)
+    emphasis = None
+    if settings.class_weights == "auto":
+        emphasis = emphasis_of(known.pixels, known.shown, weights).tolist()
     keras.utils.set_random_seed(settings.seed)
     network = build_unet(chips.info.bands, len(scheme), known.mean, known.deviation, settings.seed, settings.net)
-    loss = build_loss(settings, weights)
+    loss = build_loss(settings, weights, emphasis)
     if precision is None:
         precision = choose_precision(settings.precision, trial=partial(_seconds, network, loss, chips.info))
     feed = Batches(chips.train + chips.copies, scheme, settings.batch, known.mean, settings)
