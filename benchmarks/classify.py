@@ -5,6 +5,8 @@ is fastest, and classification end to end, from the image file to the Cloud Opti
 of the model and the pixels of the halo counted in. The image is laid out from chips on a grid.
 
     python benchmarks/classify.py models/unet/model.keras chips/*.tif
+
+`--precision onnx` does the same with the model that `landcover export --to onnx` makes of it, by ONNX Runtime.
 """
 
 import json
@@ -14,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +80,8 @@ def lay_out(chips: tuple[str, ...], side: int, path: Path) -> None:
 
 
 def bare(model: Path, chips: tuple[str, ...], precision: Any) -> dict[str, Any]:
-    """Mpx/s of `predict_on_batch` in the batch shape that is fastest."""
-    from landcover.model import load_network
-
-    network = load_network(model, precision)
+    """Mpx/s of `predict_on_batch`, or of ONNX Runtime, in the batch shape that is fastest."""
+    forward = forward_pass(model, precision)
     arrays = []
     for chip in chips[:16]:
         with rasterio.open(chip) as dataset:
@@ -91,11 +92,11 @@ def bare(model: Path, chips: tuple[str, ...], precision: Any) -> dict[str, Any]:
         tiles = side // pool.shape[1]
         picked = np.resize(pool, (batch, tiles, tiles, *pool.shape[1:]))
         given = picked.transpose(0, 1, 3, 2, 4, 5).reshape(batch, side, side, -1)
-        network.predict_on_batch(given)
+        forward(given)
         times = []
         for _ in range(8):
             started = time.perf_counter()
-            network.predict_on_batch(given)
+            forward(given)
             times.append(time.perf_counter() - started)
         # the mean, as classification has slow and fast moments too
         speed = given.shape[0] * side * side / 1e6 / float(np.mean(times))
@@ -104,15 +105,36 @@ def bare(model: Path, chips: tuple[str, ...], precision: Any) -> dict[str, Any]:
     return best
 
 
+def forward_pass(model: Path, precision: Any) -> Callable[[Any], Any]:
+    if precision != "onnx":
+        from landcover.model import load_network
+
+        return load_network(model, precision).predict_on_batch
+    from onnxruntime import InferenceSession
+
+    session = InferenceSession(exported(model), providers=["CPUExecutionProvider"])
+    return lambda images: session.run(None, {"image": np.ascontiguousarray(np.moveaxis(images, -1, 1))})
+
+
+def exported(model: Path) -> Path:
+    """The model as ONNX, beside it."""
+    from landcover.export import export
+
+    out = model.with_suffix(".onnx")
+    return out if out.exists() else export(model, "onnx", out)
+
+
 def child(model: Path, image: Path, out: Path, precision: str, memory: str) -> dict[str, Any]:
     """Classification in a process of its own, so that its memory is its own."""
+    model, precision = (exported(model), "float32") if precision == "onnx" else (model, precision)
     given = [str(model), str(image), str(out), precision, memory]
     done = subprocess.run([sys.executable, __file__, "--child", *given], check=True, capture_output=True, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def classify(model: str, image: str, out: str, precision: str, memory: str) -> None:
-    import keras  # noqa: F401  what takes seconds before the first line of any program that uses it
+    if model.endswith(".keras"):
+        import keras  # noqa: F401  what takes seconds before the first line of any program that uses it
 
     from landcover.classify.predict import classify_image
     from landcover.settings import ClassifySettings

@@ -7,6 +7,7 @@ import click
 
 from landcover import __version__
 from landcover.cli_assess import assess, compare, points, report
+from landcover.cli_export import export
 from landcover.console import Pipeline, bar, common, import_quietly, log, with_options
 
 if TYPE_CHECKING:
@@ -247,7 +248,7 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 @main.command()
 @common
 @click.argument("images", nargs=-1, required=True)
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="Model file.  [default: that of train.name]")
+@click.option("-m", "--model", type=click.Path(path_type=Path), help="model.keras, or an exported .onnx or .dlpk.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
 @click.option("--confidence", is_flag=True, default=None, help="Also write how probable the mapped class is, per cent.")
 @click.option("--aoi", type=click.Path(path_type=Path), help="Polygons: map only what is inside.")
@@ -272,13 +273,15 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
     from landcover import summary as tell
     from landcover.classify import Failed, Outside, classify_all, find_current
     from landcover.classify import classify as run
+    from landcover.classify.mapper import EXPORTED
     from landcover.errors import ConfigError, ImageError
     from landcover.raster import RASTER_SUFFIXES
     from landcover.sources import expand
 
     settings = with_options(config, "classify", options)
     paths = expand(images, RASTER_SUFFIXES, ImageError)
-    import_quietly("keras")
+    if settings.classify.model.suffix.lower() not in EXPORTED:
+        import_quietly("keras")
     if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):
         kept = None if overwrite else find_current(settings, paths[0], out)
         click.echo(tell.many([kept]) if kept else tell.classified(run(settings, paths[0], out, overwrite, bar)))
@@ -293,5 +296,5 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
         click.get_current_context().exit(1)
 
 
-for command in (points, assess, report, compare):
+for command in (points, assess, report, compare, export):
     main.add_command(command)

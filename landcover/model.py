@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from landcover import __version__
 from landcover.errors import ModelError
 from landcover.files import whole_file
-from landcover.scheme import ClassScheme
+from landcover.scheme import BACKGROUND, ClassScheme
 
 if TYPE_CHECKING:
     import keras
 
 ENTRY = "landcover.json"
 """The name of the description inside model.keras, which is a zip file."""
+
+CARD_KEY, MEMORY_KEY = "landcover", "landcover_bytes_a_pixel"
+"""Metadata of an ONNX file: the same description, and the memory that a forward pass takes for each pixel it sees."""
 
 FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 """Layers that stay in float32 in a bfloat16 net: what goes in, and what is compared."""
@@ -40,6 +43,12 @@ class ModelCard(BaseModel):
     pixels: dict[str, int]
     scores: dict[str, Any]
     version: str = __version__
+
+    @property
+    def outputs(self) -> list[int]:
+        """The class value of each output of the network; 0 for what a map never shows: background, and a class that no
+        training pixel showed."""
+        return [BACKGROUND, *(c.value if self.pixels.get(c.name, 1) else BACKGROUND for c in self.scheme)]
 
 
 def save_model(network: "keras.Model", card: ModelCard, path: Path) -> None:
@@ -77,6 +86,8 @@ def load_network(path: Path, precision: Literal["float32", "bfloat16"] = "float3
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (OSError, ValueError, TypeError, KeyError) as error:
+        if "arbitrary code" in str(error):
+            raise ModelError(f"{path}: holds code of its own (a Lambda layer, say), which is not run") from None
         raise ModelError(f"{path}: Keras cannot load it ({' '.join(str(error).split())[:200]})") from None
     return network if precision == "float32" else in_precision(network, precision)
 

@@ -10,7 +10,7 @@ from conftest import CRS, ORIGIN, textured, write_image, write_polygons
 from rio_cogeo.cogeo import cog_validate
 from scipy.ndimage import gaussian_filter
 
-from landcover.classify.mapper import Mapper
+from landcover.classify.kerasmapper import KerasMapper
 from landcover.classify.predict import classify_image
 from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.grid import Grid
@@ -283,8 +283,8 @@ def test_only_what_has_data_is_computed(tmp_path, settings, monkeypatch) -> None
         for left, top in ((2560, 1400), (4600, 2800), (5700, 3700)):
             dataset.write(textured(256, 256), window=rasterio.windows.Window(left, top, 256, 256))
     calls = []
-    compute = Mapper.map
-    monkeypatch.setattr(Mapper, "map", lambda *given: calls.append(given[1].shape) or compute(*given))
+    compute = KerasMapper.map
+    monkeypatch.setattr(KerasMapper, "map", lambda *given: calls.append(given[1].shape) or compute(*given))
     made = classify_image(path, settings, tmp_path / "m.tif")
     # two tiles of twelve, and of these three parts
     assert made.tiling.number(4000, 6000) == 12
@@ -349,13 +349,13 @@ def test_an_image_cut_short_can_be_mapped_as_far_as_it_goes(tmp_path, settings) 
 
 def test_an_image_that_changes_while_it_is_read_is_not_mapped(tmp_path, settings, monkeypatch) -> None:
     path = write_image(tmp_path / "a.tif", textured(300, 300))
-    compute = Mapper.map
+    compute = KerasMapper.map
 
     def meddle(*given):
         write_image(path, textured(300, 300) // 2)
         return compute(*given)
 
-    monkeypatch.setattr(Mapper, "map", meddle)
+    monkeypatch.setattr(KerasMapper, "map", meddle)
     with pytest.raises(ImageError, match=r"a\.tif: has changed while it was read"):
         classify_image(path, settings, tmp_path / "m.tif")
     assert [p.name for p in tmp_path.iterdir()] == ["a.tif"]
@@ -392,8 +392,8 @@ def test_polygons_limit_the_map_to_their_inside(tmp_path, settings, monkeypatch)
     whole = _map(path, settings, tmp_path / "whole.tif")
     aoi = write_polygons(tmp_path / "aoi.gpkg", [(10, 20, 110, 90, 1), (400, 300, 450, 500, 1)])
     calls = []
-    compute = Mapper.map
-    monkeypatch.setattr(Mapper, "map", lambda *given: calls.append(len(given[1])) or compute(*given))
+    compute = KerasMapper.map
+    monkeypatch.setattr(KerasMapper, "map", lambda *given: calls.append(len(given[1])) or compute(*given))
     shown = _map(path, settings, tmp_path / "m.tif", aoi=aoi, tile=160, batch=1)
     inside = np.zeros((600, 600), bool)
     inside[20:90, 10:110] = inside[300:500, 400:450] = True

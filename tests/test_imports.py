@@ -8,8 +8,8 @@ import pytest
 import landcover
 
 PACKAGE = Path(landcover.__file__).parent
-VERBS = ("prepare", "train", "classify", "assess")
-TERMINAL = ("cli", "cli_assess", "console", "summary")
+VERBS = ("prepare", "train", "classify", "assess", "export")
+TERMINAL = ("cli", "cli_assess", "cli_export", "console", "summary")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -29,7 +29,7 @@ def test_imports_run_one_way(path: Path) -> None:
     for name in _imported(path):
         parts = name.split(".")
         if parts[0] in ("keras", "tensorflow"):
-            assert room in ("train", "classify", "field", "model", "precision"), name
+            assert room in ("train", "classify", "export", "field", "memory", "model", "precision"), name
         if parts[0] != "landcover" or len(parts) < 2 or room in TERMINAL:
             continue
         if parts[1] in (*VERBS, "sample"):

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from landcover.classify.network import bytes_a_pixel, map_network
+from landcover.classify.network import map_network
 from landcover.field import receptive_field, spans
+from landcover.memory import bytes_a_pixel
 from landcover.model import ModelCard
 from landcover.train.unet import build_unet
 

@@ -54,10 +54,10 @@ def find_current(config: Config, image: str, out: Path | None = None) -> Kept | 
     out = out or map_path(config.paths.maps, image)
     if not out.exists():
         return None
-    from landcover.classify.mapper import Mapper
+    from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import is_current
 
-    return Kept(out) if is_current(out, image, config.classify, Mapper(config.classify)) else None
+    return Kept(out) if is_current(out, image, config.classify, open_mapper(config.classify)) else None
 
 
 def classify_all(
@@ -72,11 +72,11 @@ def classify_all(
 
     Raises LandcoverError for what concerns all of them: the model, the settings, two images of one name.
     """
-    from landcover.classify.mapper import Mapper
+    from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import classify_image, is_current
 
     outs = _outs(images, folder or config.paths.maps)
-    mapper = Mapper(config.classify)
+    mapper = open_mapper(config.classify)
     results: list[Classified | Kept | Outside | Failed] = []
     for image, out in outs.items():
         if not overwrite and is_current(out, image, config.classify, mapper):

@@ -27,9 +27,9 @@ def map_network(
         mean = ops.convert_to_tensor(np.asarray(card.mean, np.float32))
         given, filled = [pixels, valid], ops.where(valid[..., None], filled, mean)
     features = _centre(keras.Model(network.input, network.get_layer("logits").input), filled, halo)
-    shown = [number for number, c in enumerate(card.scheme, start=1) if card.pixels.get(c.name, 1)]
+    shown = [number for number, value in enumerate(card.outputs) if value]
     scores = _outputs(network.get_layer("logits"), shown)(features)
-    values = np.array([card.scheme.values[number - 1] for number in shown], np.uint8)
+    values = np.array([card.outputs[number] for number in shown], np.uint8)
     classes = ops.take(ops.convert_to_tensor(values), ops.argmax(scores, axis=-1))
     if not confidence:
         return keras.Model(given, classes, name="map")
@@ -84,28 +84,3 @@ def _rescaled(layer: keras.Layer, margin: int) -> int:
     if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
         return margin // layer.strides[0]
     return margin * layer.strides[0] if isinstance(layer, layers.Conv2DTranspose) else margin
-
-
-def bytes_a_pixel(network: keras.Model) -> float:
-    """The most memory, in bytes a pixel of the input, that float32 tensors take up at one time while the network
-    computes layer by layer: each tensor lives until the last layer that reads it."""
-    read_last: dict[int, int] = {}
-    steps: list[tuple[list[int], int, float]] = []
-    scale = {id(network.inputs[0]): 1.0}
-    for layer in network.layers:
-        for node in layer._inbound_nodes:
-            sources = [id(t) for t in node.input_tensors]
-            if not sources or any(source not in scale for source in sources):
-                continue
-            out = node.output_tensors[0]
-            by = layer.strides[0] if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D) else 1
-            up = layer.strides[0] if isinstance(layer, layers.Conv2DTranspose) else 1
-            scale[id(out)] = min(scale[s] for s in sources) * by / up
-            read_last.update(dict.fromkeys(sources, len(steps)))
-            steps.append((sources, id(out), 4.0 * out.shape[-1] / scale[id(out)] ** 2))
-    alive, most = {id(network.inputs[0]): 4.0 * network.inputs[0].shape[-1]}, 0.0
-    for number, (_, made, size) in enumerate(steps):
-        alive[made] = size
-        most = max(most, sum(alive.values()))
-        alive = {key: value for key, value in alive.items() if read_last.get(key, 0) > number}
-    return most

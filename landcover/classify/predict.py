@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import keras
 import rasterio
 
 from landcover import __version__
 from landcover.classify.area import read_area
 from landcover.classify.compute import Job, Timing, compute
 from landcover.classify.journal import Journal, open_journal
-from landcover.classify.mapper import Mapper
+from landcover.classify.mapper import Mapper, open_mapper
 from landcover.classify.suitable import check_image
 from landcover.classify.tiles import Tiling, choose_tiling
 from landcover.errors import ImageError, Interrupted, LandcoverError
@@ -68,7 +67,7 @@ def classify_image(
     In float32 the map is the same whatever the tiling. A run that was cut off is taken up where it stopped. `mapper`:
     the model of the settings, if it is at hand already. Raises ImageError, ModelError, ConfigError, OutputExists.
     """
-    mapper = mapper or Mapper(settings)
+    mapper = mapper or open_mapper(settings)
     with rasterio.Env(GDAL_CACHEMAX=CACHE):
         image = find_image(path, settings.collar, settings.skip_bad)
         _check_out(out, image, settings, overwrite)
@@ -170,7 +169,7 @@ def _key(image: list[str], mapper: Mapper, settings: ClassifySettings, tiling: T
         "options": options | {"halo": mapper.halo},
         "tiling": [tiling.rows, tiling.columns, tiling.batch],
         "area of interest": mapper.area,
-        "version": [__version__, keras.__version__, keras.backend.backend()],
+        "version": [__version__, *mapper.engine],
     }
 
 

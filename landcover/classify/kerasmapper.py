@@ -1,0 +1,73 @@
+"""Maps by Keras, from model.keras."""
+
+import time
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from landcover.classify.mapper import Mapper
+from landcover.classify.network import map_network
+from landcover.errors import ModelError
+from landcover.memory import bytes_a_pixel
+from landcover.model import in_precision, load_network, read_card
+from landcover.precision import Format, choose_precision
+from landcover.provenance import digest
+from landcover.settings import ClassifySettings
+
+SCRATCH = 1.64
+"""Memory of a forward pass over that of its live tensors: copies and the scratch of convolutions, as measured."""
+
+TRIAL = 512
+"""Pixels a side of the piece on which two number formats are compared."""
+
+
+class KerasMapper(Mapper):
+    """Raises ModelError, and LabelError for the area."""
+
+    engine = (keras.__version__, keras.backend.backend())
+
+    def __init__(self, settings: ClassifySettings) -> None:
+        super().__init__(settings, read_card(settings.model))
+        self._networks: dict[tuple[Format, bool], keras.Model] = {}
+
+    @cached_property
+    def precision(self) -> Format:
+        return choose_precision(self.settings.precision, trial=self._seconds)
+
+    @cached_property
+    def bytes_a_pixel(self) -> float:
+        return SCRATCH * bytes_a_pixel(self._loaded)
+
+    def map(self, pixels: NDArray[Any], valid: NDArray[np.bool_], precision: Format) -> Sequence[NDArray[np.uint8]]:
+        gaps = not valid.all()
+        given = self._network(precision, gaps).predict_on_batch([pixels, valid] if gaps else pixels)
+        return [np.asarray(array) for array in (given if isinstance(given, list | tuple) else [given])]
+
+    def _network(self, precision: Format, gaps: bool) -> keras.Model:
+        if (precision, gaps) not in self._networks:
+            network = self._loaded if precision == "float32" else in_precision(self._loaded, precision)
+            made = map_network(network, self.card, self.halo, gaps, self.settings.confidence)
+            self._networks[precision, gaps] = made
+        return self._networks[precision, gaps]
+
+    @cached_property
+    def _loaded(self) -> keras.Model:
+        network = load_network(self.settings.model)
+        if digest(self.settings.model) != self.digest:
+            raise ModelError(f"{self.settings.model}: has changed while it was read: give the command again")
+        return network
+
+    def _seconds(self, precision: Format) -> float:
+        side = TRIAL + 2 * self.halo
+        pixels = np.zeros((1, side, side, self.card.bands), self.card.dtype)
+        times = []
+        for _ in range(4):
+            started = time.perf_counter()
+            self.map(pixels, np.ones(pixels.shape[:3], bool), precision)
+            times.append(time.perf_counter() - started)
+        # the first one compiles
+        return min(times[1:])

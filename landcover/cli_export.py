@@ -1,0 +1,39 @@
+"""The command that takes models to other programs: parse, one call, one line of result."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from landcover.console import common, import_quietly
+from landcover.export import FORMATS
+
+if TYPE_CHECKING:
+    from landcover.config import Config
+
+
+@click.command()
+@common
+@click.argument("model", metavar="[MODEL]", required=False, type=click.Path(path_type=Path))
+@click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File or folder.  [default: beside the model]")
+def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: Path | None) -> None:
+    """Write a trained MODEL for other programs.
+
+    \b
+    onnx        for any program that runs ONNX, and for `landcover classify -m`
+    deepness    ONNX as the Deepness plugin of QGIS takes it
+    dlpk        a deep learning package, for ArcGIS Pro's Classify Pixels Using Deep Learning
+    emd         the same as a folder
+    h5          Keras's older HDF5 file
+    savedmodel  a folder, for TensorFlow Serving and TensorFlow Lite
+
+    \b
+    Reads:   the model (classify.model, or that of train.name)
+    Writes:  <model>.onnx, <model>.dlpk and so on
+    Example: landcover export models/unet/model.keras --to dlpk
+    """
+    from landcover.export import export as run
+
+    import_quietly("keras")
+    click.echo(f"{run(model or config.classify.model, to, out, overwrite)}: for {to}")

@@ -1,0 +1,78 @@
+"""Models in the formats of other programs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landcover.errors import ConfigError, ModelError
+from landcover.files import check_free, whole_file, whole_folder
+
+if TYPE_CHECKING:
+    import keras
+
+FORMATS = {
+    "onnx": "{}.onnx",
+    "deepness": "{}_deepness.onnx",
+    "dlpk": "{}.dlpk",
+    "emd": "{}_emd",
+    "h5": "{}.h5",
+    "savedmodel": "{}_savedmodel",
+}
+"""What the output is called, after the model."""
+
+
+def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False) -> Path:
+    """Write a model.keras of ours in one of FORMATS; the path of what was written.
+
+    Without `out` it goes beside the model, named after the model's folder. Raises ConfigError for a format that is
+    none, ModelError, OutputExists.
+    """
+    from landcover.model import load_network, read_card
+
+    if to not in FORMATS:
+        raise ConfigError(f"{to}: is no format to export to: there are {', '.join(FORMATS)}")
+    card = read_card(model)
+    name = model.resolve().parent.name if model.name == "model.keras" else model.stem
+    out = out or model.parent / FORMATS[to].format(name)
+    if out.resolve() == model.resolve():
+        raise ModelError(f"{out}: is the model itself: name another file with -o")
+    check_free(out, overwrite)
+    if to in ("onnx", "deepness", "dlpk", "emd"):
+        _need_onnx()
+    network = load_network(model)
+    if to in ("dlpk", "emd"):
+        from landcover.export.esri import write_dlpk, write_emd
+
+        if to == "dlpk":
+            write_dlpk(network, card, model.parent, out)
+        else:
+            write_emd(network, card, model.parent, name, out)
+    elif to in ("onnx", "deepness"):
+        from landcover.export.onnxfile import deepness_file, onnx_file
+
+        content = (onnx_file if to == "onnx" else deepness_file)(network, card)
+        with whole_file(out) as temporary:
+            temporary.write_bytes(content)
+    elif to == "h5":
+        _write_h5(network, out)
+    else:
+        with whole_folder(out) as folder:
+            network.export(folder, format="tf_saved_model", verbose=False)
+    return out
+
+
+def _write_h5(network: "keras.Model", out: Path) -> None:
+    with whole_file(out) as temporary:
+        # Keras insists on its own suffix
+        saved = temporary.with_suffix(".partial.h5")
+        try:
+            network.save(saved)
+            saved.replace(temporary)
+        finally:
+            saved.unlink(missing_ok=True)
+
+
+def _need_onnx() -> None:
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        raise ModelError("exporting to ONNX needs the package onnx: pip install 'landcover[onnx]'") from None

@@ -1,0 +1,289 @@
+"""Exported models, run by what they are for."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import rasterio
+from conftest import textured, write_image
+
+from landcover.classify.predict import classify_image
+from landcover.errors import ConfigError, ModelError, OutputExists
+from landcover.export import FORMATS, export
+from landcover.export.LandcoverClassifier import LandcoverClassifier
+from landcover.export.onnxgraph import to_onnx
+from landcover.model import ENTRY, ModelCard, load_network, read_card, save_model
+from landcover.settings import ClassifySettings, NetSettings
+from landcover.train.unet import build_unet
+
+HOST = Path(__file__).with_name("arcgis_host.py")
+
+
+@pytest.fixture(scope="module")
+def exported(random_model, tmp_path_factory) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("exported")
+    return {to: export(random_model, to, folder / name.format("net")) for to, name in FORMATS.items()}
+
+
+def _run(model: bytes, images: np.ndarray) -> np.ndarray:
+    """Probabilities (batch, rows, columns, outputs) of images (batch, rows, columns, bands)."""
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    given = np.moveaxis(images, -1, 1).astype(np.float32)
+    return np.moveaxis(session.run(None, {"image": given})[0], 1, -1)
+
+
+def _agree(found: np.ndarray, expected: np.ndarray) -> None:
+    """To 1e-4 in probability, and in every likeliest class that is ahead by more."""
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    first, second = np.sort(expected, axis=-1)[..., -1], np.sort(expected, axis=-1)[..., -2]
+    clear = first - second > 2e-4
+    assert clear.mean() > 0.9
+    np.testing.assert_array_equal(found.argmax(axis=-1)[clear], expected.argmax(axis=-1)[clear])
+
+
+def test_onnx_gives_what_keras_gives_for_any_size(random_model, exported) -> None:
+    onnx.checker.check_model(onnx.load(exported["onnx"]), full_check=True)
+    network = load_network(random_model)
+    for rows, columns, batch in ((96, 160, 2), (256, 256, 1)):
+        images = np.moveaxis(np.stack([textured(rows, columns)] * batch), 1, -1)
+        expected = network.predict_on_batch(images.astype(np.float32))
+        _agree(_run(exported["onnx"].read_bytes(), images), expected)
+
+
+@pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
+@pytest.mark.parametrize("activation", ["elu", "relu", "leaky_relu", "gelu", "silu"])
+def test_every_net_of_the_configuration_can_be_exported(normalisation, activation) -> None:
+    net = NetSettings(depth=3, filters=4, activation=activation, normalisation=normalisation)
+    network = build_unet(4, 3, [100.0] * 4, [40.0] * 4, settings=net)
+    # as after training: nothing is 0 or 1 by chance
+    random = np.random.default_rng(0)
+    network.set_weights([w + random.uniform(0, 0.1, w.shape) for w in network.get_weights()])
+    images = np.moveaxis(textured(48, 64)[None], 1, -1)
+    expected = network.predict_on_batch(images.astype(np.float32))
+    np.testing.assert_allclose(_run(to_onnx(network).SerializeToString(), images), expected, atol=1e-4)
+
+
+def test_deepness_is_told_what_it_asks_for(random_model, exported) -> None:
+    card = read_card(random_model)
+    session = onnxruntime.InferenceSession(exported["deepness"], providers=["CPUExecutionProvider"])
+    known = {key: json.loads(text) for key, text in session.get_modelmeta().custom_metadata_map.items()}
+    assert known["model_type"] == "Segmentor"
+    assert known["class_names"] == {str(n): c.name for n, c in enumerate(card.scheme)}
+    assert known["resolution"] == pytest.approx(100 * card.pixel_size[0])
+    side = known["tile_size"]
+    assert session.get_inputs()[0].shape == [1, 4, side, side]
+    assert session.get_outputs()[0].shape == [1, len(card.scheme), side, side]
+    assert known["tiles_overlap"] / 100 * side >= 2 * card.halo
+    # the plugin hands over grey values divided by 255
+    image = np.moveaxis(textured(side, side)[None], 1, -1)
+    every = load_network(random_model).predict_on_batch(image.astype(np.float32))[..., 1:]
+    _agree(_run(exported["deepness"].read_bytes(), image / 255), every / every.sum(axis=-1, keepdims=True))
+
+
+def _map(image: Path, model: Path, out: Path, **more) -> np.ndarray:
+    classify_image(image, ClassifySettings(model=model, precision="float32", **more), out)
+    with rasterio.open(out) as dataset:
+        return dataset.read(1)
+
+
+@pytest.mark.parametrize("to", ["onnx", "dlpk"])
+def test_an_exported_model_makes_the_same_map(tmp_path, random_model, exported, to) -> None:
+    pixels = textured(300, 420)
+    pixels[:, 40:90, 100:200] = 0
+    image = write_image(tmp_path / "a.tif", pixels, nodata=0)
+    one = _map(image, random_model, tmp_path / "one.tif", confidence=True)
+    other = _map(image, exported[to], tmp_path / "other.tif", confidence=True, tile=128)
+    assert (one != other).mean() <= 1e-4
+    assert (other[40:90, 100:200] == 0).all()
+    first, second = (rasterio.open(tmp_path / f"{name}_confidence.tif").read(1) for name in ("one", "other"))
+    assert np.abs(first.astype(int) - second).max() <= 1
+
+
+def test_an_exported_model_maps_without_tensorflow(tmp_path, exported) -> None:
+    image = write_image(tmp_path / "a.tif", textured(64, 96))
+    script = """
+import sys
+sys.modules["keras"] = sys.modules["tensorflow"] = None
+from landcover.cli import main
+main()
+"""
+    command = ["classify", str(image), "-m", str(exported["onnx"]), "-o", str(tmp_path / "m.tif")]
+    done = subprocess.run([sys.executable, "-c", script, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "m.tif").exists()
+
+
+def _in_arcgis(package: Path, image: Path, out: Path, *arguments: str) -> tuple[np.ndarray, dict]:
+    command = [sys.executable, str(HOST), str(package), str(image), str(out), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return np.load(out), json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("arguments", [(), ("tile_size=300", "padding=90", "batch_size=6")])
+def test_the_package_maps_in_arcgis_as_classify_does(tmp_path, random_model, exported, arguments) -> None:
+    pixels = textured(700, 900)
+    pixels[:, 100:250, 300:420] = 0
+    pixels[3, 500:520, 500:520] = 0  # one band alone is no gap
+    image = write_image(tmp_path / "a.tif", pixels, nodata=0)
+    expected = _map(image, random_model, tmp_path / "m.tif")
+    shown, told = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy", *arguments)
+    assert told["blocks"] > 3
+    assert (shown == expected).mean() >= 0.9999
+    assert (shown[100:250, 300:420] == 0).all()
+    assert (shown[500:520, 500:520] > 0).all()
+    assert told["imported"] == []
+    # without its padding there are seams: the comparison can fail
+    seams, _ = _in_arcgis(exported["dlpk"], image, tmp_path / "s.npy", "padding=0", "tile_size=128")
+    assert (seams != expected).mean() > 0.0001
+
+
+def test_the_package_maps_a_real_scene_in_arcgis_as_classify_does(tmp_path, real_data, random_model, exported) -> None:
+    image = real_data / "ohio-naip-landcover" / "test" / "site02_scene.tif"
+    expected = _map(image, random_model, tmp_path / "m.tif", collar=False)
+    shown, _ = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy")
+    assert (shown == expected).mean() >= 0.9999
+
+
+def test_arcgis_is_told_what_it_asks_for(tmp_path, random_model, exported) -> None:
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    _, told = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy")
+    assert told["before"] == ["raster", "model", "device"]
+    assert told["parameters"] == ["raster", "model", "device", "padding", "batch_size", "tile_size"]
+    known = told["configuration"]
+    halo = read_card(random_model).halo
+    assert (known["padding"], known["tx"], known["ty"]) == (halo, 2 * (512 - 2 * halo), 2 * (512 - 2 * halo))
+    assert known["extractBands"] == [0, 1, 2, 3]
+    assert known["inputMask"] is True
+    assert (told["output"]["bandCount"], told["output"]["pixelType"]) == (1, "u1")
+    table = json.loads(told["output"]["rasterAttributeTable"])
+    rows = [feature["attributes"] for feature in table["features"]]
+    card = read_card(random_model)
+    assert [(r["Value"], r["Class"], (r["Red"], r["Green"], r["Blue"])) for r in rows] == [
+        (c.value, c.name, c.rgb) for c in card.scheme
+    ]
+
+
+def test_the_definition_and_the_package_hold_what_esri_names(random_model, exported) -> None:
+    (path,) = exported["emd"].glob("*.emd")
+    known = json.loads(path.read_text())
+    card = read_card(random_model)
+    assert (known["ModelType"], known["ImageHeight"] % card.multiple) == ("ImageClassification", 0)
+    assert known["Classes"] == [{"Value": c.value, "Name": c.name, "Color": list(c.rgb)} for c in card.scheme]
+    assert known["Padding"] == card.halo
+    assert (path.parent / known["ModelFile"]).is_file()
+    assert (path.parent / known["InferenceFunction"]).stem == LandcoverClassifier.__name__
+    with zipfile.ZipFile(exported["dlpk"]) as archive:
+        names = archive.namelist()
+        page = archive.read("model_metrics.html").decode()
+    assert {"net.emd", "net.onnx", "LandcoverClassifier.py", "model_metrics.html"} <= set(names)
+    assert all(c.name in page for c in card.scheme)
+
+
+def test_what_no_training_pixel_showed_is_never_given(tmp_path, random_model) -> None:
+    card = read_card(random_model)
+    network = load_network(random_model)
+    absent = card.scheme.root[1]
+    # a net that finds it everywhere
+    kernel, bias = network.get_layer("logits").get_weights()
+    bias[2] = 100.0
+    network.get_layer("logits").set_weights([kernel, bias])
+    model = tmp_path / "n" / "model.keras"
+    save_model(network, card.model_copy(update={"pixels": card.pixels | {absent.name: 0}}), model)
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    shown, _ = _in_arcgis(export(model, "dlpk"), image, tmp_path / "a.npy")
+    again = _map(image, export(model, "onnx"), tmp_path / "m.tif")
+    for classes in (shown, again):
+        assert absent.value not in classes
+        assert (classes > 0).all()
+    assert (tmp_path / "n" / "n.dlpk").exists()
+
+
+def test_h5_and_savedmodel_are_read_by_keras_and_tensorflow(random_model, exported) -> None:
+    images = np.moveaxis(textured(64, 96)[None], 1, -1).astype(np.float32)
+    expected = load_network(random_model).predict_on_batch(images)
+    again = keras.models.load_model(exported["h5"], compile=False).predict_on_batch(images)
+    np.testing.assert_allclose(again, expected, atol=1e-6)
+    served = keras.layers.TFSMLayer(exported["savedmodel"], call_endpoint="serve")(images)
+    np.testing.assert_allclose(served, expected, atol=1e-5)
+
+
+def test_a_format_that_is_none_and_an_output_that_is_there(tmp_path, random_model, exported) -> None:
+    with pytest.raises(ConfigError, match="coreml: is no format to export to: there are onnx, deepness, dlpk"):
+        export(random_model, "coreml")
+    with pytest.raises(OutputExists):
+        export(random_model, "onnx", exported["onnx"])
+    before = exported["onnx"].read_bytes()
+    assert export(random_model, "onnx", exported["onnx"], overwrite=True).read_bytes() == before
+    with pytest.raises(ModelError, match="is the model itself"):
+        export(random_model, "h5", random_model, overwrite=True)
+
+
+def test_models_of_another_make_are_refused(tmp_path, exported) -> None:
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+
+    def refused(model: Path, match: str) -> None:
+        with pytest.raises(ModelError, match=match):
+            _map(image, model, tmp_path / "m.tif")
+        assert not (tmp_path / "m.tif").exists()
+
+    refused(exported["deepness"], "is not a model that `landcover export")
+    refused(tmp_path / "none.onnx", r"none\.onnx: no such model")
+    (tmp_path / "cut.onnx").write_bytes(exported["onnx"].read_bytes()[:5000])
+    refused(tmp_path / "cut.onnx", "ONNX Runtime cannot load it")
+    (tmp_path / "cut.dlpk").write_bytes(exported["dlpk"].read_bytes()[:5000])
+    refused(tmp_path / "cut.dlpk", r"cut\.dlpk: cannot be read")
+    refused(_package(tmp_path, exported["dlpk"], without="net.onnx"), r"lacks net\.onnx")
+    refused(_package(tmp_path, exported["dlpk"], without="net.emd"), r"holds 0 model definitions")
+    for path in ("../net.onnx", "/etc/net.onnx", "C:\\\\net.onnx"):
+        refused(_package(tmp_path, exported["dlpk"], ModelFile=path), "names a model outside the package")
+    with pytest.raises(ConfigError, match="an exported model computes in float32"):
+        classify_image(image, ClassifySettings(model=exported["onnx"], precision="bfloat16"), tmp_path / "m.tif")
+
+
+def _package(folder: Path, package: Path, without: str = "", **changes: str) -> Path:
+    """A copy of a package without a member, or with other entries in its definition."""
+    out = folder / "changed.dlpk"
+    with zipfile.ZipFile(package) as given, zipfile.ZipFile(out, "w") as made:
+        for name in given.namelist():
+            content = given.read(name)
+            if name.endswith(".emd"):
+                content = json.dumps(json.loads(content) | changes).encode()
+            if name != without:
+                made.writestr(name, content)
+    return out
+
+
+def test_a_keras_file_with_code_in_it_is_refused(tmp_path, random_model) -> None:
+    image = keras.Input((None, None, 4))
+    made = keras.layers.Lambda(lambda x: x * 2)(image)
+    keras.Model(image, made).save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras", "a") as archive:
+        archive.writestr(ENTRY, read_card(random_model).model_dump_json())
+    with pytest.raises(ModelError, match="holds code of its own"):
+        export(tmp_path / "model.keras", "onnx")
+
+
+def test_a_layer_without_a_counterpart_is_named() -> None:
+    image = keras.Input((None, None, 4))
+    network = keras.Model(image, keras.layers.UpSampling2D(name="larger")(image))
+    with pytest.raises(ModelError, match="layer larger: a UpSampling2D cannot be written as ONNX"):
+        to_onnx(network)
+
+
+def test_a_card_from_another_version_is_told(tmp_path, exported) -> None:
+    model = onnx.load(exported["onnx"])
+    for item in model.metadata_props:
+        if item.key == "landcover":
+            item.value = item.value.replace('"halo"', '"rim"')
+    onnx.save(model, tmp_path / "old.onnx")
+    assert ModelCard.model_fields["halo"]
+    with pytest.raises(ModelError, match="was it made by another version"):
+        _map(write_image(tmp_path / "a.tif", textured(64, 64)), tmp_path / "old.onnx", tmp_path / "m.tif")
