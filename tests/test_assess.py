@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import write_image, write_polygons
+from scipy.sparse import csr_array
 
 from landcover.assess import as_text, assess
 from landcover.assess.bootstrap import bootstrap
@@ -237,6 +238,20 @@ def test_a_raster_speaks_in_blocks(tmp_path, config) -> None:
     made = assess(config, paths[0], [str(paths[1])]).result
     assert "64 blocks of 128 x 128 px" in made.intervals
     assert float(made.estimates.overall.value) == pytest.approx(1 - share)
+
+
+def test_a_class_in_a_few_blocks_is_known_badly_however_many_pixels_it_has() -> None:
+    """60 blocks; the second class lies in three of them, 95 % right in each, and in one once more."""
+    blocks = np.zeros((60, 4), np.int64)
+    blocks[:, 0], blocks[:, 2] = 3600, np.arange(60) * 10
+    blocks[:3, 3], blocks[:3, 1] = 950, 50
+    many = bootstrap(csr_array(blocks), 2)
+    assert (many.producers.high - many.producers.low)[0] < 0.05
+    assert (many.producers.high - many.producers.low)[1] > 0.6
+    assert many.producers.low[1] < 0.95 < many.producers.high[1]
+    blocks[1:3, [1, 3]] = 0
+    alone = bootstrap(csr_array(blocks), 2)
+    assert (alone.producers.high - alone.producers.low)[1] > 0.9
 
 
 def _grid(path: Path):

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from landcover.assess.allocation import allocate, sample_size
-from landcover.assess.designbased import estimate, wilson
+from landcover.assess.designbased import estimate
+from landcover.assess.wilson import wilson
 
 OLOFSSON = np.array([[66, 0, 5, 4], [0, 55, 8, 12], [1, 0, 153, 11], [2, 1, 9, 313]])
 """Olofsson et al. (2014), table 8: deforestation, forest gain, stable forest, stable non-forest."""

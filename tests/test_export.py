@@ -147,16 +147,20 @@ def test_the_package_maps_in_arcgis_as_classify_does(tmp_path, random_model, exp
 
 def test_the_package_maps_a_real_scene_in_arcgis_as_classify_does(tmp_path, real_data, random_model, exported) -> None:
     image = real_data / "ohio-naip-landcover" / "test" / "site02_scene.tif"
-    expected = _map(image, random_model, tmp_path / "m.tif", collar=False)
     shown, _ = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy")
+    expected = _map(image, random_model, tmp_path / "m.tif")
+    assert (expected == 0).any()
     assert (shown == expected).mean() >= 0.9999
+    assert ((shown == 0) == (expected == 0)).all()
+    shown, _ = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy", "collar=False")
+    assert (shown > 0).all()
 
 
 def test_arcgis_is_told_what_it_asks_for(tmp_path, random_model, exported) -> None:
     image = write_image(tmp_path / "a.tif", textured(64, 64))
     _, told = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy")
     assert told["before"] == ["raster", "model", "device"]
-    assert told["parameters"] == ["raster", "model", "device", "padding", "batch_size", "tile_size"]
+    assert told["parameters"] == ["raster", "model", "device", "padding", "batch_size", "tile_size", "collar"]
     known = told["configuration"]
     halo = read_card(random_model).halo
     assert (known["padding"], known["tx"], known["ty"]) == (halo, 2 * (512 - 2 * halo), 2 * (512 - 2 * halo))

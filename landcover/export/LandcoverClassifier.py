@@ -23,6 +23,7 @@ class LandcoverClassifier:
         self.definition: dict[str, Any] = {}
         self.session: Any = None
         self.padding = 0
+        self.collar = True
 
     def initialize(self, **kwargs: Any) -> None:
         """Take up a model definition, given as the path of an .emd or as its text. `device`: -1 is the processor, 0 and
@@ -70,6 +71,7 @@ class LandcoverClassifier:
             _parameter(
                 "tile_size", "numeric", known["ImageHeight"], "Tile size", "Pixels a side of a tile, with its padding."
             ),
+            _parameter("collar", "string", "True", "Collar", "Whether pixels that are 0 in all bands have no data."),
         ]  # fmt: skip
 
     def getConfiguration(self, **scalars: Any) -> dict[str, Any]:
@@ -79,6 +81,7 @@ class LandcoverClassifier:
         tile = max(_whole(scalars.get("tile_size"), known["ImageHeight"]) // step, 3) * step
         padding = -(-max(_whole(scalars.get("padding"), known["Padding"]), 0) // step) * step
         self.padding = padding = min(padding, (tile // step - 1) // 2 * step)
+        self.collar = str(scalars.get("collar", "True")).strip().lower() not in ("false", "0", "no")
         rows, columns = _rectangle(max(_whole(scalars.get("batch_size"), known["BatchSize"]), 1))
         return {
             "extractBands": tuple(known["ExtractBands"]),
@@ -118,6 +121,8 @@ class LandcoverClassifier:
         if mask is not None:
             mask = np.asarray(mask)
             valid = (mask if mask.ndim == 2 else mask.any(axis=0)) != 0
+        if self.collar:
+            valid &= pixels.any(axis=0)
         classes = self._classify(pixels, valid)
         inside = tuple(slice(self.padding, side - self.padding) for side in classes.shape)
         there = valid[inside]

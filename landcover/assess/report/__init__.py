@@ -33,7 +33,11 @@ CITATIONS = {
         "Franco, C., Little, R. J. A., Louis, T. A., Slud, E. V. (2019): Comparative study of confidence intervals for "
         "proportions in complex sample surveys. Journal of Survey Statistics and Methodology 7, 334-364.",
     ),
-    "pixels": ("Efron, B., Tibshirani, R. J. (1993): An Introduction to the Bootstrap. Chapman and Hall, New York.",),
+    "pixels": (
+        "Efron, B., Tibshirani, R. J. (1993): An Introduction to the Bootstrap. Chapman and Hall, New York.",
+        "Korn, E. L., Graubard, B. I. (1998): Confidence intervals for proportions with small expected number of "
+        "positive counts estimated from survey data. Survey Methodology 24, 193-201.",
+    ),
 }
 COMMON = (
     "Pontius, R. G., Millones, M. (2011): Death to Kappa: birth of quantity disagreement and allocation disagreement "
