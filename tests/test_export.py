@@ -228,6 +228,8 @@ def test_a_format_that_is_none_and_an_output_that_is_there(tmp_path, random_mode
     assert export(random_model, "onnx", exported["onnx"], overwrite=True).read_bytes() == before
     with pytest.raises(ModelError, match="is the model itself"):
         export(random_model, "h5", random_model, overwrite=True)
+    with pytest.raises(ConfigError, match=r"ends in \.h5"):
+        export(random_model, "h5", tmp_path / "net.keras")
 
 
 def test_models_of_another_make_are_refused(tmp_path, exported) -> None:

@@ -1,13 +1,9 @@
 """Models in the formats of other programs."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from landcover.errors import ConfigError, ModelError
 from landcover.files import check_free, whole_file, whole_folder
-
-if TYPE_CHECKING:
-    import keras
 
 FORMATS = {
     "onnx": "{}.onnx",
@@ -35,6 +31,8 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
     out = out or model.parent / FORMATS[to].format(name)
     if out.resolve() == model.resolve():
         raise ModelError(f"{out}: is the model itself: name another file with -o")
+    if to == "h5" and out.suffix not in (".h5", ".hdf5"):
+        raise ConfigError(f"--out {out}: Keras writes HDF5 only to a name that ends in .h5")
     check_free(out, overwrite)
     if to in ("onnx", "deepness", "dlpk", "emd"):
         _need_onnx()
@@ -53,22 +51,12 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
         with whole_file(out) as temporary:
             temporary.write_bytes(content)
     elif to == "h5":
-        _write_h5(network, out)
+        with whole_file(out) as temporary:
+            network.save(temporary)
     else:
         with whole_folder(out) as folder:
             network.export(folder, format="tf_saved_model", verbose=False)
     return out
-
-
-def _write_h5(network: "keras.Model", out: Path) -> None:
-    with whole_file(out) as temporary:
-        # Keras insists on its own suffix
-        saved = temporary.with_suffix(".partial.h5")
-        try:
-            network.save(saved)
-            saved.replace(temporary)
-        finally:
-            saved.unlink(missing_ok=True)
 
 
 def _need_onnx() -> None:
