@@ -36,8 +36,16 @@ SCHEME_TAG = "LANDCOVER_SCHEME"
 MODEL_TAG = "LANDCOVER_MODEL_SHA256"
 """Metadata item of a map: the fingerprint of the model file that made it."""
 
+VERSION_TAG, PRECISION_TAG = "LANDCOVER_VERSION", "LANDCOVER_PRECISION"
+"""Metadata items of a map: the version of this program, and the number format of the network."""
+
 CONTENT_TAG, CONFIDENCE = "LANDCOVER_CONTENT", "confidence"
 """Metadata item, and its value, of a raster of confidence: one that is no map."""
+
+
+def confidence_path(map_path: Path) -> Path:
+    """Where the confidence of a map goes: beside it."""
+    return map_path.with_name(f"{map_path.stem}_confidence.tif")
 
 
 def grid_of(dataset: DatasetReader) -> Grid:

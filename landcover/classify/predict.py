@@ -23,7 +23,16 @@ from landcover.files import check_free, check_space
 from landcover.image import CELL, Image, find_image
 from landcover.precision import Format
 from landcover.progress import Progress, silent
-from landcover.raster import CONFIDENCE, CONTENT_TAG, MODEL_TAG, map_rasters, open_raster
+from landcover.raster import (
+    CONFIDENCE,
+    CONTENT_TAG,
+    MODEL_TAG,
+    PRECISION_TAG,
+    VERSION_TAG,
+    confidence_path,
+    map_rasters,
+    open_raster,
+)  # fmt: skip
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
 
@@ -130,11 +139,6 @@ def _precision(journal: Journal, mapper: Mapper) -> Format:
     return "bfloat16" if chosen == "bfloat16" else "float32"
 
 
-def confidence_path(map_path: Path) -> Path:
-    """Where the confidence of a map goes: beside it."""
-    return map_path.with_name(f"{map_path.stem}_confidence.tif")
-
-
 def is_current(out: Path, path: str, settings: ClassifySettings, mapper: Mapper) -> bool:
     """Whether a map is there that was made of the image as it is now, with this model and these options."""
     if not out.exists() or (settings.confidence and not confidence_path(out).exists()):
@@ -154,7 +158,7 @@ def _tags(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
     """What a map says of its making: nothing that differs from one run to the next."""
     options = settings.model_dump(mode="json", include={"collar", "confidence", "halo", "precision"})
     return {
-        "LANDCOVER_VERSION": __version__,
+        VERSION_TAG: __version__,
         MODEL_TAG: mapper.digest,
         "LANDCOVER_OPTIONS": json.dumps(options | {"aoi_sha256": mapper.area}, sort_keys=True),
     }
@@ -204,7 +208,7 @@ def _resumable(out: Path, journal: Journal) -> Iterator[None]:
 def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str) -> dict[int, int]:
     """Make the GeoTIFFs of the tiles in a journal; pixels by class value."""
     done = journal.done()
-    tags = _tags(settings, job.mapper) | {"LANDCOVER_PRECISION": job.precision}
+    tags = _tags(settings, job.mapper) | {PRECISION_TAG: job.precision}
     if unreadable := journal.unreadable():
         tags[UNREADABLE_TAG] = str(len(unreadable))
     beside = confidence_path(out)
