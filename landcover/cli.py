@@ -8,6 +8,7 @@ import click
 from landcover import __version__
 from landcover.cli_assess import assess, compare, points, report
 from landcover.cli_export import export
+from landcover.cli_stac import describe_maps, describe_model
 from landcover.console import Pipeline, bar, common, import_quietly, log, with_options
 
 if TYPE_CHECKING:
@@ -219,8 +220,8 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 
     \b
     Reads:   <data>/processed
-    Writes:  <models>/<train.name>: model.keras, history.csv, curves.png, metrics.json, validation/ with pictures of
-             chips each time the best improved, tensorboard/
+    Writes:  <models>/<train.name>: model.keras, model.stac.json, history.csv, curves.png, metrics.json, validation/
+             with pictures of chips each time the best improved, tensorboard/
     Example: landcover train --set train.epochs=50
     """
     from landcover import summary as tell
@@ -242,7 +243,9 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     if folds:
         click.echo(tell.folds(cross_validate(config, folds, overwrite, resume, bar, on_epoch), config.scheme))
         return
-    click.echo(tell.trained(run(config, overwrite, resume, bar, on_epoch)))
+    made = run(config, overwrite, resume, bar, on_epoch)
+    click.echo(tell.trained(made))
+    describe_model(made.path)
 
 
 @main.command()
@@ -259,7 +262,10 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Number format of the network.")
 @click.option("--collar/--no-collar", default=None, help="0 in all bands is no data where the file declares none.")
 @click.option("--skip-bad", is_flag=True, default=None, help="Map parts of a file that cannot be read as no data.")
-def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Path | None, **options: Any) -> None:
+@click.option("--stac", is_flag=True, help="Also describe each map for STAC catalogues, in <map>.stac.json beside it.")
+def classify(
+    config: "Config", overwrite: bool, images: tuple[str, ...], out: Path | None, stac: bool, **options: Any
+) -> None:
     """Map the land cover of whole IMAGES (files, folders, globs, URLs), or of a mosaic.vrt.
 
     A run that was cut off goes on where it stopped when the same command is given again.
@@ -271,7 +277,7 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
     Example: landcover classify naip.tif -o map.tif
     """
     from landcover import summary as tell
-    from landcover.classify import Failed, Outside, classify_all, find_current
+    from landcover.classify import Failed, Kept, Outside, classify_all, find_current
     from landcover.classify import classify as run
     from landcover.classify.mapper import EXPORTED
     from landcover.errors import ConfigError, ImageError
@@ -284,15 +290,19 @@ def classify(config: "Config", overwrite: bool, images: tuple[str, ...], out: Pa
         import_quietly("keras")
     if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):
         kept = None if overwrite else find_current(settings, paths[0], out)
-        click.echo(tell.many([kept]) if kept else tell.classified(run(settings, paths[0], out, overwrite, bar)))
+        made = kept or run(settings, paths[0], out, overwrite, bar)
+        click.echo(tell.many([made]) if isinstance(made, Kept) else tell.classified(made))
+        if not describe_maps([made], settings.classify.model, stac):
+            click.get_current_context().exit(1)
         return
     if out is not None and out.suffix.lower() in (".tif", ".tiff"):
         raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
     results = classify_all(settings, paths, out, overwrite, bar)
     click.echo(tell.many(results))
+    described = describe_maps(results, settings.classify.model, stac)
     if all(isinstance(made, Outside) for made in results):
         raise ImageError(f"{settings.classify.aoi}: no polygon lies on any of the images: is its CRS the right one?")
-    if any(isinstance(made, Failed) for made in results):
+    if not described or any(isinstance(made, Failed) for made in results):
         click.get_current_context().exit(1)
 
 

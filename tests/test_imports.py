@@ -9,7 +9,7 @@ import landcover
 
 PACKAGE = Path(landcover.__file__).parent
 VERBS = ("prepare", "train", "classify", "assess", "export")
-TERMINAL = ("cli", "cli_assess", "cli_export", "console", "summary")
+TERMINAL = ("cli", "cli_assess", "cli_export", "cli_stac", "console", "summary")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
