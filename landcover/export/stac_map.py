@@ -89,6 +89,7 @@ def map_item(map_path: Path, model: Path | None = None) -> dict[str, Any]:
                 "roles": ["data"],
                 **file_fields(map_path),
                 "bands": [_band("class", "class values", BACKGROUND, grid)],
+                # not in the band: the extension's schema looks here
                 "classification:classes": class_objects(scheme, NOTHING),
             },
             **_confidence(confidence_path(map_path), grid, tags[MODEL_TAG]),
