@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File or folder.  [default: beside the model]")
 def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: Path | None) -> None:
-    """Write a trained MODEL for other programs.
+    """Write a trained MODEL for other programs, or describe it, or a map.
 
     \b
     onnx        for any program that runs ONNX, and for `landcover classify -m`
@@ -27,6 +27,7 @@ def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: 
     emd         the same as a folder
     h5          Keras's older HDF5 file
     savedmodel  a folder, for TensorFlow Serving and TensorFlow Lite
+    stac        a STAC item beside the model, as train writes it, or beside a map
 
     \b
     Reads:   the model (classify.model, or that of train.name)

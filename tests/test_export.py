@@ -29,7 +29,8 @@ HOST = Path(__file__).with_name("arcgis_host.py")
 @pytest.fixture(scope="module")
 def exported(random_model, tmp_path_factory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("exported")
-    return {to: export(random_model, to, folder / name.format("net")) for to, name in FORMATS.items()}
+    formats = {to: name for to, name in FORMATS.items() if to != "stac"}
+    return {to: export(random_model, to, folder / name.format("net")) for to, name in formats.items()}
 
 
 def _run(model: bytes, images: np.ndarray) -> np.ndarray:
@@ -230,6 +231,21 @@ def test_a_format_that_is_none_and_an_output_that_is_there(tmp_path, random_mode
         export(random_model, "h5", random_model, overwrite=True)
     with pytest.raises(ConfigError, match=r"ends in \.h5"):
         export(random_model, "h5", tmp_path / "net.keras")
+
+
+def test_a_stac_item_lies_beside_what_it_describes(tmp_path, random_model) -> None:
+    copy = tmp_path / "net" / "model.keras"
+    copy.parent.mkdir()
+    copy.write_bytes(random_model.read_bytes())
+    assert export(copy, "stac") == copy.with_name("model.stac.json")
+    with pytest.raises(OutputExists):
+        export(copy, "stac")
+    with pytest.raises(ConfigError, match="leave out --out"):
+        export(copy, "stac", tmp_path / "item.json")
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    _map(image, random_model, tmp_path / "m.tif")
+    item = export(tmp_path / "m.tif", "stac")
+    assert json.loads(item.read_text())["assets"]["map"]["href"] == "./m.tif"
 
 
 def test_models_of_another_make_are_refused(tmp_path, exported) -> None:

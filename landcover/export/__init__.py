@@ -12,6 +12,7 @@ FORMATS = {
     "emd": "{}_emd",
     "h5": "{}.h5",
     "savedmodel": "{}_savedmodel",
+    "stac": "model.stac.json",
 }
 """What the output is called, after the model."""
 
@@ -19,13 +20,15 @@ FORMATS = {
 def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False) -> Path:
     """Write a model.keras of ours in one of FORMATS; the path of what was written.
 
-    Without `out` it goes beside the model, named after the model's folder. Raises ConfigError for a format that is
-    none, ModelError, OutputExists.
+    Without `out` it goes beside the model, named after the model's folder. A STAC item always lies beside what it
+    describes, which may be a map too. Raises ConfigError for a format that is none, ModelError, OutputExists.
     """
     from landcover.model import load_network, read_card
 
     if to not in FORMATS:
         raise ConfigError(f"{to}: is no format to export to: there are {', '.join(FORMATS)}")
+    if to == "stac":
+        return _describe(model, out, overwrite)
     card = read_card(model)
     name = model.resolve().parent.name if model.name == "model.keras" else model.stem
     out = out or model.parent / FORMATS[to].format(name)
@@ -57,6 +60,15 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
         with whole_folder(out) as folder:
             network.export(folder, format="tf_saved_model", verbose=False)
     return out
+
+
+def _describe(path: Path, out: Path | None, overwrite: bool) -> Path:
+    from landcover.export.stac import item_path, write_map_item, write_model_item
+
+    if out is not None and out != item_path(path):
+        raise ConfigError(f"--out {out}: an item names its files by where it lies, {item_path(path)}: leave out --out")
+    check_free(item_path(path), overwrite)
+    return (write_map_item if path.suffix.lower() in (".tif", ".tiff") else write_model_item)(path)
 
 
 def _need_onnx() -> None:
