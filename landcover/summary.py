@@ -59,8 +59,8 @@ def chips(made: "Chips") -> str:
     report = made.report
     taken = ", ".join(f"{name} {count:,}" for name, count in made.filtered.items())
     return (
-        f"{made.path}: {report.train.chips:,} training and {report.validation.chips:,} validation chips from "
-        f"{made.seen:,} windows; {report.dropped:,} between the two sides left out; filters took: {taken}"
+        f"{made.path}: {report.train.chips:,} training and {report.validation.chips:,} validation chips of "
+        f"{made.seen:,} that were looked at; {report.dropped:,} between the two sides left out; filters took: {taken}"
     )
 
 

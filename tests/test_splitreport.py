@@ -55,4 +55,6 @@ def test_a_leaking_split_is_said_in_capitals(scheme) -> None:
     told = {"key": "k", "scheme": scheme, "train": empty, "validation": empty, "dropped": 0, "nearest": 0.0}
     leaking = SplitReport(method="random", shared_pixels=1234, **told)
     assert "1,234 pixels on both sides, nearest distance 0.0 m; LEAKING SPLIT" in tell.split(leaking)
+    nowhere = SplitReport(method="random", shared_pixels=0, placed=False, **told)
+    assert "split by random: where the chips lie is not known; LEAKING SPLIT" in tell.split(nowhere)
     assert "LEAKING" not in tell.split(SplitReport(method="blocks", shared_pixels=0, **told))
