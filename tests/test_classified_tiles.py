@@ -172,7 +172,9 @@ def test_each_side_of_the_split_is_a_folder_of_its_own_if_asked_for(
             assert image.read_bytes() == (tmp_path / "chips/images" / image.name).read_bytes()
             assert image.stat().st_nlink == (2 if links else 1)
             ground[side][_place(image)] = True
+        band = np.concatenate([tiles.read(n)[0][0].ravel() for n in range(len(tiles.pairs))]).astype(np.float64)
         states.append(tiles.stats["BandStatsState"][0])
+        assert (states[-1]["Num"], states[-1]["M1"]) == (band.size, pytest.approx(band.mean(), rel=1e-12))
     assert not (ground["train"] & ground["validation"]).any()
     one, other = states
     whole = read_classified_tiles(tmp_path / "chips").stats["BandStatsState"][0]
