@@ -149,22 +149,30 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
 
 @main.command()
 @common
-def chips(config: "Config", overwrite: bool) -> None:
+@click.option("--from-esri", "exports", type=click.Path(path_type=Path), multiple=True, metavar="DIR",
+              help="Take the Classified Tiles that ArcGIS exported to DIR; may be given several times.")  # fmt: skip
+def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
     """Cut chips and decide by place which train and which validate.
 
+    With --from-esri nothing is cut: the chips are those of the folders, in size and place. Their codes become classes
+    by labels.reclassify, by value or by the class name that the folder gives it, or by that name in the scheme.
+
     \b
-    Reads:   the mosaic and labels.tif
+    Reads:   the mosaic and labels.tif, or with --from-esri folders of ArcGIS's Export Training Data
     Writes:  <data>/interim/chips: images/, labels/, chips.gpkg, Esri's Classified Tiles metadata
     Example: landcover chips --set chips.max_background=0.9
+             landcover chips --from-esri exported/north --from-esri exported/south
     """
     from landcover import summary as tell
     from landcover.prepare.chips import chips as run
+    from landcover.prepare.from_esri import chips_from_esri
     from landcover.prepare.mosaic import FILE
 
-    paths = config.paths
-    made = run(
-        paths.mosaic / FILE, paths.labels, config.chips, config.split, config.scheme, paths.chips, overwrite, bar
-    )  # fmt: skip
+    paths, settings = config.paths, (config.chips, config.split)
+    if exports:
+        made = chips_from_esri(exports, *settings, config.remap, paths.chips, overwrite, bar)
+    else:
+        made = run(paths.mosaic / FILE, paths.labels, *settings, config.scheme, paths.chips, overwrite, bar)
     for line in tell.notes(made):
         log.warning(line)
     click.echo(tell.chips(made))

@@ -41,7 +41,7 @@ class Grid:
         if self.crs.is_geographic:
             latitude = radians(self.transform.f + self.transform.e * self.height / 2)
             return x * METRES_A_DEGREE * cos(latitude), y * METRES_A_DEGREE
-        metres = float(self.crs.linear_units_factor[1])
+        metres = float(self.crs.units_factor[1])
         return x * metres, y * metres
 
     @property

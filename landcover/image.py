@@ -19,7 +19,7 @@ from landcover import vrt
 from landcover.errors import ImageError
 from landcover.grid import Grid, clip, cut
 from landcover.raster import connect, grid_of, open_raster, read_window
-from landcover.scene import ZEROS, Layer, Scene, acquisition_date, is_remote
+from landcover.scene import MASK, ZEROS, Gaps, Layer, Scene, acquisition_date, is_remote
 
 IMAGE_TYPES = ("uint8", "uint16")
 OPEN_FILES = 32
@@ -34,7 +34,7 @@ def describe(path: str | Path, skip_bad: bool = False) -> Scene:
     `skip_bad`, for one that is cut short."""
     with open_raster(path) as dataset:
         if not skip_bad:
-            _check_whole(dataset, path)
+            check_whole(dataset, path)
         grid = grid_of(dataset)
         dtypes = set(dataset.dtypes)
         if len(dtypes) > 1 or dataset.dtypes[0] not in IMAGE_TYPES:
@@ -42,8 +42,7 @@ def describe(path: str | Path, skip_bad: bool = False) -> Scene:
                 f"{path}: pixels are {' and '.join(sorted(dtypes))}; images must be {' or '.join(IMAGE_TYPES)}: "
                 "rescale it first (gdal_translate -ot Byte -scale)"
             )
-        nodata = dataset.nodatavals
-        declared = all(value is not None and value == value for value in nodata)
+        gaps = gaps_of(dataset)
         return Scene(
             path=str(path),
             source=dataset.files[0] if dataset.files[0].startswith("/vsi") else str(Path(path).resolve()),
@@ -51,13 +50,13 @@ def describe(path: str | Path, skip_bad: bool = False) -> Scene:
             grid=grid,
             bands=dataset.count,
             dtype=dataset.dtypes[0],
-            nodata=tuple(nodata) if declared else None,
-            masked=not declared and _has_mask(dataset),
+            nodata=gaps if isinstance(gaps, tuple) else None,
+            masked=gaps == MASK,
             acquired=acquisition_date(Path(path).name),
         )
 
 
-def _check_whole(dataset: DatasetReader, path: str | Path) -> None:
+def check_whole(dataset: DatasetReader, path: str | Path) -> None:
     """Raise ImageError for a GeoTIFF whose blocks lie beyond its end, before hours are spent on the others."""
     if dataset.driver != "GTiff" or not Path(path).is_file():
         return
@@ -76,9 +75,13 @@ def _check_whole(dataset: DatasetReader, path: str | Path) -> None:
                 )
 
 
-def _has_mask(dataset: DatasetReader) -> bool:
-    """Whether the file has a mask of its own. An alpha band is none: band 4 of NAIP is often marked so."""
-    return all(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
+def gaps_of(dataset: DatasetReader) -> Gaps:
+    """How an open file marks pixels without data. An alpha band is no mask: band 4 of NAIP is often marked so."""
+    nodata = dataset.nodatavals
+    if all(value is not None and value == value for value in nodata):
+        return tuple(nodata)
+    own = all(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
+    return MASK if own else ZEROS
 
 
 @dataclass(frozen=True)
@@ -229,7 +232,7 @@ class ImageReader:
         """Values (bands, rows, columns) of a layer and where they are data; with skip_bad what can be read of it."""
         dataset = self._dataset(layer)
         if not self._skip_bad:
-            return _with_gaps(dataset, layer, inside)
+            return read_data(dataset, layer.gaps, inside)
         # cells are read whole, so that what is given up does not depend on the window
         top, left = inside.row_off // CELL * CELL, inside.col_off // CELL * CELL
         bottom = min(-(-(inside.row_off + inside.height) // CELL) * CELL, layer.window.height)
@@ -237,14 +240,14 @@ class ImageReader:
         whole = Window(left, top, right - left, bottom - top)
         place = _within(inside, whole)
         try:
-            values, there = _with_gaps(dataset, layer, whole)
+            values, there = read_data(dataset, layer.gaps, whole)
         except ImageError:
             values = np.zeros((self.image.bands, whole.height, whole.width), self.image.dtype)
             there = np.zeros((whole.height, whole.width), bool)
             for cell in cut(whole, CELL):
                 part = _within(cell, whole)
                 try:
-                    values[:, part[0], part[1]], there[part] = _with_gaps(dataset, layer, cell)
+                    values[:, part[0], part[1]], there[part] = read_data(dataset, layer.gaps, cell)
                 except ImageError:
                     self._bad.add((layer.path, cell.col_off, cell.row_off))
         return values[:, place[0], place[1]], there[place]
@@ -279,14 +282,15 @@ def _within(part: Window, whole: Window) -> tuple[slice, slice]:
     return slice(row, row + part.height), slice(column, column + part.width)
 
 
-def _with_gaps(dataset: DatasetReader, layer: Layer, inside: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Values (bands, rows, columns) and where they are data."""
+def read_data(dataset: DatasetReader, gaps: Gaps, inside: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Values (bands, rows, columns) of a window inside an open file, and where (rows, columns) they are data. Raises
+    ImageError where it cannot be read."""
     values = read_window(dataset, inside)
-    if layer.gaps is None:
+    if gaps is None:
         return values, np.ones(values.shape[1:], bool)
-    if layer.gaps == ZEROS:
+    if gaps == ZEROS:
         return values, np.asarray(values.any(axis=0))
-    if isinstance(layer.gaps, tuple):
-        told = [band != nodata for band, nodata in zip(values, layer.gaps, strict=True)]
+    if isinstance(gaps, tuple):
+        told = [band != nodata for band, nodata in zip(values, gaps, strict=True)]
         return values, np.asarray(np.any(told, axis=0))
     return values, read_window(dataset, inside, mask=True) > 0

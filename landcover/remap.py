@@ -48,8 +48,8 @@ class Remap:
                 exact[code.casefold() if isinstance(code, str) else code] = value
         return cls(scheme, exact, tuple(ranges))
 
-    def __call__(self, code: Code) -> int | None:
-        """The class value of a code, 0 for unlabelled, None if neither table nor scheme knows it."""
+    def told(self, code: Code) -> int | None:
+        """The class value that the table gives a code, 0 for unlabelled, None if it does not name it."""
         key = code.casefold() if isinstance(code, str) else code
         if key in self.exact:
             return self.exact[key]
@@ -57,6 +57,13 @@ class Remap:
             for low, high, value in self.ranges:
                 if low <= code <= high:
                     return value
+        return None
+
+    def __call__(self, code: Code) -> int | None:
+        """The class value of a code, 0 for unlabelled, None if neither table nor scheme knows it."""
+        told = self.told(code)
+        if told is not None:
+            return told
         if code == BACKGROUND:
             return BACKGROUND
         land_class = self.scheme.find(code)

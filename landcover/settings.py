@@ -118,6 +118,7 @@ class ChipSettings(Section):
     stride: int = Field(64, ge=1)
     max_background: float = Field(0.5, ge=0, le=1)
     max_nodata: float = Field(0.25, ge=0, le=1)
+    esri: bool = False
 
 
 class SplitSettings(Section):

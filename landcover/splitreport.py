@@ -20,7 +20,7 @@ FILE = "split.json"
 
 class Side(BaseModel):
     """Of one side: its chips; by class name the labelled pixels that they show, overlaps each time, and the hectares
-    of labelled ground under them, once."""
+    of labelled ground under them, once, if it is known where they lie."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -32,7 +32,8 @@ class Side(BaseModel):
 class SplitReport(BaseModel):
     """`key` is the same for the same chips on the same sides, and for no others. `shared_pixels` are pixels of the
     ground that chips of both sides show; `nearest` is the least distance between the sides in metres, None without
-    chips on one of them; `dropped` are chips left out because they lie on both sides."""
+    chips on one of them; `dropped` are chips left out because they lie on both sides. Of chips that are not `placed`
+    nobody knows where they lie, nor what both sides share."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +45,7 @@ class SplitReport(BaseModel):
     dropped: int
     shared_pixels: int
     nearest: float | None
+    placed: bool = True
 
     @property
     def leaks(self) -> bool:

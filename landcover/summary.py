@@ -59,8 +59,8 @@ def chips(made: "Chips") -> str:
     report = made.report
     taken = ", ".join(f"{name} {count:,}" for name, count in made.filtered.items())
     return (
-        f"{made.path}: {report.train.chips:,} training and {report.validation.chips:,} validation chips from "
-        f"{made.seen:,} windows; {report.dropped:,} between the two sides left out; filters took: {taken}"
+        f"{made.path}: {report.train.chips:,} training and {report.validation.chips:,} validation chips of "
+        f"{made.seen:,} that were looked at; {report.dropped:,} between the two sides left out; filters took: {taken}"
     )
 
 
@@ -78,11 +78,14 @@ def split(report: "SplitReport") -> str:
         f"{'class':<{width}}" + f"{'pixels':>14}{'ha':>12}" * 2,
     ]
     for name in report.scheme.names:
-        lines.append(f"{name:<{width}}" + "".join(f"{s.pixels[name]:>14,}{s.hectares[name]:>12,.2f}" for s in sides))
+        ground = [f"{s.hectares[name]:,.2f}" if name in s.hectares else "-" for s in sides]
+        cells = zip((s.pixels[name] for s in sides), ground, strict=True)
+        lines.append(f"{name:<{width}}" + "".join(f"{pixels:>14,}{area:>12}" for pixels, area in cells))
     lines.append(f"{'chips':<{width}}" + "".join(f"{s.chips:>14,}{'':>12}" for s in sides))
     apart = "one side is empty" if report.nearest is None else f"nearest distance {report.nearest:,.1f} m"
+    known = f"{report.shared_pixels:,} pixels on both sides, {apart}"
     leak = "; LEAKING SPLIT: figures of it are too good" if report.leaks else ""
-    lines.append(f"split by {report.method}: {report.shared_pixels:,} pixels on both sides, {apart}{leak}")
+    lines.append(f"split by {report.method}: {known if report.placed else 'where the chips lie is not known'}{leak}")
     return "\n".join(lines)
 
 

@@ -114,6 +114,29 @@ def test_the_stages_one_by_one_are_prepare(tmp_path, config) -> None:
     assert single == {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "data/processed").rglob("*.h5")}
 
 
+def test_chips_of_arcgis_go_through_the_same_stages(tmp_path, config, noise) -> None:
+    write_image(tmp_path / "data/raw/naip/a.tif", noise(256, 512))
+    boxes = [(x, y, x + 60, y + 60, 1 + x // 64 % 6) for x in range(0, 512, 64) for y in range(0, 256, 64)]
+    write_polygons(tmp_path / "data/raw/labels.gpkg", boxes)
+    for stage in ("mosaic", "labels", "chips"):
+        assert run(stage, "-c", config).exit_code == 0
+    exported = (tmp_path / "data/interim/chips").rename(tmp_path / "exported")
+    chips = run("chips", "-c", config, "--from-esri", exported)
+    assert chips.exit_code == 0, chips.output
+    assert "of 32 that were looked at" in chips.stdout
+    assert "split by blocks: 0 pixels on both sides" in chips.stdout
+    for stage in ("stack", "augment"):
+        assert run(stage, "-c", config).exit_code == 0
+    none = run("chips", "-c", config, "--overwrite", "--from-esri", tmp_path / "data/raw")
+    assert none.exit_code == 1
+    assert "it has no esri_model_definition.emd and no map.txt and no" in none.stderr
+    renamed = run(
+        "chips", "-c", config, "--overwrite", "--from-esri", exported, "--set", "labels.reclassify={water: 1}"
+    )
+    assert renamed.exit_code == 0
+    assert [line.split()[1] for line in renamed.stdout.splitlines() if line.startswith("water")] == ["0"]
+
+
 def test_python_has_the_same_four_verbs(tmp_path) -> None:
     code = (
         "from landcover.config import load_config\n"

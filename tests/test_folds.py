@@ -2,7 +2,7 @@ import csv
 
 import numpy as np
 import pytest
-from test_train import QUICK, _stores
+from test_train import QUICK, _report, _stores
 
 from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
@@ -93,6 +93,13 @@ def test_copies_of_what_is_held_out_do_not_train(tmp_path, scheme, monkeypatch) 
     assert sorted(len(copies) for copies, _ in parts) == [0, 8]
     for copies, held in parts:
         assert not set(map(tuple, copies.tolist())) & set(map(tuple, held.tolist()))
+
+
+def test_chips_that_do_not_tell_where_they_lie_make_no_folds(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme, number=8, method="random")
+    _report(paths, scheme, 8, method="random", placed=False)
+    with pytest.raises(LabelError, match="folds are made by place, and these chips do not tell where they lie"):
+        cross_validate(paths, SHORT, scheme, 2, 64)
 
 
 def test_folds_that_leave_too_little_to_train_on_are_refused_at_once(tmp_path, scheme) -> None:

@@ -27,6 +27,8 @@ def test_pixels_have_a_size_on_the_ground() -> None:
     assert feet.pixel_metres == pytest.approx((0.6096, 0.6096), rel=1e-4)
     degrees = Grid(Crs.from_epsg(4326), Affine(1e-5, 0, 10, 0, -1e-5, 60), 10, 10)
     assert degrees.pixel_metres == pytest.approx((0.556, 1.112), rel=1e-3)
+    local = Grid(Crs.from_wkt('LOCAL_CS["site",UNIT["foot",0.3048]]'), Affine(2, 0, 0, 0, -2, 0), 10, 10)
+    assert local.pixel_metres == pytest.approx((0.6096, 0.6096))
 
 
 def test_a_part_lies_where_its_window_does() -> None:

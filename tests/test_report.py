@@ -13,10 +13,12 @@ from conftest import textured, write_image, write_polygons
 from PIL import Image
 
 from landcover.assess import assess, rebuild_report
+from landcover.assess.report import _split
 from landcover.assess.report.charts import Bar, accuracy_bars, curves
 from landcover.assess.report.views import image_view
 from landcover.config import Config
 from landcover.errors import ImageError, LandcoverError
+from landcover.splitreport import Side, SplitReport, write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 CLASSES = np.kron(np.array([[1, 2, 7], [2, 7, 1], [7, 1, 2]]), np.ones((100, 100))).astype(np.uint8)
@@ -221,3 +223,12 @@ def test_in_a_browser_the_line_moves_and_nothing_leaves_the_page(browser, assess
     )
     counts = [[int(cell.replace(",", "")) for cell in row[:-1]] for row in table[:-1]]
     assert counts == record["contingency"]["counts"]
+
+
+def test_of_chips_that_nobody_knows_the_place_of_no_shared_ground_is_told(tmp_path, scheme) -> None:
+    side = Side(chips=5, pixels=dict.fromkeys(scheme.names, 9), hectares={})
+    told = {"key": "k", "scheme": scheme, "train": side, "validation": side, "dropped": 0, "shared_pixels": 0}
+    write_report(tmp_path, SplitReport(method="random", nearest=None, placed=False, **told))
+    shown = _split(tmp_path / "split.json", "k", scheme)
+    assert shown == {"sentence": shown["sentence"], "sides": [], "total": 0}
+    assert "where the chips lie is not known" in shown["sentence"]

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from rasterio.windows import Window
 
 from landcover import summary as tell
 from landcover.prepare.ground import labelled_ground
@@ -43,11 +42,11 @@ def test_labelled_ground_is_counted_once_however_chips_overlap(monkeypatch) -> N
     for column, row in corners:
         shown[row : row + 24, column : column + 24] = True
 
-    def read(window: Window) -> np.ndarray:
-        rows, columns = window.toslices()
-        return labels[rows, columns]
+    def label(number: int) -> np.ndarray:
+        column, row = corners[number]
+        return labels[row : row + 24, column : column + 24]
 
-    counted = labelled_ground(read, corners, 24, labels.shape, (1, 2, 3))
+    counted = labelled_ground(label, corners, 24, (1, 2, 3))
     assert counted.tolist() == [int((labels[shown] == value).sum()) for value in (1, 2, 3)]
 
 
@@ -56,4 +55,6 @@ def test_a_leaking_split_is_said_in_capitals(scheme) -> None:
     told = {"key": "k", "scheme": scheme, "train": empty, "validation": empty, "dropped": 0, "nearest": 0.0}
     leaking = SplitReport(method="random", shared_pixels=1234, **told)
     assert "1,234 pixels on both sides, nearest distance 0.0 m; LEAKING SPLIT" in tell.split(leaking)
+    nowhere = SplitReport(method="random", shared_pixels=0, placed=False, **told)
+    assert "split by random: where the chips lie is not known; LEAKING SPLIT" in tell.split(nowhere)
     assert "LEAKING" not in tell.split(SplitReport(method="blocks", shared_pixels=0, **told))

@@ -11,8 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
@@ -20,6 +18,8 @@ from landcover.files import only_one, recover, replace_folder, whole_file
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
+from landcover.sites import sites
+from landcover.splitreport import read_report
 from landcover.train.checkpoint import FILE, Epoch
 from landcover.train.chipset import Chips, ChipSet, open_chips
 from landcover.train.fit import METRICS, check_origin, learn, origin_of
@@ -71,6 +71,8 @@ def cross_validate(
     folder = out.with_name(f"{out.name}.training")
     settings = settings.model_copy(update={"monitor": "none"})
     with closing(open_chips(paths, scheme)) as chips:
+        if not read_report(paths.stacks).placed:
+            raise LabelError(f"--folds {number}: folds are made by place, and these chips do not tell where they lie")
         check_fits(settings, chips.info)
         pool = chips.train + chips.validation
         places, kind = group(pool.corners, chips.info.size, number, block)
@@ -135,11 +137,9 @@ def _check_parts(parts: list[Chips], pool: ChipSet, kind: str) -> None:
 
 def group(corners: NDArray[np.int64], size: int, number: int, block: int) -> tuple[NDArray[np.int64], str]:
     """The place (n,) of each chip, and what a place is. Chips are squares at `corners` (n, 2)."""
-    pairs = KDTree(corners).query_pairs(size, p=np.inf, output_type="ndarray")
-    touching = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(corners),) * 2)
-    sites, site = connected_components(touching, directed=False)
-    if sites >= number:
-        return np.asarray(site, np.int64), f"{sites} sites"
+    site = sites(corners, size)
+    if site.max() + 1 >= number:
+        return site, f"{site.max() + 1} sites"
     block = max(block, size)
     while True:
         _, blocks = np.unique(corners // block, axis=0, return_inverse=True)

@@ -207,6 +207,9 @@ def _split(path: Path | None, key: str | None, scheme: ClassScheme) -> dict[str,
     if told["key"] != key:
         return None
     near = "" if told["nearest"] is None else f"; the sides are at least {told['nearest']:,.0f} m apart"
+    if not told.get("placed", True):
+        unknown = f"Split by {told['method']}: where the chips lie is not known, nor what both sides share"
+        return {"sentence": unknown, "sides": [], "total": 0}
     sentence = f"Split by {told['method']}: {told['shared_pixels']:,} pixels are under chips of both sides{near}"
     sides = []
     for name in ("train", "validation"):

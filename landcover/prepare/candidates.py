@@ -1,0 +1,162 @@
+"""Windows of the mosaic that may become chips: those with labels enough, and image data."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import geopandas as gpd
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+from shapely.geometry.base import BaseGeometry
+
+from landcover.errors import LabelError
+from landcover.grid import Grid, steps
+from landcover.image import ImageReader
+from landcover.progress import Progress
+from landcover.raster import read_band
+from landcover.scheme import ClassScheme
+from landcover.settings import ChipSettings
+
+SEGMENT = 8192
+"""Labels are counted in strips of one chip's height and at most this many columns."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Chips of `size` pixels a side that passed the filters, n of them; how many were seen, and how many each took.
+
+    `windows` (n, 2): column and row, counted from the corner of the chip's region; `regions` (n, 3): its number, and
+    column and row of its corner on the grid; `pixels` (n, classes): labelled ones. Places are rounded by up to `slack`
+    pixels against one another; `placed` is False where nobody knows them.
+    """
+
+    grid: Grid
+    size: int
+    windows: NDArray[np.int64]
+    regions: NDArray[np.int64]
+    pixels: NDArray[np.int64]
+    seen: int
+    filtered: dict[str, int]
+    slack: int = 0
+    placed: bool = True
+
+    @property
+    def corners(self) -> NDArray[np.int64]:
+        """(n, 2) column and row on the grid."""
+        return self.windows + self.regions[:, 1:]
+
+
+@dataclass
+class Filters:
+    """What keeps a chip from the training, and how many it kept so far."""
+
+    settings: ChipSettings
+    size: int
+    unlabelled: int = 0
+    background: int = 0
+    nodata: int = 0
+
+    def passing(self, labelled: NDArray[np.int64], filled: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which chips pass (n,), by their pixels with a label and with image data."""
+        area = self.size**2
+        none, gaps = labelled == 0, filled < (1 - self.settings.max_nodata) * area
+        sparse = labelled < (1 - self.settings.max_background) * area
+        self.unlabelled += int(none.sum())
+        self.background += int((sparse & ~none).sum())
+        self.nodata += int((gaps & ~sparse & ~none).sum())
+        return np.asarray(~none & ~sparse & ~gaps)
+
+    @property
+    def taken(self) -> dict[str, int]:
+        """How many each filter took; a chip is counted once."""
+        return {"no label": self.unlabelled, "max_background": self.background, "max_nodata": self.nodata}
+
+    def check_any(self, passed: int, seen: int, what: str) -> None:
+        """Raise LabelError if none passed of the windows or chips that were seen."""
+        if not passed:
+            raise LabelError(
+                f"no chip passes the filters: of {seen:,} {what} {self.unlabelled:,} hold no label, "
+                f"{self.background:,} more than chips.max_background = {self.settings.max_background:g} background, "
+                f"{self.nodata:,} more than chips.max_nodata = {self.settings.max_nodata:g} without data"
+            )
+
+
+def find_candidates(
+    image: ImageReader,
+    classes: DatasetReader,
+    outlines: "gpd.GeoSeries",
+    settings: ChipSettings,
+    scheme: ClassScheme,
+    progress: Progress,
+) -> Candidates:
+    """The windows of an image and its labels, both on one grid, that pass the filters. Raises LabelError for none.
+
+    Windows start at the corner of each outline of touching images, stride by stride; the last ones are drawn back to
+    the edge.
+    """
+    grid, filters = image.image.grid, Filters(settings, settings.size)
+    windows: list[tuple[int, int]] = []
+    regions: list[tuple[int, int, int]] = []
+    pixels: list[NDArray[np.int64]] = []
+    seen = 0
+    strips = [(number, strip) for number, o in enumerate(outlines) for strip in _strips(grid.cover(o.bounds), settings)]
+    with progress("looking for chips", len(strips), "strips") as advance:
+        for number, (corner, window, columns) in strips:
+            columns = columns[_touching(grid, window, columns, settings.size, outlines.iloc[number])]
+            if not len(columns):
+                advance(1)
+                continue
+            seen += len(columns)
+            labelled = read_band(classes, window)
+            valid = image.read_valid(window) if labelled.any() else np.zeros(labelled.shape, bool)
+            labelled[~valid] = 0
+            counts = count_windows(labelled, columns - window.col_off, settings.size, scheme.values)
+            filled = _window_sums(valid, columns - window.col_off, settings.size)
+            for index in np.flatnonzero(filters.passing(counts.sum(axis=1), filled)):
+                windows.append((int(columns[index]) - corner[0], window.row_off - corner[1]))
+                regions.append((number, *corner))
+                pixels.append(counts[index])
+            advance(1)
+    filters.check_any(len(windows), seen, "windows")
+    return Candidates(
+        grid, settings.size,
+        np.array(windows, np.int64).reshape(-1, 2),
+        np.array(regions, np.int64).reshape(-1, 3),
+        np.array(pixels, np.int64).reshape(-1, len(scheme)),
+        seen, filters.taken,
+    )  # fmt: skip
+
+
+def _touching(
+    grid: Grid, strip: Window, columns: NDArray[np.int64], size: int, outline: BaseGeometry
+) -> NDArray[np.bool_]:
+    """Which windows of a strip meet the outline of their region: its bounding box may hold other regions."""
+    x, y = grid.pixel_size
+    left, _, _, top = grid.bounds
+    start, upper = left + columns * x, top - strip.row_off * y
+    return np.asarray(shapely.intersects(shapely.box(start, upper - size * y, start + size * x, upper), outline))
+
+
+def _strips(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int, int], Window, NDArray[np.int64]]]:
+    """The corner of a region, a strip of it one chip high, and the columns at which chips start in the strip."""
+    corner = (int(region.col_off), int(region.row_off))
+    size, stride = settings.size, settings.stride
+    columns = np.array(steps(corner[0], corner[0] + int(region.width), size, stride))
+    for row in steps(corner[1], corner[1] + int(region.height), size, stride):
+        for start in range(0, len(columns), max(1, SEGMENT // stride)):
+            part = columns[start : start + max(1, SEGMENT // stride)]
+            yield corner, Window(int(part[0]), row, int(part[-1] - part[0]) + size, size), part
+
+
+def count_windows(
+    labels: NDArray[np.uint8], columns: NDArray[np.int64], size: int, values: tuple[int, ...]
+) -> NDArray[np.int64]:
+    """Pixels of each class value (windows, classes) in windows of a strip (size, n) that start at columns."""
+    return np.stack([_window_sums(labels == value, columns, size) for value in values], axis=1)
+
+
+def _window_sums(there: NDArray[np.bool_], columns: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    sums = np.concatenate([[0], np.cumsum(there.sum(axis=0, dtype=np.int64))])
+    return np.asarray(sums[columns + size] - sums[columns])
