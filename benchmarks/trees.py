@@ -53,9 +53,10 @@ def main() -> None:
         counts = np.zeros((len(config.scheme),) * 2, np.int64)
         np.add.at(counts, (place[mapped], place[reference[there]]), 1)
         found = measure(counts)
+        overall, mean_iou = 100 * float(found.overall), 100 * float(found.mean_iou)
         print(
-            f"{type(model).__name__}: overall accuracy {100 * found.overall:.1f} %, mean IoU {100 * found.mean_iou:.1f} "
-            f"%, by class {np.round(100 * found.iou, 1)}; {time.perf_counter() - started:.0f} s"
+            f"{type(model).__name__}: overall accuracy {overall:.1f} %, mean IoU {mean_iou:.1f} %, by class "
+            f"{np.round(100 * found.iou, 1)}; {time.perf_counter() - started:.0f} s"
         )
 
 
