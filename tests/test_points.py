@@ -378,3 +378,15 @@ def test_only_a_geopackage_of_ours_is_replaced(tmp_path, config, shown) -> None:
     gpd.GeoDataFrame({"a": [1]}, geometry=gpd.points_from_xy([0], [0]), crs=CRS).to_file(other, layer="points")
     with pytest.raises(LandcoverError, match="is no file that `landcover points` wrote"):
         points(shown, PointSettings(), config.scheme, other, overwrite=True)
+
+
+def test_what_assess_would_refuse_is_refused_before_anybody_judges(tmp_path, config, classes, scheme) -> None:
+    strange = write_image(tmp_path / "nine.tif", np.where(classes == 2, 9, classes)[None])
+    with pytest.raises(LabelError, match=r"nine\.tif: holds values that are not in the scheme: 9"):
+        points(strange, PointSettings(size=60), config.scheme, tmp_path / "p.gpkg")
+    other = write_image(tmp_path / "other.tif", classes[None])
+    with rasterio.open(other, "r+") as dataset:
+        dataset.update_tags(LANDCOVER_SCHEME=scheme.model_dump_json().replace("bare land", "crops"))
+    with pytest.raises(LabelError, match="7 is crops in the map and bare land in the scheme"):
+        points(other, PointSettings(size=60), config.scheme, tmp_path / "p.gpkg")
+    assert not (tmp_path / "p.gpkg").exists()

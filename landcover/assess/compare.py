@@ -17,9 +17,9 @@ from landcover.assess.measures import NORMAL
 from landcover.assess.paired import Difference, compare_pieces, compare_points, mcnemar
 from landcover.assess.pictures import draw_difference
 from landcover.assess.pieces import described, gather
-from landcover.assess.reference import check_scheme, find_reference
+from landcover.assess.reference import check_scheme, check_values, find_reference
 from landcover.assess.result import number
-from landcover.assess.sampled import check_values, positions, read_sample, stratum_notes
+from landcover.assess.sampled import positions, read_sample, stratum_notes
 from landcover.assess.survey import open_map, read_map, values_at
 from landcover.config import Config
 from landcover.errors import LabelError

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from landcover.assess.allocation import allocate, expected_error, sufficient_size
-from landcover.assess.survey import WHOLE, Survey, draw, draw_systematically, survey, values_at
+from landcover.assess.reference import check_scheme, check_values
+from landcover.assess.survey import WHOLE, Survey, draw, draw_systematically, open_map, survey, values_at
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
 from landcover.progress import Progress, silent
-from landcover.raster import open_raster, scheme_of
 from landcover.scheme import ClassScheme
 from landcover.settings import EXPECTED, PointSettings
 from landcover.vector import read_layer, read_table, write_layers
@@ -67,13 +67,16 @@ def points(
     Fields: Classified, the class in the map; GrndTruth, -1 until somebody has looked, and ClassName, empty, either of
     which may be filled in; Point, numbers in random order; Stratum. Without a size: enough for `target_error` at the
     accuracies that are expected. Memory does not grow with the map, which is read two times or three. Raises
-    LandcoverError; points that somebody has begun to judge are never replaced.
+    LandcoverError, for a map of other classes than the scheme too; points that somebody has begun to judge are never
+    replaced.
     """
     _check_replaceable(out, overwrite)
+    with open_map(map_path) as dataset:
+        check_scheme(map_path, dataset, scheme)
     known = survey(map_path, progress)
-    with open_raster(map_path) as dataset:
-        named = scheme_of(dataset) or scheme
-    names = {value: found.name if (found := named.find(value)) else f"value {value}" for value in known.pixels}
+    # what assess would refuse, before somebody has judged points for it
+    check_values(map_path, known.pixels, scheme)
+    names = {c.value: c.name for c in scheme if c.value in known.pixels}
     expected = _expected(known, settings, names)
     total = sum(known.pixels.values())
     asked = None if settings.size == "auto" else settings.size
@@ -92,7 +95,7 @@ def points(
     _check_replaceable(out, overwrite)
     write_layers(out, layers)
     with whole_file(out.with_suffix(".qml")) as temporary:
-        temporary.write_text(named.point_style(TRUTH, UNKNOWN, (MAPPED, STRATUM)), encoding="utf-8")
+        temporary.write_text(scheme.point_style(TRUTH, UNKNOWN, (MAPPED, STRATUM)), encoding="utf-8")
     by_class = dict(zip(known.pixels, (n for _, _, n in rows), strict=True))
     stratified = settings.sampling == "stratified" and all(by_class.values())
     error = expected_error(known.pixels, by_class if stratified else len(frame), expected)

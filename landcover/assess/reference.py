@@ -1,13 +1,13 @@
 """What a map is held against, and whether the two belong together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rasterio.io import DatasetReader
 
 from landcover.errors import LabelError
 from landcover.raster import RASTER_SUFFIXES, scheme_of
-from landcover.scheme import ClassScheme
+from landcover.scheme import BACKGROUND, ClassScheme
 from landcover.sources import expand
 from landcover.vector import VECTOR_SUFFIXES, holds_points
 
@@ -30,3 +30,10 @@ def check_scheme(path: Path, dataset: DatasetReader, scheme: ClassScheme) -> Non
                 f"{path}: {land_class.value} is {land_class.name} in the map and {known.name if known else 'nothing'} "
                 "in the scheme: name the configuration of the map with --config"
             )
+
+
+def check_values(path: Path, found: Iterable[int], scheme: ClassScheme) -> None:
+    """Raise LabelError for values of a map that the scheme does not know."""
+    strange = sorted(set(found) - {BACKGROUND, *scheme.values})
+    if strange:
+        raise LabelError(f"{path}: holds values that are not in the scheme: {', '.join(map(str, strange))}")

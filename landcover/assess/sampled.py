@@ -1,6 +1,6 @@
 """Judged points on a map, with the design that drew them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from landcover.assess.judged import Judged, read_judged
 from landcover.assess.measures import Array
 from landcover.assess.points import STRATUM, Design, read_design
+from landcover.assess.reference import check_values
 from landcover.assess.survey import WHOLE, Survey, survey, values_at
 from landcover.errors import LabelError
 from landcover.progress import Progress, silent
@@ -75,13 +76,6 @@ def read_sample(
         areas=np.where(compared, known.row_areas[rows], 0.0),
         sizes=sizes, how=how, notes=tuple(notes), left_out=tuple((why, n) for why, n in left.items() if n),
     )  # fmt: skip
-
-
-def check_values(path: Path, found: Iterable[int], scheme: ClassScheme) -> None:
-    """Raise LabelError for values of a map that the scheme does not know."""
-    strange = sorted(set(found) - {BACKGROUND, *scheme.values})
-    if strange:
-        raise LabelError(f"{path}: holds values that are not in the scheme: {', '.join(map(str, strange))}")
 
 
 def positions(scheme: ClassScheme) -> NDArray[np.int64]:
