@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from landcover.scheme import ClassScheme
+from landcover.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def mosaic(made: "Mosaic") -> str:
     warped = f", {made.warped} of them warped onto its grid" if made.warped else ""
-    return f"{made.path}: {made.scenes} image{'s' if made.scenes > 1 else ''}{warped}; {made.grid}"
+    return f"{made.path}: {counted(made.scenes, 'image')}{warped}; {made.grid}"
 
 
 def labels(made: "Labels", scheme: ClassScheme) -> str:
@@ -175,15 +176,25 @@ def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
 
 def points(made: "Drawn") -> str:
     """A line a class, what to expect, and what to do now."""
+    from landcover.assess.allocation import MANY
+
     total, pixels = sum(n for _, _, n in made.rows), sum(n for _, n, _ in made.rows)
     wide = max(len(name) for name, _, _ in made.rows) + 2
-    lines = [f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>10,} points" for name, n, found in made.rows]
+    lines = [
+        f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>10,} point{'' if found == 1 else 's'}"
+        for name, n, found in made.rows
+    ]
     if made.asked is not None and made.asked != total:
+        lines.append(f"{made.asked:,} points were asked for, {total:,} were drawn: {made.why}")
+    if total > MANY:
         lines.append(
-            f"{made.asked:,} points were asked for; with enough on each class, or as they fell, it is {total:,}"
+            f"note: {total:,} points are more than anybody judges one by one; without a size it is as many as "
+            "points.target_error asks for"
         )
     lines.append(f"standard error of overall accuracy to expect: {100 * made.error:.1f} per cent")
-    return "\n".join([*lines, f"{made.path}: {total:,} points, {made.sampling}: judge them, and give them to assess"])
+    return "\n".join([
+        *lines, f"{made.path}: {counted(total, 'point')}, {made.sampling}: judge them, and give them to assess"
+    ])  # fmt: skip
 
 
 def compared(made: "Comparison") -> str:
