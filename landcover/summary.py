@@ -198,21 +198,29 @@ def points(made: "Drawn") -> str:
 
 
 def compared(made: "Comparison") -> str:
-    """A line a measure, with a mark where the interval of the difference does not hold 0; McNemar's test, of points."""
+    """Which maps, on what share of the first; a line a measure, with a mark where the interval of the difference does
+    not hold 0; McNemar's test, of points."""
+    from landcover.assess.table import part_of
+
     wide = max(len(name) for name in made.differences) + 2
-    lines = [f"{'per cent':<{wide}}{'A':>9}{'B':>9}{'B - A':>10}{'interval':>22}"]
+    lines = [
+        f"A {made.first}, B {made.second}{part_of(made.spoken, 'A') or ' on all of A'}, "
+        f"by {counted(made.total, made.unit)}",
+        f"{'per cent':<{wide}}{'A':>9}{'B':>9}{'B - A':>10}{'interval':>22}",
+    ]
     for name, d in made.differences.items():
         values = "".join(f"{100 * v:>9.2f}" if v == v else f"{'-':>9}" for v in (d.first, d.second))
         gap = f"{100 * d.value + 0.0:>+10.2f}" if d.value == d.value else f"{'-':>10}"
         interval = f"{100 * d.low:+.2f} to {100 * d.high:+.2f}" if d.low == d.low else "-"
         lines.append(f"{name:<{wide}}{values}{gap}{interval:>22}{'  *' if d.low > 0 or d.high < 0 else ''}")
-    lines += [f"*: the interval does not hold 0; {made.total:,} {made.unit}", f"intervals: {made.intervals}"]
+    lines += ["*: the interval does not hold 0", f"intervals: {made.intervals}"]
     if made.probability is not None:
+        alone = [counted(number or 0, "point") for number in (made.only_first, made.only_second)]
         lines.append(
-            f"McNemar: {made.only_first:,} points are right in A alone, {made.only_second:,} in B alone; if both maps "
-            f"were as good, so unequal numbers would come about with a probability of {made.probability:.2g}"
+            f"McNemar: right in A alone are {alone[0]}, in B alone {alone[1]}; if both maps were as good, so unequal "
+            f"numbers would come about with a probability of {made.probability:.2g}"
         )
     if made.left_out:
-        lines.append("left out: " + ", ".join(f"{n:,} {made.unit} {why}" for why, n in made.left_out))
+        lines.append("left out: " + ", ".join(f"{counted(n, made.unit)} {why}" for why, n in made.left_out))
     lines += [f"note: {note}" for note in made.notes]
     return "\n".join([*lines, f"{made.path}: comparison.json, difference.png"])

@@ -49,10 +49,11 @@ def assess(
     settings = config.assess
     shown = map_path or settings.map or which_map(config.paths.maps)
     out = config.paths.reports / shown.stem
-    check_free(out, overwrite)
+    # what was named wrongly, before what is there already: the name of the output depends on it
     with open_map(shown) as dataset:
         check_scheme(shown, dataset, config.scheme)
-    paths, by_points = find_reference(reference or settings.reference)
+    paths, by_points = find_reference(reference or settings.reference, (shown,))
+    check_free(out, overwrite)
     if by_points:
         made = assess_by_sample(shown, paths[0], config.remap, settings.field, settings.sampling, progress)
     else:
