@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.by_sample import assess_by_sample
-from landcover.assess.publish import write_tables
+from landcover.assess.publish import esri_notes, write_tables
 from landcover.assess.reference import check_scheme, find_reference
 from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
@@ -60,6 +60,8 @@ def assess(
         block = None if settings.block == "auto" else settings.block
         field = settings.field or config.labels.field
         made = assess_by_cover(shown, paths, config.remap, field, block, progress)
+    if settings.esri:
+        made = replace(made, notes=(*made.notes, *esri_notes(made)))
     record = made.record() | {"provenance": _provenance(shown, paths, config)}
     with whole_folder(out) as folder:
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
