@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
-@click.option("-n", "--size", metavar="N|auto", help="How many points.  [default: enough for --target-error]")
+@click.option(
+    "-n",
+    "--size",
+    metavar="N|auto",
+    help="How many points; by class, at least points.rare, 50, of each.  [default: enough for --target-error]",
+)
 @click.option("--target-error", type=float, help="Standard error of overall accuracy to reach: 0.015.")
 @click.option("--sampling", type=click.Choice(["stratified", "random", "systematic"]), help="By class, or not.")
 @click.option("--allocation", type=click.Choice(["olofsson", "proportional", "equal"]), help="Points of each class.")
@@ -24,7 +29,8 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
     """Draw points from a MAP for a person to judge: the sample that an honest assessment needs.
 
     Open the file in QGIS or ArcGIS over the imagery, and say for each point what is there: the class value in GrndTruth
-    or its name in ClassName. Then give map and points to `landcover assess`; points not judged yet are left out.
+    (-2: none of these, 0: cannot tell) or its name in ClassName. Then give map and points to `landcover assess`; points
+    not judged yet are left out.
 
     \b
     Reads:   the map (assess.map, or the only one in <data>/maps)
@@ -37,6 +43,8 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
     from landcover.assess.points import points as run
 
     settings = with_options(config, "points", options).points
+    if options["allocation"] and settings.sampling != "stratified":
+        raise click.UsageError("--allocation is of points by class: leave it out, or say --sampling stratified")
     shown = map_path or config.assess.map or which_map(config.paths.maps)
     out = out or config.paths.points / f"{shown.stem}.gpkg"
     click.echo(tell.points(run(shown, settings, config.scheme, out, overwrite, bar)))

@@ -127,24 +127,22 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
         ET.indent(qgis)
         return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"
 
-    def point_style(self, field: str, unknown: int, hidden: Sequence[str] = ()) -> str:
-        """QGIS's .qml of points that are judged one by one: coloured by the class in `field`, white where that is
-        `unknown`, and filled in from a list of the classes; without the `hidden` fields in the form."""
+    def point_style(self, field: str, others: Mapping[int, tuple[str, str]], hidden: Sequence[str] = ()) -> str:
+        """QGIS's .qml of points that are judged one by one: coloured by the class in `field`, and filled in from a list
+        of the classes and of `others`, whose names and colours are given by value; without the `hidden` fields in the
+        form."""
         qgis = ET.Element("qgis", version="3.28", styleCategories="Symbology|Fields|Forms")
         renderer = ET.SubElement(qgis, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0")
         categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
-        rows = [
-            (unknown, "not judged yet", (255, 255, 255)),
-            *((c.value, c.name, c.rgb) for c in self.root),
-            (BACKGROUND, "none of these, or cannot tell", (128, 0, 128)),
-        ]
-        for index, (value, name, rgb) in enumerate(rows):
+        rows = [(c.value, c.name, c.color) for c in self.root] + [(v, *shown) for v, shown in others.items()]
+        for index, (value, name, colour) in enumerate(rows):
             ET.SubElement(
                 categories, "category", value=str(value), symbol=str(index), label=name, type="long", render="true"
             )
             symbol = ET.SubElement(symbols, "symbol", type="marker", name=str(index), alpha="1", clip_to_extent="1")
             layer = ET.SubElement(symbol, "layer", {"class": "SimpleMarker", "enabled": "1", "pass": "0"})
-            drawing = {"name": "cross_fill", "color": ",".join(map(str, (*rgb, 255))), "outline_color": "0,0,0,255",
+            rgb = ",".join(map(str, bytes.fromhex(colour[1:])))
+            drawing = {"name": "cross_fill", "color": f"{rgb},255", "outline_color": "0,0,0,255",
                        "outline_width": "0.3", "size": "4", "size_unit": "MM"}  # fmt: skip
             _options(layer, drawing)
         fields = ET.SubElement(qgis, "fieldConfiguration")

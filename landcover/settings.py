@@ -4,7 +4,16 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)  # fmt: skip
 
 Precision = Literal["auto", "float32", "bfloat16"]
 ClassKey = int | str
@@ -213,6 +222,16 @@ class PointSettings(Section):
     allocation: Literal["olofsson", "proportional", "equal"] = "olofsson"
     rare: int = Field(50, ge=2)
     seed: int = Field(0, ge=0)
+
+    @field_validator("allocation")
+    @classmethod
+    def _of_strata(cls, allocation: str, others: ValidationInfo) -> str:
+        sampling = others.data.get("sampling")
+        if allocation != "olofsson" and sampling in ("random", "systematic"):
+            raise ValueError(
+                f"points.allocation is of stratified samples: it means nothing where sampling is {sampling}"
+            )
+        return allocation
 
 
 class AssessSettings(Section):

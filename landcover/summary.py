@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from landcover.scheme import ClassScheme
+from landcover.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 def mosaic(made: "Mosaic") -> str:
     warped = f", {made.warped} of them warped onto its grid" if made.warped else ""
-    return f"{made.path}: {made.scenes} image{'s' if made.scenes > 1 else ''}{warped}; {made.grid}"
+    return f"{made.path}: {counted(made.scenes, 'image')}{warped}; {made.grid}"
 
 
 def labels(made: "Labels", scheme: ClassScheme) -> str:
@@ -178,33 +179,51 @@ def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
 
 def points(made: "Drawn") -> str:
     """A line a class, what to expect, and what to do now."""
+    from landcover.assess.allocation import MANY
+
     total, pixels = sum(n for _, _, n in made.rows), sum(n for _, n, _ in made.rows)
     wide = max(len(name) for name, _, _ in made.rows) + 2
-    lines = [f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>10,} points" for name, n, found in made.rows]
+    lines = [
+        f"{name:<{wide}}{100 * n / pixels:>6.2f} % of the map{found:>10,} point{'' if found == 1 else 's'}"
+        for name, n, found in made.rows
+    ]
     if made.asked is not None and made.asked != total:
+        lines.append(f"{made.asked:,} points were asked for, {total:,} were drawn: {made.why}")
+    if total > MANY:
         lines.append(
-            f"{made.asked:,} points were asked for; with enough on each class, or as they fell, it is {total:,}"
+            f"note: {total:,} points are more than anybody judges one by one; without a size it is as many as "
+            "points.target_error asks for"
         )
     lines.append(f"standard error of overall accuracy to expect: {100 * made.error:.1f} per cent")
-    return "\n".join([*lines, f"{made.path}: {total:,} points, {made.sampling}: judge them, and give them to assess"])
+    return "\n".join([
+        *lines, f"{made.path}: {counted(total, 'point')}, {made.sampling}: judge them, and give them to assess"
+    ])  # fmt: skip
 
 
 def compared(made: "Comparison") -> str:
-    """A line a measure, with a mark where the interval of the difference does not hold 0; McNemar's test, of points."""
+    """Which maps, on what share of the first; a line a measure, with a mark where the interval of the difference does
+    not hold 0; McNemar's test, of points."""
+    from landcover.assess.table import part_of
+
     wide = max(len(name) for name in made.differences) + 2
-    lines = [f"{'per cent':<{wide}}{'A':>9}{'B':>9}{'B - A':>10}{'interval':>22}"]
+    lines = [
+        f"A {made.first}, B {made.second}{part_of(made.spoken, 'A') or ' on all of A'}, "
+        f"by {counted(made.total, made.unit)}",
+        f"{'per cent':<{wide}}{'A':>9}{'B':>9}{'B - A':>10}{'interval':>22}",
+    ]
     for name, d in made.differences.items():
         values = "".join(f"{100 * v:>9.2f}" if v == v else f"{'-':>9}" for v in (d.first, d.second))
         gap = f"{100 * d.value + 0.0:>+10.2f}" if d.value == d.value else f"{'-':>10}"
         interval = f"{100 * d.low:+.2f} to {100 * d.high:+.2f}" if d.low == d.low else "-"
         lines.append(f"{name:<{wide}}{values}{gap}{interval:>22}{'  *' if d.low > 0 or d.high < 0 else ''}")
-    lines += [f"*: the interval does not hold 0; {made.total:,} {made.unit}", f"intervals: {made.intervals}"]
+    lines += ["*: the interval does not hold 0", f"intervals: {made.intervals}"]
     if made.probability is not None:
+        alone = [counted(number or 0, "point") for number in (made.only_first, made.only_second)]
         lines.append(
-            f"McNemar: {made.only_first:,} points are right in A alone, {made.only_second:,} in B alone; if both maps "
-            f"were as good, so unequal numbers would come about with a probability of {made.probability:.2g}"
+            f"McNemar: right in A alone are {alone[0]}, in B alone {alone[1]}; if both maps were as good, so unequal "
+            f"numbers would come about with a probability of {made.probability:.2g}"
         )
     if made.left_out:
-        lines.append("left out: " + ", ".join(f"{n:,} {made.unit} {why}" for why, n in made.left_out))
+        lines.append("left out: " + ", ".join(f"{counted(n, made.unit)} {why}" for why, n in made.left_out))
     lines += [f"note: {note}" for note in made.notes]
     return "\n".join([*lines, f"{made.path}: comparison.json, difference.png"])

@@ -1,6 +1,8 @@
 """Vector files: polygons in any format and CRS, read and checked, and GeoPackages written."""
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import geopandas as gpd
@@ -54,10 +56,30 @@ def _layers(path: str) -> list[tuple[str, str]]:
     """Name and kind of geometry of the layers that have one."""
     if "://" not in path and not Path(path).exists():
         raise LabelError(f"{path}: no such file")
-    try:
+    if Path(path).is_file() and not Path(path).stat().st_size:
+        raise LabelError(f"{path}: is empty, 0 bytes: was it copied whole?")
+    with _opening(path):
         return [(str(name), str(geometry)) for name, geometry in pyogrio.list_layers(path) if geometry is not None]
+
+
+@contextmanager
+def _opening(path: str | Path) -> Iterator[None]:
+    """What cannot be opened, in one line: GDAL's warnings come with the exception."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
+            yield
     except DataSourceError as error:
+        _check_unlocked(path, error)
         raise LabelError(f"{path}: cannot be opened as vector data ({' '.join(str(error).split())})") from None
+
+
+def _check_unlocked(path: str | Path, error: Exception) -> None:
+    """Raise LabelError if another program keeps a GeoPackage for itself."""
+    if "database is locked" in str(error):
+        raise LabelError(
+            f"{path}: another program is writing to it: save the edits there, and close it in QGIS or ArcGIS"
+        ) from None
 
 
 def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
@@ -69,10 +91,8 @@ def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoData
         raise LabelError(f"{path}: has no layer with geometry{hint if path.lower().endswith(TABLES) else ''}")
     if len(layers) > 1:
         raise LabelError(f"{path}: has several layers ({', '.join(layers)}): keep one layer to a file")
-    try:
+    with _opening(path):
         frame = pyogrio.read_dataframe(path, layer=layers[0], fid_as_index=True)
-    except DataSourceError as error:
-        raise LabelError(f"{path}: cannot be opened as vector data ({' '.join(str(error).split())})") from None
     if not len(frame):
         raise LabelError(f"{path}: has no features")
     if kind == "point":
@@ -130,15 +150,18 @@ def read_layer(path: Path, layer: str) -> gpd.GeoDataFrame:
     """A layer of a GeoPackage that `write_layers` wrote. Raises LabelError for one that is gone or broken."""
     try:
         return pyogrio.read_dataframe(path, layer=layer)
-    except (DataSourceError, DataLayerError):
+    except (DataSourceError, DataLayerError) as error:
+        _check_unlocked(path, error)
         raise LabelError(f"{path}: cannot be read: run the stage that makes it again, with --overwrite") from None
 
 
 def read_table(path: str, table: str) -> pd.DataFrame | None:
-    """A table without geometry beside the layers of a file, None if there is none of this name."""
+    """A table without geometry beside the layers of a file, None if there is none of this name. Raises LabelError for a
+    file that another program is writing to."""
     try:
         if table not in {str(name) for name, geometry in pyogrio.list_layers(path) if geometry is None}:
             return None
         return pyogrio.read_dataframe(path, layer=table)
-    except DataSourceError:
+    except DataSourceError as error:
+        _check_unlocked(path, error)
         return None

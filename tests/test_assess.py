@@ -62,8 +62,11 @@ def test_rows_are_the_map_and_columns_the_reference(tmp_path, config) -> None:
     text = as_text(made.result)
     assert "reference (columns)" in text
     assert "map (rows)" in text
-    assert "left out: 1 pixels no data in the map" in text
-    assert "overall accuracy 75.0 %" in text
+    assert "left out: 1 pixel no data in the map" in text
+    # 12 of the 14 pixels that the map shows
+    assert "overall accuracy 75.0 % on 85.7 % of the map, mean IoU" in text
+    assert record["share_of_map"] == pytest.approx(12 / 14)
+    assert record["classes"]["bare land"]["share_of_map"] == pytest.approx(7 / 14)
 
 
 def test_kappa_is_cohens() -> None:
@@ -146,8 +149,43 @@ def test_a_table_without_geometry_is_told_what_to_become(tmp_path, config) -> No
 def test_the_mean_is_over_the_classes_of_the_reference(tmp_path, config) -> None:
     made = assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "t.tif", np.minimum(TRUTH, 2)))])
     assert made.result.measures.mean_iou == pytest.approx(np.mean(made.result.measures.iou[:2]))
-    assert made.result.measures.iou[2] == 0
     assert "not in the reference, so not in the mean: bare land" in as_text(made.result)
+
+
+def test_of_a_class_that_the_reference_never_shows_nothing_is_said(tmp_path, config) -> None:
+    """Bare land is mapped where the reference says forest: whether it would know bare land, nobody can tell."""
+    lacking = np.where(TRUTH == 7, 2, TRUTH).astype(np.uint8)
+    made = assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "t.tif", lacking))])
+    assert np.isnan(made.result.measures.iou[2])
+    bare = json.loads((made.path / "accuracy.json").read_text())["classes"]["bare land"]
+    for name in ("users_accuracy", "producers_accuracy", "f1", "iou"):
+        assert bare[name] == {"value": None, "standard_error": None, "interval_95": [None, None]}, name
+    text = as_text(made.result)
+    row = next(line for line in text.split("per cent")[1].splitlines() if line.startswith("7 bare land"))
+    assert row.split() == ["7", "bare", "land", "-", "-", "-", "-"]
+    assert "bare land (50.0 % of the map)" in text
+    assert "overall and user's accuracies may flatter the map" in text
+    assert "5 pixels mapped as such, and counted as errors" in text
+    page = (made.path / "report.html").read_text()
+    assert 'data-class="bare land" data-figure="iou">-<' in page
+    assert "on 85.7 % of the map" in page
+
+
+def test_shares_of_the_map_are_of_all_that_it_shows(tmp_path, config) -> None:
+    """Labels in a corner of a large map; and a raster over all of it, which is counted in another way."""
+    shown = np.ones((8300, 8300), np.uint8)
+    shown[:4150] = 2
+    shown[:, :100] = 0
+    path = _raster(tmp_path / "map.tif", shown, compress="deflate", tiled=True)
+    corner = write_polygons(tmp_path / "r.gpkg", [(100, 0, 200, 100, 2)])
+    small = assess(config, path, [str(corner)]).result
+    assert small.mapped_share.tolist() == [0.5, 0.5, 0]
+    assert small.spoken == pytest.approx(100 * 100 / (8200 * 8300))
+    assert "on less than 0.1 % of the map" in as_text(small)
+    truth = _raster(tmp_path / "t.tif", np.ones_like(shown), compress="deflate", tiled=True)
+    whole = assess(config, path, [str(truth)], overwrite=True).result
+    assert (whole.mapped_share.tolist(), whole.spoken) == ([0.5, 0.5, 0], 1)
+    assert "of the map, mean IoU" not in as_text(whole)
 
 
 def test_a_map_of_other_classes_is_refused(tmp_path, config, scheme) -> None:
@@ -179,6 +217,24 @@ def test_esris_layout(tmp_path, config) -> None:
     assert [float(v) for v in rows[1][1:]] == [2, 1, 0, 3, pytest.approx(2 / 3), 0]
     assert float(rows[5][5]) == pytest.approx(9 / 12)
     assert float(rows[6][6]) == pytest.approx(float(made.result.measures.kappa))
+
+
+def test_tables_for_papers_leave_no_measure_beyond_its_range(tmp_path, config) -> None:
+    """An interval from polygons is not plus or minus; and of three polygons it would pass 100 per cent."""
+    boxes = [(20 * n, 0, 20 * (n + 1), 20, 1) for n in range(10)]
+    for wrong, polygons, value in ((6, 3, "90.0"), (100, 10, "50.0")):
+        shown = np.ones((1, 20, 20 * polygons), np.uint8)
+        shown[:, :, :wrong] = 2
+        path = write_image(tmp_path / f"map{wrong}.tif", shown)
+        made = assess(config, path, [str(write_polygons(tmp_path / "r.gpkg", boxes[:polygons]))])
+        known = made.result.estimates.overall
+        assert (float(known.value + 1.96 * known.error) > 1) == (polygons == 3)
+        interval = f"{value} ({100 * float(known.low):.1f} to {100 * float(known.high):.1f})"
+        for name in ("table.md", "table.tex"):
+            text = (made.path / name).read_text()
+            assert interval in text
+            assert "±" not in text
+            assert r"\pm" not in text
 
 
 def test_disagreement_of_quantity_and_of_allocation() -> None:

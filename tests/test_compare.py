@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import geopandas as gpd
@@ -51,6 +52,7 @@ def test_the_better_map_is_found_by_pixels(tmp_path, config, maps) -> None:
     assert "bootstrap over 100 blocks of 64 x 64 px" in made.intervals
     assert list(made.differences) == ["overall accuracy", "mean IoU", "F1 water", "F1 forest", "F1 bare land"]
     text = compared(made)
+    assert text.startswith(f"A {maps[0]}, B {maps[1]} on all of A, by {TRUTH.size:,} pixels\n")
     assert "overall accuracy" in text
     assert "  *" in text
     assert (made.path / "difference.png").stat().st_size > 1000
@@ -77,7 +79,10 @@ def test_only_what_both_maps_show_is_compared(tmp_path, config) -> None:
     drawn = write_polygons(tmp_path / "r.gpkg", [(0, 0, 640, 640, 1)])
     made = compare(config, *paths, [str(drawn)])
     assert made.total == 320 * 320
-    assert made.notes == ()
+    assert made.notes == ("not in the reference, so that nothing is known of it: forest, bare land",)
+    assert np.isnan(made.differences["F1 forest"].value)
+    assert made.spoken == pytest.approx(0.5)
+    assert "on 50.0 % of A, by 102,400 pixels" in compared(made)
     away = write_polygons(tmp_path / "away.gpkg", [(0, 0, 300, 300, 1)])
     with pytest.raises(LabelError, match="show nothing together"):
         compare(config, *paths, [str(away)], overwrite=True)
@@ -106,7 +111,28 @@ def test_points_tell_it_in_pairs(tmp_path, config, maps) -> None:
     assert (made.only_first, made.only_second) == (0, int((two & ~one).sum()))
     assert made.probability < 1e-6
     assert made.differences["overall accuracy"].low > 0
-    assert "McNemar: 0 points are right in A alone" in compared(made)
+    assert "McNemar: right in A alone are 0 points, in B alone" in compared(made)
+
+
+def test_a_map_is_not_compared_with_itself_nor_with_the_reference(tmp_path, config, maps) -> None:
+    truth = write_image(tmp_path / "t.tif", TRUTH[None])
+    copied = Path(shutil.copy(maps[0], tmp_path / "copy.tif"))
+    for twin in (maps[0], tmp_path / "." / "a.tif", copied):
+        with pytest.raises(LandcoverError, match=r"is the same map as .*a\.tif: name two different ones"):
+            compare(config, maps[0], twin, [str(truth)])
+    with pytest.raises(LabelError, match=r"t\.tif: is named as a map and as its reference"):
+        compare(config, maps[0], truth, [str(truth)])
+
+
+def test_swapped_names_are_told_before_what_exists_already(tmp_path, config, maps) -> None:
+    truth = write_image(tmp_path / "t.tif", TRUTH[None])
+    drawn = write_polygons(tmp_path / "r.gpkg", [(0, 0, 640, 640, 1)])
+    with rasterio.open(maps[1], "r+") as dataset:
+        dataset.update_tags(LANDCOVER_MODEL_SHA256="0")
+    for first in (truth, drawn):
+        (config.paths.reports / f"{first.stem}_and_a").mkdir(parents=True)
+        with pytest.raises(LandcoverError, match=r"are the two swapped\?|name the map first, then the reference"):
+            compare(config, first, maps[0], [str(maps[1])])
 
 
 def test_mcnemar_is_the_exact_test() -> None:

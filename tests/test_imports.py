@@ -1,6 +1,8 @@
 """Imports run one way: verbs do not know each other, nouns do not know verbs, Keras stays where it computes."""
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ import landcover
 
 PACKAGE = Path(landcover.__file__).parent
 VERBS = ("prepare", "train", "classify", "assess", "export")
-TERMINAL = ("cli", "cli_assess", "cli_export", "cli_stac", "console", "summary")
+TERMINAL = ("__main__", "cli", "cli_assess", "cli_export", "cli_stac", "console", "summary")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
@@ -35,6 +37,23 @@ def test_imports_run_one_way(path: Path) -> None:
         if parts[1] in (*VERBS, "sample"):
             assert parts[1] == room, name
         assert parts[1] not in TERMINAL, name
+
+
+def test_an_interruption_is_told_in_a_line_from_the_first_import_on() -> None:
+    """Python imports nothing before that it could be interrupted in."""
+    code = (
+        "import builtins, runpy\n"
+        "plain = builtins.__import__\n"
+        "def interrupted(name, *rest, **more):\n"
+        "    if name == 'landcover.cli':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return plain(name, *rest, **more)\n"
+        "builtins.__import__ = interrupted\n"
+        "runpy.run_module('landcover', run_name='__main__')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (130, "Interrupted: nothing was begun\n")
+    assert 'landcover = "landcover.__main__:main"' in (PACKAGE.parent / "pyproject.toml").read_text()
 
 
 def test_only_three_rooms_open_files_of_pixels_shapes_and_chips() -> None:

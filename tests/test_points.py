@@ -1,5 +1,9 @@
 import json
 import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from pathlib import Path
 
 import geopandas as gpd
@@ -9,6 +13,7 @@ import pyogrio
 import pytest
 import rasterio
 from affine import Affine
+from click.testing import CliRunner
 from conftest import CRS, ORIGIN, write_image
 from shapely.geometry import MultiPoint
 
@@ -17,9 +22,12 @@ from landcover.assess import as_text, assess
 from landcover.assess.compare import compare
 from landcover.assess.points import points
 from landcover.assess.survey import draw, survey
+from landcover.cli import main
 from landcover.config import Config, load_config
 from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError
 from landcover.settings import PointSettings
+from landcover.summary import compared
+from landcover.summary import points as drawn
 
 SHARES = {1: 0.1, 2: 0.6, 7: 0.3}
 
@@ -155,8 +163,8 @@ def test_names_do_as_well_as_codes_and_contradictions_are_told(config, shown) ->
     both = _judge(_judge(out, named, "ClassName"), np.full(len(frame), 2))
     with pytest.raises(LabelError, match=r"feature \d+ is 2 by GrndTruth and (Water|bare land) by ClassName"):
         assess(config, shown, [str(both)], overwrite=True)
-    named[:3] = "watr"
-    with pytest.raises(LabelError, match=r"not in scheme: watr \(3 points; water\?\)"):
+    named[np.argsort(frame["Point"])[:3]] = "watr"
+    with pytest.raises(LabelError, match=r"watr \(3 points: 1, 2, 3; water\?\); allowed are 1 water, 2 forest, 7 bare"):
         assess(config, shown, [str(_judge(out, named, "ClassName"))], overwrite=True)
 
 
@@ -296,7 +304,9 @@ def test_points_off_the_map_stay_in_the_sample(tmp_path, config) -> None:
     assert float(made.estimates.overall.value) == pytest.approx(20_000 / 22_000, abs=0.035)
     found = compare(config, *paths, [judged])
     assert found.differences["overall accuracy"].first == pytest.approx(20_000 / 22_000, abs=0.035)
-    assert any("points lie where b.tif shows nothing" in note for note in found.notes)
+    assert any("b.tif shows nothing at" in note for note in found.notes)
+    assert found.spoken == pytest.approx(22 / 40, abs=0.05)
+    assert "% of A, by" in compared(found)
 
 
 def test_reclassification_is_of_labels_not_of_what_a_person_filled_in(config, shown) -> None:
@@ -306,7 +316,7 @@ def test_reclassification_is_of_labels_not_of_what_a_person_filled_in(config, sh
     truth = np.where(frame["Point"] == 1, 0, frame["Classified"])
     made = assess(swapped, shown, [str(_judge(out, truth))]).result
     assert float(made.estimates.overall.value) == 1
-    assert dict(made.left_out) == {"judged to be of no class": 1}
+    assert dict(made.left_out) == {"judged 0, cannot tell": 1}
     # the ground that the point stands for is of no class, and in no area
     pixels = survey(shown).pixels[int(frame["Classified"][frame["Point"] == 1].iloc[0])]
     of_its_class = (frame["Classified"] == frame["Classified"][frame["Point"] == 1].iloc[0]).sum()
@@ -317,10 +327,6 @@ def test_a_sample_that_lost_its_design_or_its_points_is_told(tmp_path, config, s
     out, frame = _drawn(shown, config, size=60)
     frame["GrndTruth"] = frame["Classified"]
     frame.to_file(tmp_path / "saved.geojson")
-    with pytest.raises(LabelError, match="not the tables strata and design"):
-        assess(config, shown, [str(tmp_path / "saved.geojson")])
-    said = config.model_copy(update={"assess": config.assess.model_copy(update={"sampling": "stratified"})})
-    assert float(assess(said, shown, [str(tmp_path / "saved.geojson")]).result.estimates.overall.value) == 1
     half = tmp_path / "half.gpkg"
     pyogrio.write_dataframe(frame, half, layer="points")
     pyogrio.write_dataframe(pyogrio.read_dataframe(out, layer="strata"), half, layer="strata", append=True)
@@ -330,7 +336,7 @@ def test_a_sample_that_lost_its_design_or_its_points_is_told(tmp_path, config, s
     shutil.copy(out, fewer)
     pyogrio.write_dataframe(frame.iloc[10:], fewer, layer="points")
     made = assess(config, shown, [str(fewer)], overwrite=True).result
-    assert any("10 points of the sample are no longer in the file" in note for note in made.notes)
+    assert any("10 points of the sample no longer in the file" in note for note in made.notes)
     twice = tmp_path / "twice.gpkg"
     shutil.copy(out, twice)
     pyogrio.write_dataframe(pd.concat([frame, frame.iloc[:5]]), twice, layer="points")
@@ -371,6 +377,60 @@ def test_a_multipoint_of_one_point_is_a_point(tmp_path, config, shown) -> None:
     assert float(assess(config, shown, [str(done)]).result.estimates.overall.value) == 1
 
 
+def test_a_file_that_another_program_holds_is_told_and_an_empty_one(tmp_path, config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    judged = _judge(out, frame["Classified"].to_numpy())
+    for path, call in (
+        (judged, lambda: assess(config, shown, [str(judged)])),
+        (out, lambda: points(shown, PointSettings(), config.scheme, out, overwrite=True)),
+    ):
+        # locks are of processes: another one has to hold it
+        code = (
+            "import sqlite3, sys; held = sqlite3.connect(sys.argv[1], isolation_level=None); "
+            "held.execute('BEGIN EXCLUSIVE'); print('held', flush=True); input()"
+        )
+        command = [sys.executable, "-c", code, str(path)]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+            assert holder.stdout.readline() == "held\n"
+            with pytest.raises(LabelError, match=r"another program is writing to it: .* close it in QGIS or ArcGIS"):
+                call()
+            holder.communicate("\n")
+    (tmp_path / "empty.gpkg").write_bytes(b"")
+    with pytest.raises(LabelError, match=r"empty\.gpkg: is empty, 0 bytes"):
+        assess(config, shown, [str(tmp_path / "empty.gpkg")])
+    # GDAL warns of it, and a warning is no line of ours
+    with closing(sqlite3.connect(tmp_path / "none.gpkg")) as other:
+        other.execute("CREATE TABLE a (b)")
+    with pytest.raises(LabelError, match=r"none\.gpkg: cannot be opened as vector data"):
+        assess(config, shown, [str(tmp_path / "none.gpkg")])
+
+
+def test_more_points_than_asked_for_are_explained(tmp_path, config, shown, monkeypatch) -> None:
+    def told(**settings: object) -> str:
+        made = points(shown, PointSettings(**settings), config.scheme, tmp_path / "p.gpkg", overwrite=True)
+        return drawn(made)
+
+    text = told(size=60)
+    assert "60 points were asked for, 150 were drawn: each class gets at least 50 (points.rare; --allocation" in text
+    assert "asked for" not in told(size=150)
+    assert "so many of the net fell on the map" in told(size=97, sampling="systematic")
+    assert "more than anybody judges" not in text
+    monkeypatch.setattr("landcover.assess.allocation.MANY", 149)
+    assert "note: 150 points are more than anybody judges" in told(size=60)
+
+
+def test_an_allocation_without_strata_is_refused(tmp_path, shown) -> None:
+    with pytest.raises(ConfigError, match=r"allocation.*of stratified samples: .* where sampling is random"):
+        load_config(None, ["points.sampling=random", "points.allocation=equal"])
+    command = ["points", str(shown), "-o", str(tmp_path / "p.gpkg"), "--sampling", "random", "--allocation"]
+    for allocation in ("equal", "olofsson"):
+        result = CliRunner().invoke(main, [*command, allocation])
+        assert result.exit_code == 2
+        assert "of stratified samples" in result.stderr or "of points by class" in result.stderr
+    assert not (tmp_path / "p.gpkg").exists()
+    assert "points.rare" in CliRunner().invoke(main, ["points", "--help"]).output
+
+
 def test_only_a_geopackage_of_ours_is_replaced(tmp_path, config, shown) -> None:
     with pytest.raises(LandcoverError, match=r"name it \.gpkg"):
         points(shown, PointSettings(), config.scheme, tmp_path / "p.shp")
@@ -378,3 +438,15 @@ def test_only_a_geopackage_of_ours_is_replaced(tmp_path, config, shown) -> None:
     gpd.GeoDataFrame({"a": [1]}, geometry=gpd.points_from_xy([0], [0]), crs=CRS).to_file(other, layer="points")
     with pytest.raises(LandcoverError, match="is no file that `landcover points` wrote"):
         points(shown, PointSettings(), config.scheme, other, overwrite=True)
+
+
+def test_what_assess_would_refuse_is_refused_before_anybody_judges(tmp_path, config, classes, scheme) -> None:
+    strange = write_image(tmp_path / "nine.tif", np.where(classes == 2, 9, classes)[None])
+    with pytest.raises(LabelError, match=r"nine\.tif: holds values that are not in the scheme: 9"):
+        points(strange, PointSettings(size=60), config.scheme, tmp_path / "p.gpkg")
+    other = write_image(tmp_path / "other.tif", classes[None])
+    with rasterio.open(other, "r+") as dataset:
+        dataset.update_tags(LANDCOVER_SCHEME=scheme.model_dump_json().replace("bare land", "crops"))
+    with pytest.raises(LabelError, match="7 is crops in the map and bare land in the scheme"):
+        points(other, PointSettings(size=60), config.scheme, tmp_path / "p.gpkg")
+    assert not (tmp_path / "p.gpkg").exists()

@@ -7,17 +7,20 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+import pyogrio
 import pytest
 import rasterio
 from conftest import textured, write_image, write_polygons
 from PIL import Image
 
 from landcover.assess import assess, rebuild_report
+from landcover.assess.points import points
 from landcover.assess.report import _split
 from landcover.assess.report.charts import Bar, accuracy_bars, curves
 from landcover.assess.report.views import image_view
 from landcover.config import Config
 from landcover.errors import ImageError, LandcoverError
+from landcover.settings import PointSettings
 from landcover.splitreport import Side, SplitReport, write_report
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
@@ -92,6 +95,47 @@ def test_the_report_is_made_anew_from_the_record(config, assessed) -> None:
     )
     assert rebuild_report(settings, assessed.parents[1] / "map.tif") == page
     assert page.read_text() == first
+
+
+def test_the_legend_tells_shares_of_the_map_not_of_what_the_sample_covers(tmp_path, config) -> None:
+    """Half of the points cannot be judged: the shares of the map stay what they are."""
+    shown = write_image(tmp_path / "m.tif", CLASSES[None], nodata=0)
+    points(shown, PointSettings(size=90, rare=30), config.scheme, tmp_path / "p.gpkg")
+    frame = pyogrio.read_dataframe(tmp_path / "p.gpkg", layer="points")
+    frame["GrndTruth"] = np.where(frame["Point"] <= 45, frame["Classified"], 0).astype(np.int32)
+    pyogrio.write_dataframe(frame, tmp_path / "p.gpkg", layer="points")
+    made = assess(config, shown, [str(tmp_path / "p.gpkg")])
+    text = (made.path / "report.html").read_text()
+    assert re.findall(r'class="share">([\d.]+) %', text) == ["33.3"] * 3
+    assert re.search(r'data-figure="part"> on [\d.]+ % of the map \([\d.]+ of 9.000 ha\)', text)
+    # counts, and below them what they are by the design
+    record = json.loads((made.path / "accuracy.json").read_text())
+    table = text.split('id="proportions"')[1].split("</table>")[0]
+    cells = [float(v) for v in re.findall(r"<td[^>]*>([\d.]+)</td>", table.split("<tbody>")[1])]
+    rows = [[100 * v for v in (*row, sum(row))] for row in record["contingency"]["area_proportions"]]
+    assert cells[:12] == pytest.approx([v for row in rows for v in row], abs=0.006)
+    assert "each point counts for the ground that it stands for" in table
+    areas = text.split('id="areas"')[1].split("</table>")[0]
+    assert "cannot tell" in areas
+    shown_by_sample = [float(v) for v in re.findall(r'data-figure="hectares">([\d.]+)<', areas)]
+    assert sum(shown_by_sample) == pytest.approx(9, abs=0.01)
+
+
+def test_pixels_have_no_table_of_areas(assessed) -> None:
+    text = (assessed / "report.html").read_text()
+    assert 'id="proportions"' not in text
+    assert 'id="areas"' not in text
+    assert re.findall(r'class="share">([\d.]+) %', text) == ["33.3"] * 3
+
+
+def test_the_picture_of_the_map_is_the_map(tmp_path, assessed, config) -> None:
+    text = (assessed / "report.html").read_text()
+    uri = re.search(r'id="printed-map" alt="The map" src="(data:image/png;base64,[^"]+)"', text)
+    assert uri is not None
+    picture = Image.open(BytesIO(base64.b64decode(uri[1].split(",")[1])))
+    assert (np.asarray(picture) == CLASSES).all()
+    forest = np.asarray(picture.convert("RGB"))[CLASSES == 2]
+    assert (forest == config.scheme.find(2).rgb).all()
 
 
 def test_without_an_image_the_map_stands_alone(tmp_path, config) -> None:
@@ -173,6 +217,21 @@ def browser():
         opened.close()
 
 
+def test_on_paper_stand_the_pictures_and_whole_tables_without_any_script(browser, assessed) -> None:
+    """A browser that prints does not wait for a script."""
+    page = browser.new_context(java_script_enabled=False, viewport={"width": 680, "height": 900}).new_page()
+    page.goto((assessed / "report.html").as_uri())
+    page.emulate_media(media="print")
+    picture = np.asarray(Image.open(BytesIO(page.locator("#printed-map").screenshot())).convert("RGB")).reshape(-1, 3)
+    for colour in ([31, 120, 180], [27, 120, 55], [253, 191, 111]):
+        assert (picture == colour).all(axis=1).mean() > 0.1
+    picture = np.asarray(Image.open(BytesIO(page.locator("#printed-image").screenshot())).convert("L"))
+    assert picture.std() > 20
+    for table in page.locator("table").all():
+        box = table.bounding_box()
+        assert box["x"] + box["width"] <= 681
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 900), (390, 844)])
 def test_in_a_browser_the_line_moves_and_nothing_leaves_the_page(browser, assessed, width, height) -> None:
     page = browser.new_page(viewport={"width": width, "height": height})
@@ -201,12 +260,14 @@ def test_in_a_browser_the_line_moves_and_nothing_leaves_the_page(browser, assess
     page.evaluate("() => { const s = document.getElementById('swipe'); s.value = 1000; s.oninput(); }")
     assert colour(0.9) != water
     page.evaluate("() => { const s = document.getElementById('swipe'); s.value = 0; s.oninput(); }")
+    plain = page.evaluate("document.getElementById('printed-map').src")
     page.click('.legend button[data-value="2"]')
     assert colour(0.1) == forest
     assert min(colour(0.9)) > 220
     page.click('.legend button[data-value="2"]')
     page.click("#safe")
     assert colour(0.1) == [230, 159, 0]
+    assert page.evaluate("document.getElementById('printed-map').src") != plain
     page.click("#in")
     page.focus("#canvas")
     page.keyboard.press("ArrowLeft")

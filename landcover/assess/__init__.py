@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.by_sample import assess_by_sample
-from landcover.assess.publish import write_tables
+from landcover.assess.publish import esri_notes, write_tables
 from landcover.assess.reference import check_scheme, find_reference
 from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
@@ -49,16 +49,19 @@ def assess(
     settings = config.assess
     shown = map_path or settings.map or which_map(config.paths.maps)
     out = config.paths.reports / shown.stem
-    check_free(out, overwrite)
+    # what was named wrongly, before what is there already: the name of the output depends on it
     with open_map(shown) as dataset:
         check_scheme(shown, dataset, config.scheme)
-    paths, by_points = find_reference(reference or settings.reference)
+    paths, by_points = find_reference(reference or settings.reference, (shown,))
+    check_free(out, overwrite)
     if by_points:
         made = assess_by_sample(shown, paths[0], config.remap, settings.field, settings.sampling, progress)
     else:
         block = None if settings.block == "auto" else settings.block
         field = settings.field or config.labels.field
         made = assess_by_cover(shown, paths, config.remap, field, block, progress)
+    if settings.esri:
+        made = replace(made, notes=(*made.notes, *esri_notes(made)))
     record = made.record() | {"provenance": _provenance(shown, paths, config)}
     with whole_folder(out) as folder:
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

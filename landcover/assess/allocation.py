@@ -10,6 +10,9 @@ Sampling = Literal["stratified", "random", "systematic"]
 LEAST = 2
 """Points a stratum gets whatever the allocation: of one no variance can be taken."""
 
+MANY = 100_000
+"""More points than anybody judges one by one."""
+
 
 def sample_size(pixels: Mapping[int, int], expected: Mapping[int, float], target: float) -> int:
     """Points for a standard error of overall accuracy of `target`, given to strata in the best way: Cochran (1977),

@@ -1,9 +1,11 @@
 """A map assessed by polygons or rasters, pixel by pixel."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from landcover.assess.bootstrap import bootstrap
 from landcover.assess.contingency import Contingency, tabulate
@@ -11,12 +13,12 @@ from landcover.assess.measures import measure
 from landcover.assess.pieces import described
 from landcover.assess.rawpairs import count_raw
 from landcover.assess.result import Assessment
-from landcover.assess.survey import open_map
-from landcover.errors import LabelError
+from landcover.assess.survey import open_map, survey
 from landcover.labelset import UNTOUCHED, LabelSet, Pixels, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import MODEL_TAG, RASTER_SUFFIXES, grid_of, open_raster
+from landcover.raster import RASTER_SUFFIXES, grid_of
 from landcover.remap import Remap
+from landcover.words import counted as number_of
 
 FEW = 10
 """Of fewer polygons or blocks that hold a class, an interval tells little."""
@@ -37,30 +39,29 @@ def assess_by_cover(
     """
     with open_map(map_path) as dataset:
         grid = grid_of(dataset)
-    check_reference(reference)
     one = reference[0] if len(reference) == 1 and reference[0].lower().endswith(RASTER_SUFFIXES) else None
     counted = None if one is None else count_raw(map_path, one, block, progress)
     labels = open_labels(reference, grid, remap, field, {one: counted.values()} if one and counted else None)
     table = tabulate(map_path, labels, remap.scheme, block, progress, counted)
-    shares = table.counts / table.counts.sum()
     pieces = described(table.pieces.shape[0], table.block, any(not isinstance(s, Pixels) for s in labels.sources))
+    shown = survey(map_path, progress).pixels if counted is None else counted.shown()
+    whole = sum(shown.values())
+    mapped = np.array([shown.get(value, 0) for value in remap.scheme.values]) / whole
+    # a reference that never shows a class says nothing of it: what is mapped as one may be right or wrong
+    absent = table.counts.sum(axis=0) == 0
+    plain = measure(table.counts)
+    unknown = {name: np.where(absent, np.nan, getattr(plain, name)) for name in ("users", "f1", "iou")}
     return Assessment(
         map=str(map_path), reference=tuple(s.path for s in labels.sources), scheme=remap.scheme, unit="pixels",
-        counts=table.counts, shares=shares,
-        measures=measure(table.counts), estimates=bootstrap(table.pieces, len(remap.scheme)),
+        counts=table.counts, shares=table.counts / table.counts.sum(),
+        measures=replace(plain, **unknown),
+        estimates=bootstrap(table.pieces, len(remap.scheme)).without(absent, list(unknown)),
         design="every pixel with a class in the reference",
         intervals=f"95 %, bootstrap over {pieces}: they hold for ground such as theirs",
-        notes=(*_notes(table, pieces), *_unlabelled(labels)),
+        mapped_share=mapped, spoken=float(table.counts.sum() / whole),
+        notes=(*_absent(table, absent, mapped), *_notes(table, pieces), *_unlabelled(labels)),
         left_out=(("no data in the map", table.unmapped),) if table.unmapped else (),
     )  # fmt: skip
-
-
-def check_reference(paths: Sequence[str]) -> None:
-    """Raise LabelError for a raster among them that a model made."""
-    for path in (path for path in paths if path.lower().endswith(RASTER_SUFFIXES)):
-        with open_raster(path) as dataset:
-            if MODEL_TAG in dataset.tags():
-                raise LabelError(f"{path}: is a map that a model made, not a reference: are the two swapped?")
 
 
 def _unlabelled(labels: LabelSet) -> list[str]:
@@ -71,12 +72,23 @@ def _unlabelled(labels: LabelSet) -> list[str]:
     return [f"{zeros:,} pixels of the reference are 0, which is no class; if it is one, name it in labels.reclassify"]
 
 
+def _absent(table: Contingency, absent: NDArray[np.bool_], mapped: NDArray[np.float64]) -> list[str]:
+    """What the figures leave out for want of a class in the reference."""
+    if not absent.any():
+        return []
+    gone = np.flatnonzero(absent).tolist()
+    listed = ", ".join(f"{table.scheme.names[i]} ({100 * mapped[i]:.1f} % of the map)" for i in gone)
+    wrong = int(table.counts[absent].sum())
+    counts = f"; of what is compared {number_of(wrong, 'pixel')} mapped as such, and counted as errors" if wrong else ""
+    return [
+        f"not in the reference, so not in the mean: {listed}; what is truly such where the map shows another "
+        f"class is never found out, so overall and user's accuracies may flatter the map{counts}"
+    ]
+
+
 def _notes(table: Contingency, pieces: str) -> list[str]:
     notes = []
     names = table.scheme.names
-    absent = [name for name, n in zip(names, table.counts.sum(axis=0), strict=True) if not n]
-    if absent:
-        notes.append(f"not in the reference, so not in the mean: {', '.join(absent)}")
     filled = table.pieces.tocoo()
     held = np.unique(np.stack([filled.row, filled.col % len(names)]), axis=1)
     holders = np.bincount(held[1], minlength=len(names))

@@ -1,19 +1,23 @@
 """A map assessed by a probability sample of points."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from landcover.area import DISTORTED, distortion
 from landcover.assess.designbased import Sampled, estimate
-from landcover.assess.measures import Estimate, Estimates, Measures, measure
+from landcover.assess.extent import CLOSE, Extent, extent
+from landcover.assess.measures import MEASURED, Measures, measure
+from landcover.assess.points import NONE_NAME
 from landcover.assess.result import Assessment
-from landcover.assess.sampled import Sample, ground, read_sample, stratum_notes
+from landcover.assess.sampled import FEW as FEW_UNTOLD
+from landcover.assess.sampled import Sample, read_sample, sample_notes
 from landcover.grid import name_of
 from landcover.progress import Progress, silent
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
+from landcover.words import counted
 
 FEW = 5
 """Of fewer points of a class on other classes of the map, intervals hold the truth less often than they say, above all
@@ -37,45 +41,40 @@ def assess_by_sample(
     """
     scheme = remap.scheme
     sample = read_sample(map_path, path, remap, field, sampling, progress)
-    known = sample.known
-    sampled = estimate(sample.strata, sample.mapped, sample.true, sample.sizes, len(scheme), sample.areas)
-    sampled = _without(sampled, [scheme.values.index(v) for v in sampled.empty if v in scheme.values])
+    known, strata = sample.known, sample.strata
+    reached = extent(sample, sample.areas)
+    sampled = estimate(
+        strata.index, sample.mapped, sample.true, strata.sizes, len(scheme), sample.areas, reached.ground
+    )
+    # of classes whose stratum has no judged point what little lies elsewhere would mislead
+    gone = np.isin(scheme.values, sampled.empty)
+    estimates = sampled.estimates.without(gone, [name for name in (*MEASURED, "area") if name != "overall"])
+    assert estimates.area is not None
+    sampled = replace(sampled, estimates=replace(estimates, area=estimates.area.times(reached.scale / reached.map)))
+    mapped = np.array([known.square_metres.get(v, 0.0) for v in scheme.values])
     return Assessment(
         map=str(map_path), reference=(path,), scheme=scheme, unit="points",
         counts=sampled.counts, shares=sampled.shares,
         measures=_measures(sampled), estimates=sampled.estimates,
-        design=sample.how, intervals=WILSON,
-        mapped_m2=np.array([known.square_metres.get(v, 0.0) for v in scheme.values]),
-        total_m2=ground(sample),
-        notes=(*sample.notes, *_notes(sampled, scheme, sample)),
+        design=strata.how, intervals=WILSON, mapped_share=mapped / mapped.sum(), spoken=reached.spoken,
+        mapped_m2=mapped, map_m2=reached.map, covered_m2=reached.covered, total_m2=reached.compared,
+        notes=(*sample.notes, *_notes(sampled, scheme, sample, reached)),
         left_out=sample.left_out,
     )  # fmt: skip
 
 
-def _without(sampled: Sampled, classes: list[int]) -> Sampled:
-    """With nothing said of classes whose stratum has no judged point: what little lies elsewhere would mislead."""
-
-    def known(estimate: Estimate) -> Estimate:
-        parts = (estimate.value, estimate.error, estimate.low, estimate.high)
-        hidden = np.isin(np.arange(len(estimate.value)), classes)
-        return Estimate(*(np.where(hidden, np.nan, part) for part in parts))
-
-    names = [f.name for f in fields(Estimates) if f.name != "overall"]
-    by_class = {name: known(getattr(sampled.estimates, name)) for name in names}
-    return replace(sampled, estimates=replace(sampled.estimates, **by_class))
-
-
 def _measures(sampled: Sampled) -> Measures:
     """With the mean of those IoU that are known, of classes that the reference holds."""
-    found, iou = sampled.counts.sum(axis=0) > 0, sampled.estimates.iou.value
-    there = found & ~np.isnan(iou)
+    iou = sampled.estimates.iou.value
+    there = (sampled.counts.sum(axis=0)[: len(iou)] > 0) & ~np.isnan(iou)
     return replace(measure(sampled.shares), mean_iou=np.asarray(iou[there].mean() if there.any() else np.nan))
 
 
-def _notes(sampled: Sampled, scheme: ClassScheme, sample: Sample) -> list[str]:
-    notes = stratum_notes(sample, scheme)
+def _notes(sampled: Sampled, scheme: ClassScheme, sample: Sample, reached: Extent) -> list[str]:
+    notes = [*sample_notes(sample, scheme), *_on_ground(sampled, reached)]
     known = [c for c in scheme if c.value not in sampled.empty]
-    true, mapped = (dict(zip(scheme.values, sampled.counts.sum(axis=n).tolist(), strict=True)) for n in (0, 1))
+    columns = sampled.counts.sum(axis=0).tolist()
+    true, mapped = (dict(zip(scheme.values, n, strict=False)) for n in (columns, sampled.counts.sum(axis=1).tolist()))
     right = dict(zip(scheme.values, np.diag(sampled.counts).tolist(), strict=True))
     never = [c.name for c in known if not true[c.value]]
     unseen = [c.name for c in known if not mapped[c.value]]
@@ -89,8 +88,29 @@ def _notes(sampled: Sampled, scheme: ClassScheme, sample: Sample) -> list[str]:
             "what the map misses of a class rests on few points, so that the intervals of its producer's accuracy and "
             f"area may be too narrow: {', '.join(few)}"
         )
+    if len(columns) > len(scheme):
+        notes.append(f"{NONE_NAME}: {counted(columns[-1], 'point')} of no class, each an error of the map")
     times = distortion(sample.known.grid)
     if abs(times - 1) > DISTORTED:
         crs = name_of(sample.known.grid.crs)
         notes.append(f"{crs} shows the ground {times:.2f} times as large as it is: areas are corrected")
+    return notes
+
+
+def _on_ground(sampled: Sampled, reached: Extent) -> list[str]:
+    """How far the figures reach, and what would become of them if they reached all that was sampled."""
+    notes = []
+    untold = 1 - reached.compared / reached.covered
+    if untold > FEW_UNTOLD:
+        right = float(sampled.estimates.overall.value)
+        notes.append(
+            f"nobody could tell what is on {(reached.covered - reached.compared) / 1e4:,.2f} ha, {100 * untold:.1f} % "
+            f"of what was sampled, which no figure is of: if the map is wrong there, overall accuracy is not "
+            f"{100 * right:.1f} but {100 * right * (1 - untold):.1f} %"
+        )
+    if abs(reached.sampled / reached.covered - 1) > CLOSE / 10 and reached.covered == reached.map:
+        notes.append(
+            f"areas are brought to the {reached.map / 1e4:,.2f} ha that the map shows: by the points alone it would be "
+            f"{reached.sampled / 1e4:,.2f} ha"
+        )
     return notes

@@ -10,26 +10,28 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from landcover.assess.by_cover import check_reference
 from landcover.assess.designbased import difference
+from landcover.assess.extent import extent
 from landcover.assess.judged import read_judged
 from landcover.assess.measures import NORMAL
-from landcover.assess.paired import Difference, compare_pieces, compare_points, mcnemar
+from landcover.assess.paired import Difference, compare_pieces, compare_points, kinds_of, mcnemar
 from landcover.assess.pictures import draw_difference
 from landcover.assess.pieces import described, gather
-from landcover.assess.reference import check_scheme, find_reference
+from landcover.assess.reference import check_scheme, check_values, find_reference, same_file
 from landcover.assess.result import number
-from landcover.assess.sampled import check_values, positions, read_sample, stratum_notes
-from landcover.assess.survey import open_map, read_map, values_at
+from landcover.assess.sampled import positions, read_sample, sample_notes
+from landcover.assess.survey import open_map, read_map, survey, values_at
 from landcover.config import Config
-from landcover.errors import LabelError
+from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, whole_file, whole_folder
 from landcover.labelset import Pixels, open_labels
 from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
+from landcover.provenance import digest
 from landcover.raster import OpenInThreads, grid_of
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
+from landcover.words import counted
 
 FEW = 10
 """Of fewer points that are right in one map alone, intervals are not to be trusted."""
@@ -37,14 +39,16 @@ FEW = 10
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `compare` found. `differences` by measure, those of F1 by the name of the class; `only_first` and
-    `only_second`: points that are right in one map alone, None where the reference is no sample."""
+    """What `compare` found, on the `spoken` share of the first map. `differences` by measure, those of F1 by the name
+    of the class; `only_first` and `only_second`: points that are right in one map alone, None where the reference is
+    no sample."""
 
     path: Path
     first: Path
     second: Path
     unit: str
     total: int
+    spoken: float
     differences: dict[str, Difference]
     only_first: int | None
     only_second: int | None
@@ -57,6 +61,7 @@ class Comparison:
         """For comparison.json."""
         return {
             "first": str(self.first), "second": str(self.second), "unit": self.unit, "total": self.total,
+            "share_of_first": self.spoken,
             "differences": {
                 name: {"first": number(d.first), "second": number(d.second), "difference": number(d.value),
                        "interval_95": [number(d.low), number(d.high)]}
@@ -84,11 +89,14 @@ def compare(
     onto that of the first, nearest pixel. Raises LandcoverError.
     """
     out = config.paths.reports / f"{first.stem}_and_{second.stem}"
-    check_free(out, overwrite)
+    # what was named wrongly, before what is there already: the name of the output depends on it
     for path in (first, second):
         with open_map(path) as dataset:
             check_scheme(path, dataset, config.scheme)
-    paths, by_points = find_reference(reference or config.assess.reference)
+    if same_file(first, second) or _same_bytes(first, second):
+        raise LandcoverError(f"{second}: is the same map as {first}: name two different ones")
+    paths, by_points = find_reference(reference or config.assess.reference, (first, second))
+    check_free(out, overwrite)
     found = _by_points if by_points else _by_pixels
     made = found(config, first, second, paths, out, progress)
     with whole_folder(out) as folder:
@@ -97,6 +105,12 @@ def compare(
     with whole_file(out / "difference.png") as picture:
         draw_difference(first, second, config.scheme, picture)
     return made
+
+
+def _same_bytes(first: Path, second: Path) -> bool:
+    if not (first.is_file() and second.is_file()) or first.stat().st_size != second.stat().st_size:
+        return False
+    return digest(first) == digest(second)
 
 
 def _by_points(
@@ -116,21 +130,21 @@ def _by_points(
     if not there.any():
         raise LabelError(f"{second}: shows nothing at the {len(there):,} judged points that lie on {first}")
     one, two, true = sample.mapped, np.where(there, positions(scheme)[shown], 0), sample.true
-    classes = len(scheme)
-    found = compare_points(sample.strata, (one * classes + two) * classes + true, classes, sample.sizes, areas)
-    gap, error = difference(sample.strata, one == true, two == true, sample.sizes, areas)
+    strata, sizes, classes = sample.strata.index, sample.strata.sizes, len(scheme)
+    found = compare_points(strata, kinds_of(one, two, true, classes), classes, sizes, areas)
+    gap, error = difference(strata, one == true, two == true, sizes, areas)
     overall = found["overall accuracy"]
     found["overall accuracy"] = Difference(overall.first, overall.second, gap - NORMAL * error, gap + NORMAL * error)
     only_first = int(((one == true) & (two != true) & there).sum())
     only_second = int(((one != true) & (two == true) & there).sum())
-    notes = [*sample.notes, *stratum_notes(sample, scheme)]
+    notes = [*sample.notes, *sample_notes(sample, scheme)]
     if missing := int((sample.areas > 0).sum() - there.sum()):
-        notes.append(f"{missing:,} points lie where {second.name} shows nothing")
+        notes.append(f"{second.name} shows nothing at {counted(missing, 'point')}")
     if (apart := only_first + only_second) < FEW:
-        notes.append(f"only {apart} points tell the maps apart: too few for the intervals to be trusted")
+        notes.append(f"only {counted(apart, 'point')} to tell the maps apart: too few for the intervals to be trusted")
     return Comparison(
-        out, first, second, "points", int(there.sum()), _named(found, scheme), only_first, only_second,
-        mcnemar(only_first, only_second),
+        out, first, second, "points", int(there.sum()), extent(sample, areas).spoken, _named(found, scheme),
+        only_first, only_second, mcnemar(only_first, only_second),
         "95 %, of pairs: by the design for overall accuracy, else by points drawn again within their strata",
         tuple(notes), sample.left_out,
     )  # fmt: skip
@@ -142,7 +156,6 @@ def _by_pixels(
     scheme = config.scheme
     with open_map(first) as dataset:
         grid = grid_of(dataset)
-    check_reference(paths)
     labels = open_labels(paths, grid, config.remap, config.assess.field or config.labels.field)
     others = open_labels([str(second)], grid, Remap.parse({}, scheme))
     table = positions(scheme) + 1
@@ -171,14 +184,17 @@ def _by_pixels(
     one, two, true = kinds // sides**2 - 1, kinds // sides % sides - 1, kinds % sides - 1
     classes = len(scheme)
     block = None if config.assess.block == "auto" else config.assess.block
-    pieces, side = gather(names, (one * classes + two) * classes + true, pixels, classes**3, block)
+    pieces, side = gather(names, kinds_of(one, two, true, classes), pixels, classes**3, block)
     said = described(pieces.shape[0], side, any(not isinstance(s, Pixels) for s in labels.sources))
     source = others.sources[0]
     aligned = isinstance(source, Pixels) and grid.aligned(source.grid)
-    notes = () if aligned else (f"{second.name} lies on another grid: its nearest pixels are compared",)
+    notes = [] if aligned else [f"{second.name} lies on another grid: its nearest pixels are compared"]
+    if absent := [name for index, name in enumerate(scheme.names) if not (true == index).any()]:
+        notes.append(f"not in the reference, so that nothing is known of it: {', '.join(absent)}")
+    spoken = float(pixels.sum() / sum(survey(first, progress).pixels.values()))
     return Comparison(
-        out, first, second, "pixels", int(pixels.sum()), _named(compare_pieces(pieces, classes), scheme),
-        None, None, None, f"95 %, bootstrap over {said}, the same for both maps", notes,
+        out, first, second, "pixels", int(pixels.sum()), spoken, _named(compare_pieces(pieces, classes), scheme),
+        None, None, None, f"95 %, bootstrap over {said}, the same for both maps", tuple(notes),
     )  # fmt: skip
 
 

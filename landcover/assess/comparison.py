@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
-from landcover.assess.sampled import check_values
+from landcover.assess.reference import check_values
 from landcover.assess.survey import read_map
 from landcover.labelset import LabelSet, Pixels
 from landcover.owners import BLOCK, Owners, block_names

@@ -12,7 +12,7 @@ from scipy.sparse import csr_array
 from landcover.assess.comparison import Comparison, Part, sides, sides_of
 from landcover.assess.pieces import ENOUGH, gather
 from landcover.assess.rawpairs import RawPairs
-from landcover.assess.sampled import check_values
+from landcover.assess.reference import check_values
 from landcover.errors import LabelError
 from landcover.labelset import UNTOUCHED, LabelSet, Pixels
 from landcover.parallel import on_all_cores

@@ -23,9 +23,9 @@ FEW = 5
 class Sampled:
     """What a sample says of a map, classes in the order of the scheme.
 
-    `counts` (classes, classes): points, rows map, columns reference; `shares`: the same as shares of the area that the
-    strata with points cover. `lone`: strata with one point, whose variance is taken from all points together; `empty`:
-    strata without any, of which nothing is said.
+    `counts` (classes, classes): points, rows map, columns reference, with one more column where points are of none of
+    the classes; `shares`: the same as shares of the area that is compared. `lone`: strata with one point, whose
+    variance is taken from all points together; `empty`: strata without any, of which nothing is said.
     """
 
     counts: NDArray[np.int64]
@@ -42,13 +42,16 @@ def estimate(
     sizes: Mapping[int, int],
     classes: int,
     areas: Array | None = None,
+    ground: Array | None = None,
 ) -> Sampled:
-    """From points (n,): the stratum of each, and its class in the map and in the reference, numbered from 0.
+    """From points (n,): the stratum of each, and its class in the map and in the reference, numbered from 0; in the
+    reference `classes` is none of them.
 
     `sizes`: the pixels of each stratum in the whole map. A simple random or a systematic sample has one stratum; of a
     systematic one the errors are, as a rule, too large. `areas` (n,): that of the pixel under each point in any unit,
     where pixels differ in size; all figures are then of area, not of pixels. A point of no area is of the sample, but
-    not of the ground that the figures are of: so a part of what was sampled is assessed without bias. Raises ValueError
+    not of the ground that the figures are of: so a part of what was sampled is assessed without bias. `ground` (n,), at
+    least `areas`: what the areas of classes are shares of, where that is more than what is compared. Raises ValueError
     for a stratum whose size is not known, and for no points.
     """
     unknown = set(np.unique(strata).tolist()) - {name for name, size in sizes.items() if size > 0}
@@ -56,13 +59,16 @@ def estimate(
         raise ValueError(f"strata of unknown size: {', '.join(map(str, sorted(unknown)))}" if unknown else "no points")
     design = _Design.of(strata, sizes)
     weight = np.ones(len(strata)) if areas is None else areas / areas.max()
-    own = np.eye(classes)
-    is_mapped, is_true = own[mapped] * weight[:, None], own[reference] * weight[:, None]
-    both, all_of_it = own[mapped] * is_true, weight[:, None]
-    counts, joint = np.zeros((classes, classes), np.int64), np.zeros((classes, classes))
+    all_of_it = weight if areas is None or ground is None else ground / areas.max()
+    columns = classes + int((reference == classes).any())
+    own = np.eye(columns)
+    is_mapped, found = own[mapped][:, :classes] * weight[:, None], own[reference] * weight[:, None]
+    is_true = found[:, :classes]
+    both = own[mapped][:, :classes] * is_true
+    counts, joint = np.zeros((classes, columns), np.int64), np.zeros((classes, columns))
     np.add.at(counts, (mapped, reference), (weight > 0).astype(np.int64))
     np.add.at(joint, (mapped, reference), weight * design.inverse)
-    overall = design.ratio(both.sum(axis=1, keepdims=True), all_of_it)
+    overall = design.ratio(both.sum(axis=1, keepdims=True), weight[:, None])
     return Sampled(
         counts=counts,
         shares=joint / joint.sum(),
@@ -72,7 +78,7 @@ def estimate(
             producers=design.ratio(both, is_true),
             f1=design.ratio(2 * both, is_mapped + is_true),
             iou=design.ratio(both, is_mapped + is_true - both),
-            area=design.ratio(is_true, np.broadcast_to(all_of_it, is_true.shape)),
+            area=design.ratio(found, np.broadcast_to(all_of_it[:, None], found.shape)),
         ),
         lone=tuple(name for name, n in zip(design.names, design.points, strict=True) if n == 1),
         empty=tuple(sorted(name for name, size in sizes.items() if size and name not in design.names)),
@@ -88,9 +94,13 @@ def difference(
 ) -> tuple[float, float]:
     """By how much the share of area on which `second` (n,) is true exceeds that of `first`, and its standard error: of
     pairs, so that what both have in common does not count."""
-    weight = (areas / areas.max())[:, None]
-    pair = (second.astype(np.float64) - first)[:, None]
-    found = _Design.of(strata, sizes).ratio(pair * weight, weight)
+    weight = areas / areas.max()
+    return share(strata, (second.astype(np.float64) - first) * weight, weight, sizes)
+
+
+def share(strata: NDArray[np.int64], part: Array, whole: Array, sizes: Mapping[int, int]) -> tuple[float, float]:
+    """The total of `part` (n,) over that of `whole` (n,), by the design, and its standard error."""
+    found = _Design.of(strata, sizes).ratio(part[:, None], whole[:, None])
     return float(found.value[0]), float(found.error[0])
 
 

@@ -2,26 +2,43 @@
 
 import difflib
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.assess.points import MAPPED, NUMBER, PLACE, STRATUM, TRUTH, TRUTH_NAME, UNKNOWN
+from landcover.assess.points import (
+    MAPPED,
+    NONE,
+    NONE_NAME,
+    NUMBER,
+    PLACE,
+    STRATUM,
+    TRUTH,
+    TRUTH_NAME,
+    UNKNOWN,
+    UNTOLD_NAME,
+)  # fmt: skip
 from landcover.classfield import find_field
 from landcover.errors import LabelError
 from landcover.grid import Grid
 from landcover.remap import NODATA, Code, Remap, code_of
 from landcover.scheme import BACKGROUND
 from landcover.vector import read_points
+from landcover.words import counted
+
+SHOWN = 5
+"""Of the points with a mistake, so many are named."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """`places` (n, 2: row, column on the grid of the map), `truth` (n,) class values, 0 for no class, `names` what the
-    points are called; where the file says them, `mapped` and `strata` (n,) and `drawn` (n, 2), the place on the map
-    that they were drawn from. Points that are `unfinished` are only counted."""
+    """`places` (n, 2: row, column on the grid of the map), `truth` (n,) class values, -2 for none of the classes, 0
+    where nobody can tell, `names` what the points are called; where the file says them, `mapped` and `strata` (n,) and
+    `drawn` (n, 2), the place on the map that they were drawn from, and the `last` number of a point. Points that are
+    `unfinished` are only counted."""
 
     places: NDArray[np.int64]
     truth: NDArray[np.int64]
@@ -30,6 +47,7 @@ class Judged:
     strata: NDArray[np.int64] | None
     drawn: NDArray[np.int64] | None
     unfinished: int
+    last: int | None
 
     def part(self, chosen: NDArray[np.bool_]) -> "Judged":
         """The points that are chosen (n,)."""
@@ -40,13 +58,14 @@ class Judged:
         names = tuple(name for name, keep in zip(self.names, chosen.tolist(), strict=True) if keep)
         return Judged(
             self.places[chosen], self.truth[chosen], names, of(self.mapped), of(self.strata), of(self.drawn),
-            self.unfinished,
+            self.unfinished, self.last,
         )  # fmt: skip
 
 
 def read_judged(path: str, grid: Grid, remap: Remap, field: str | None = None) -> Judged:
     """The points of a file, brought to a grid. Their class stands in GrndTruth or ClassName, as a value or a name of
-    the scheme; else in a field that is named, or found as that of labels is, and is reclassified as labels are.
+    the scheme, -2 ("none of these") or 0 ("cannot tell"); else in a field that is named, or found as that of labels is,
+    and is reclassified as labels are.
 
     Raises LabelError: for codes that nobody knows, all of them listed; for a point whose two fields contradict one
     another; for a point that is there twice; for a file in which nothing is judged.
@@ -58,23 +77,17 @@ def read_judged(path: str, grid: Grid, remap: Remap, field: str | None = None) -
     judged_here = field is None and TRUTH.casefold() in columns
     if judged_here:
         remap = Remap.parse({}, remap.scheme)
-    codes = _codes(path, frame, columns, remap, field)
-    unknown = Counter(code for code in codes if code != NODATA and remap(code) is None)
-    if unknown:
-        listed = ", ".join(
-            f"{code} ({n:,} point{'s' if n > 1 else ''}{_meant(code, remap)})"
-            for code, n in sorted(unknown.items(), key=lambda i: str(i[0]))
-        )
-        known = "scheme" if judged_here else "scheme nor in labels.reclassify"
-        raise LabelError(f"{path}: classes that are not in {known}: {listed}")
-    values = np.array([UNKNOWN if code == NODATA else remap(code) or BACKGROUND for code in codes], np.int64)
+    number = columns.get(NUMBER.casefold())
+    names = tuple(frame.index if number is None else frame[number])
+    meaning = _Meaning(remap, judged_here)
+    codes = _codes(path, frame, columns, meaning, field)
+    _check_known(path, names, codes, meaning)
+    values = np.array([meaning(code) for code in codes], np.int64)
     done = values != UNKNOWN
-    if not (values > BACKGROUND).any():
+    if not (done & (values != BACKGROUND)).any():
         raise LabelError(f"{path}: none of its {len(values):,} points is judged: fill in {TRUTH} or {TRUTH_NAME}")
     column, row = ~grid.transform @ (frame.geometry.x.to_numpy(), frame.geometry.y.to_numpy())
     places = np.floor(np.stack([row, column], axis=1)).astype(np.int64)
-    number = columns.get(NUMBER.casefold())
-    names = tuple(frame.index if number is None else frame[number])
     if number is not None and len(set(names)) < len(names):
         twice = Counter(names).most_common(1)[0][0]
         raise LabelError(f"{path}: point {twice} is there twice: delete one of them")
@@ -86,31 +99,72 @@ def read_judged(path: str, grid: Grid, remap: Remap, field: str | None = None) -
         strata=_numbers(frame, columns.get(STRATUM.casefold())),
         drawn=_pair(*(_numbers(frame, columns.get(name.casefold())) for name in PLACE)),
         unfinished=int((~done).sum()),
+        last=None if (numbers := _numbers(frame, number)) is None else int(numbers.max()),
     ).part(done)
 
 
-def _meant(code: Code, remap: Remap) -> str:
-    """The class whose name is nearly this one."""
-    near = difflib.get_close_matches(str(code).casefold(), [name.casefold() for name in remap.scheme.names], n=1)
-    return f"; {near[0]}?" if near else ""
+@dataclass(frozen=True)
+class _Meaning:
+    """What a person can have filled in, or a table of other origin hold, by the code."""
+
+    remap: Remap
+    judged_here: bool
+
+    def __call__(self, code: Code) -> int | None:
+        """A class value, NONE, 0 or UNKNOWN; None for what nobody knows."""
+        if code == NODATA:
+            return UNKNOWN
+        known = self.remap(code)
+        if known is None and self.judged_here:
+            beside = {NONE: NONE, NONE_NAME: NONE, UNTOLD_NAME: BACKGROUND}
+            return beside.get(code.casefold() if isinstance(code, str) else code)
+        return known
+
+    def allowed(self) -> str:
+        classes = ", ".join(f"{c.value} {c.name}" for c in self.remap.scheme)
+        if not self.judged_here:
+            return f"the scheme is {classes}; name others in labels.reclassify"
+        return f"allowed are {classes}, {NONE} {NONE_NAME}, {BACKGROUND} {UNTOLD_NAME}, {UNKNOWN} not judged yet"
+
+    def near(self, code: Code) -> str:
+        """The class whose name is nearly this one."""
+        names = [name.casefold() for name in self.remap.scheme.names]
+        found = difflib.get_close_matches(str(code).casefold(), names, n=1)
+        return f"; {found[0]}?" if found else ""
+
+
+def _check_known(path: str, names: Sequence[object], codes: Sequence[Code], meaning: _Meaning) -> None:
+    holders: dict[Code, list[object]] = {}
+    for name, code in zip(names, codes, strict=True):
+        if meaning(code) is None:
+            holders.setdefault(code, []).append(name)
+    if holders:
+        listed = ", ".join(
+            f"{code} ({counted(len(found), 'point')}: {', '.join(map(str, found[:SHOWN]))}"
+            f"{' and more' if len(found) > SHOWN else ''}{meaning.near(code)})"
+            for code, found in sorted(holders.items(), key=lambda item: str(item[0]))
+        )
+        raise LabelError(f"{path}: classes that are not in the scheme: {listed}; {meaning.allowed()}")
 
 
 def _pair(rows: NDArray[np.int64] | None, columns: NDArray[np.int64] | None) -> NDArray[np.int64] | None:
     return None if rows is None or columns is None else np.stack([rows, columns], axis=1)
 
 
-def _codes(path: str, frame: gpd.GeoDataFrame, columns: dict[str, str], remap: Remap, field: str | None) -> list[Code]:
+def _codes(
+    path: str, frame: gpd.GeoDataFrame, columns: dict[str, str], meaning: _Meaning, field: str | None
+) -> list[Code]:
     """NODATA where nobody has said anything."""
     truth, name = columns.get(TRUTH.casefold()), columns.get(TRUTH_NAME.casefold())
     if field is not None or truth is None:
-        field = find_field(path, frame, list(columns.values()), remap, field)
+        field = find_field(path, frame, list(columns.values()), meaning.remap, field)
         return [_said(value) for value in frame[field]]
     codes = [_said(value) for value in frame[truth]]
     if name is None:
         return codes
     named = [_said(value) for value in frame[name]]
     for feature, code, other in zip(frame.index, codes, named, strict=True):
-        if NODATA not in (code, other) and remap(code) != remap(other):
+        if NODATA not in (code, other) and meaning(code) != meaning(other):
             raise LabelError(f"{path}: feature {feature} is {code} by {truth} and {other} by {name}: mend one of them")
     return [other if code == NODATA else code for code, other in zip(codes, named, strict=True)]
 

@@ -27,14 +27,26 @@ class Difference:
         return self.second - self.first
 
 
+def kinds_of(
+    first: NDArray[np.int64], second: NDArray[np.int64], true: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """(n,) from the class in the first map, in the second and in the reference, numbered from 0: `(first * classes +
+    second) * classes + true`; where the reference is none of the classes, `classes`, they follow behind all others."""
+    pair = first * classes + second
+    return np.where(true < classes, pair * classes + true, classes**3 + pair)
+
+
 def compare_pieces(pieces: csr_array, classes: int, rounds: int = ROUNDS, seed: int = 0) -> dict[str, Difference]:
     """Differences of overall accuracy, mean IoU and the F1 of each class, "F1 0" and on, from the pixels (pieces,
-    classes ** 3) of each piece by class in the first map, in the second and in the reference: pieces are drawn again,
-    the same for both maps."""
+    classes ** 3) of each piece by kind: pieces are drawn again, the same for both maps. Of a class that the reference
+    never shows there is no F1."""
     kinds = np.unique(pieces.indices)
     present = csr_array(pieces[:, kinds])
     whole = np.asarray(present.sum(axis=0), np.float64).reshape(1, -1)
-    return _differences(kinds, whole, resampled(present, rounds, seed), classes)
+    found = _differences(kinds, whole, resampled(present, rounds, seed), classes)
+    there = set((kinds % classes).tolist())
+    unknown = Difference(np.nan, np.nan, np.nan, np.nan)
+    return found | {f"F1 {index}": unknown for index in range(classes) if index not in there}
 
 
 def compare_points(
@@ -46,8 +58,8 @@ def compare_points(
     rounds: int = ROUNDS,
     seed: int = 0,
 ) -> dict[str, Difference]:
-    """As `compare_pieces`, from points (n,): the kind of each is `(first * classes + second) * classes + true`; points
-    are drawn again within their stratum, each standing for its share of the stratum's pixels."""
+    """As `compare_pieces`, from points (n,) by kind, drawn again within their stratum, each standing for its share of
+    the stratum's pixels. A class that no point is truly of was looked for, so that its F1 is one."""
     random = np.random.default_rng(seed)
     found, position = np.unique(kinds, return_inverse=True)
     sums = np.zeros((rounds, len(found)))
@@ -78,10 +90,10 @@ def _differences(kinds: NDArray[np.int64], whole: Array, drawn: Array, classes: 
 
 def _both(kinds: NDArray[np.int64], tables: Array, classes: int) -> tuple[Measures, Measures]:
     """Measures of both maps, from tables (rounds, kinds)."""
-    first, second = np.zeros((2, len(tables), classes, classes))
+    first, second = np.zeros((2, len(tables), classes, classes + 1))
     for column, kind in enumerate(kinds.tolist()):
-        one, rest = divmod(kind, classes**2)
-        other, true = divmod(rest, classes)
+        pair, true = divmod(kind, classes) if kind < classes**3 else (kind - classes**3, classes)
+        one, other = divmod(pair, classes)
         first[:, one, true] += tables[:, column]
         second[:, other, true] += tables[:, column]
     return measure(first), measure(second)

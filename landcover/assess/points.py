@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from landcover.assess.allocation import allocate, expected_error, sufficient_size
-from landcover.assess.survey import WHOLE, Survey, draw, draw_systematically, survey, values_at
+from landcover.assess.allocation import LEAST, allocate, expected_error, sufficient_size
+from landcover.assess.reference import check_scheme, check_values
+from landcover.assess.survey import WHOLE, Survey, draw, draw_systematically, open_map, survey, values_at
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
 from landcover.progress import Progress, silent
-from landcover.raster import open_raster, scheme_of
-from landcover.scheme import ClassScheme
+from landcover.scheme import BACKGROUND, ClassScheme
 from landcover.settings import EXPECTED, PointSettings
 from landcover.vector import read_layer, read_table, write_layers
 
@@ -29,29 +29,40 @@ NUMBER, STRATUM, PLACE = "Point", "Stratum", ("Row", "Column")
 UNKNOWN = -1
 """Esri's value for a point that nobody has judged yet."""
 
+NONE, NONE_NAME = -2, "none of these"
+"""For a point where something is that is none of the classes: whatever the map shows there is wrong."""
+
+UNTOLD_NAME = "cannot tell"
+"""For a point that nobody can judge, whose value is 0: it is left out."""
+
+CHOICES = {UNKNOWN: ("not judged yet", "#ffffff"), NONE: (NONE_NAME, "#000000"), BACKGROUND: (UNTOLD_NAME, "#800080")}
+"""What a point can be besides a class, and the colours that QGIS shows it in."""
+
 
 @dataclass(frozen=True)
 class Design:
     """How points were drawn: of which map, `stratified`, `random` or `systematic`, how many; the pixels of each
-    stratum, and of each value of the map."""
+    stratum and its square metres, and the pixels of each value of the map."""
 
     map: str
     sampling: str
     points: int
     strata: dict[int, int]
+    square_metres: dict[int, float]
     pixels: dict[int, int]
 
 
 @dataclass(frozen=True)
 class Drawn:
     """What `points` made: the file, and of each value of the map its name, its pixels and its points; the standard
-    error of overall accuracy to expect, and how many points were asked for."""
+    error of overall accuracy to expect; how many points were asked for, and why it became more or fewer."""
 
     path: Path
     sampling: str
     rows: tuple[tuple[str, int, int], ...]
     error: float
     asked: int | None
+    why: str
 
 
 def points(
@@ -67,13 +78,16 @@ def points(
     Fields: Classified, the class in the map; GrndTruth, -1 until somebody has looked, and ClassName, empty, either of
     which may be filled in; Point, numbers in random order; Stratum. Without a size: enough for `target_error` at the
     accuracies that are expected. Memory does not grow with the map, which is read two times or three. Raises
-    LandcoverError; points that somebody has begun to judge are never replaced.
+    LandcoverError, for a map of other classes than the scheme too; points that somebody has begun to judge are never
+    replaced.
     """
     _check_replaceable(out, overwrite)
+    with open_map(map_path) as dataset:
+        check_scheme(map_path, dataset, scheme)
     known = survey(map_path, progress)
-    with open_raster(map_path) as dataset:
-        named = scheme_of(dataset) or scheme
-    names = {value: found.name if (found := named.find(value)) else f"value {value}" for value in known.pixels}
+    # what assess would refuse, before somebody has judged points for it
+    check_values(map_path, known.pixels, scheme)
+    names = {c.value: c.name for c in scheme if c.value in known.pixels}
     expected = _expected(known, settings, names)
     total = sum(known.pixels.values())
     asked = None if settings.size == "auto" else settings.size
@@ -92,11 +106,22 @@ def points(
     _check_replaceable(out, overwrite)
     write_layers(out, layers)
     with whole_file(out.with_suffix(".qml")) as temporary:
-        temporary.write_text(named.point_style(TRUTH, UNKNOWN, (MAPPED, STRATUM)), encoding="utf-8")
+        temporary.write_text(scheme.point_style(TRUTH, CHOICES, (MAPPED, STRATUM)), encoding="utf-8")
     by_class = dict(zip(known.pixels, (n for _, _, n in rows), strict=True))
     stratified = settings.sampling == "stratified" and all(by_class.values())
     error = expected_error(known.pixels, by_class if stratified else len(frame), expected)
-    return Drawn(out, settings.sampling, rows, error, asked)
+    return Drawn(out, settings.sampling, rows, error, asked, _why(settings, size, total))
+
+
+def _why(settings: PointSettings, size: int, pixels: int) -> str:
+    """What sets the number of points apart from what was asked for."""
+    if size == pixels:
+        return "the map has no more pixels"
+    if settings.sampling == "systematic":
+        return "so many of the net fell on the map"
+    if settings.allocation == "olofsson":
+        return f"each class gets at least {settings.rare} (points.rare; --allocation proportional does without)"
+    return f"each class gets at least {LEAST}"
 
 
 def _tables(
@@ -182,13 +207,17 @@ def read_design(path: str) -> Design | None:
         raise LabelError(f"{path}: has lost one of its tables strata and design: take the file that was drawn")
     try:
         sizes: dict[int, int] = {}
-        for stratum, pixels in zip(strata["Stratum"], strata["Pixels"], strict=True):
+        ground: dict[int, float] = {}
+        rows = zip(strata["Stratum"], strata["Pixels"], strata["Hectares"], strict=True)
+        for stratum, pixels, hectares in rows:
             sizes[int(stratum)] = sizes.get(int(stratum), 0) + int(pixels)
+            ground[int(stratum)] = ground.get(int(stratum), 0.0) + float(hectares) * 1e4
         return Design(
             map=str(design["Map"].iloc[0]),
             sampling=str(design["Sampling"].iloc[0]),
             points=int(design["Points"].iloc[0]),
             strata=sizes,
+            square_metres=ground,
             pixels={int(k): int(v) for k, v in zip(strata["Value"], strata["Pixels"], strict=True)},
         )
     except (KeyError, IndexError, ValueError):

@@ -37,6 +37,11 @@ class RawPairs:
             found[code] = int(self.pixels[self.codes == code].sum())
         return found
 
+    def shown(self) -> dict[int, int]:
+        """The pixels of each value of the map, 0 not among them."""
+        values = np.unique(self.mapped[self.mapped > 0]).tolist()
+        return {value: int(self.pixels[self.mapped == value].sum()) for value in values}
+
 
 def count_raw(map_path: Path, reference: str, block: int | None, progress: Progress) -> RawPairs | None:
     """In blocks of the largest size; None where blocks shall be smaller, or where the reference is no raster of bytes

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from landcover.assess.measures import Estimate
-from landcover.assess.result import Assessment
+from landcover.assess.result import ALL, Assessment
+from landcover.words import counted
 
 HEADS = {"users": "user's accuracy", "producers": "producer's", "f1": "F1", "iou": "IoU"}
 
@@ -13,37 +14,54 @@ HEADS = {"users": "user's accuracy", "producers": "producer's", "f1": "F1", "iou
 def as_text(found: Assessment) -> str:
     """The contingency table, both axes named; measures a class with intervals; areas, of a sample; what to know."""
     heads = [f"{c.value} {c.name}" for c in found.scheme]
-    wide = max(len(h) for h in (*heads, "map (rows)")) + 2
+    wide = max(len(h) for h in (*heads, "map (rows)", *found.columns[len(heads) :], *found.rest())) + 2
     lines = [*_contingency(found, heads, wide), "", *_measures(found, heads, wide), ""]
     if found.estimates.area is not None:
         lines += [*_areas(found, heads, wide), ""]
-    whole = found.estimates.overall
-    low, high = float(whole.low), float(whole.high)
-    interval = "" if np.isnan(low) else f" ({100 * low:.1f} to {100 * high:.1f})"
     m = found.measures
+    mean = "no mean IoU" if np.isnan(m.mean_iou) else f"mean IoU {percent(m.mean_iou)} %"
     lines += [
-        f"overall accuracy {percent(whole.value)} %{interval}, mean IoU {percent(m.mean_iou)} %, "
-        f"{found.counts.sum():,} {found.unit}",
+        f"{headline(found)}, {mean}, {counted(int(found.counts.sum()), found.unit)}",
         f"disagreement: {percent(m.quantity)} % of quantity, {percent(m.allocation)} % of allocation; "
         f"kappa {'not defined' if np.isnan(m.kappa) else f'{float(m.kappa):.3f}'}",
         f"reference: {found.design}",
         f"intervals: {found.intervals}",
     ]
     if found.left_out:
-        lines.append("left out: " + ", ".join(f"{n:,} {found.unit} {why}" for why, n in found.left_out))
+        lines.append("left out: " + ", ".join(f"{counted(n, found.unit)} {why}" for why, n in found.left_out))
     return "\n".join([*lines, *(f"note: {note}" for note in found.notes)])
+
+
+def headline(found: Assessment) -> str:
+    """The overall accuracy, with the part of the map that it is of if that is not all."""
+    whole = found.estimates.overall
+    low, high = float(whole.low), float(whole.high)
+    interval = "" if np.isnan(low) else f" ({100 * low:.1f} to {100 * high:.1f})"
+    part = part_of(found.spoken)
+    if part and found.total_m2 is not None and found.map_m2 is not None:
+        hectares = found.map_m2 / 1e4
+        part += f" ({size(found.total_m2 / 1e4, hectares)} of {size(hectares, hectares)} ha)"
+    return f"overall accuracy {percent(whole.value)} %{interval}{part}"
+
+
+def part_of(spoken: float, of: str = "the map") -> str:
+    """ " on 84.6 % of the map", nothing where it is all of it."""
+    if spoken >= ALL:
+        return ""
+    return f" on {f'{100 * spoken:.1f}' if spoken >= 0.001 else 'less than 0.1'} % of {of}"
 
 
 def _contingency(found: Assessment, heads: list[str], wide: int) -> list[str]:
     counts = found.counts
-    columns = [max(9, len(f"{counts[:, j].max():,}") + 2) for j in range(len(heads))]
+    names = [*(str(c.value) for c in found.scheme), *found.columns[len(heads) :]]
+    columns = [max(9, len(f"{counts[:, j].max():,}") + 2, len(name) + 2) for j, name in enumerate(names)]
     last = max(9, len(f"{counts.sum():,}") + 2)
 
     def line(head: str, values: Iterable[int], total: int) -> str:
         cells = "".join(f"{v:>{w},}" for v, w in zip(values, columns, strict=True))
         return f"{head:<{wide}}{cells}{total:>{last},}"
 
-    values = "".join(f"{c.value:>{w}}" for c, w in zip(found.scheme, columns, strict=True))
+    values = "".join(f"{name:>{w}}" for name, w in zip(names, columns, strict=True))
     return [
         f"{'':<{wide}}reference (columns), {found.unit}",
         f"{'map (rows)':<{wide}}{values}{'total':>{last}}",
@@ -61,19 +79,22 @@ def _measures(found: Assessment, heads: list[str], wide: int) -> list[str]:
 
 
 def _areas(found: Assessment, heads: list[str], wide: int) -> list[str]:
+    """Each class, and what is none of them or in no figure, so that both columns add up to what the map shows."""
     area = found.estimates.area
     assert area is not None
     assert found.mapped_m2 is not None
-    assert found.total_m2 is not None
-    hectares = found.total_m2 / 1e4
+    assert found.map_m2 is not None
+    hectares = found.map_m2 / 1e4
+    known = area.times(hectares)
+    mapped = [*(float(v) / 1e4 for v in found.mapped_m2), *(np.nan for _ in known.value[len(heads) :])]
     lines = [f"{'hectares':<{wide}}{'mapped':>16}{'by the reference':>20}{'+-':>14}{'interval':>28}"]
-    for index, head in enumerate(heads):
-        value, margin = (float(v[index]) * hectares for v in (area.value, area.margin))
-        low, high = (float(v[index]) * hectares for v in (area.low, area.high))
-        cells = ((float(found.mapped_m2[index]) / 1e4, 16), (value, 20), (margin, 14))
+    for index, head in enumerate([*heads, *found.columns[len(heads) :]]):
+        cells = ((mapped[index], 16), (float(known.value[index]), 20), (float(known.margin[index]), 14))
         shown = "".join(f"{size(number, hectares):>{width}}" for number, width in cells)
-        interval = f"{size(low, hectares)} to {size(high, hectares)}"
-        lines.append(f"{head:<{wide}}{shown}{interval:>28}")
+        lines.append(f"{head:<{wide}}{shown}{size_interval(known, index, hectares):>28}")
+    for name, rest in found.rest().items():
+        lines.append(f"{name:<{wide}}{'-':>16}{size(rest, hectares):>20}{'-':>14}{'-':>28}")
+    lines.append(f"{'total':<{wide}}" + "".join(f"{size(hectares, hectares):>{width}}" for width in (16, 20)))
     return lines
 
 
@@ -83,6 +104,12 @@ def with_interval(known: Estimate, index: int) -> str:
     if np.isnan(value):
         return "-"
     return percent(value) + ("" if np.isnan(low) else f" ({100 * low:.1f}-{100 * high:.1f})")
+
+
+def size_interval(known: Estimate, index: int, total: float) -> str:
+    """ "1.25 to 3.50", or a dash."""
+    low, high = float(known.low[index]), float(known.high[index])
+    return "-" if np.isnan(low) else f"{size(low, total)} to {size(high, total)}"
 
 
 def size(value: float, total: float) -> str:

@@ -3,7 +3,7 @@
 import csv
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -11,14 +11,16 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from landcover.assess.measures import NORMAL
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view, map_view
-from landcover.assess.table import size
+from landcover.assess.table import part_of, size
 from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
 from landcover.provenance import digest
 from landcover.raster import MODEL_TAG, open_raster
 from landcover.scheme import IMAGE_PATH_TAG, ClassScheme
+from landcover.words import counted
 
 log = logging.getLogger("landcover")
 
@@ -96,6 +98,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["provenance"]["inputs"], record["provenance"]["assessed"], record["classes"], record["map"]
+        record["share_of_map"], record["contingency"]["column_names"]
     except (ValueError, KeyError, TypeError):
         raise LandcoverError(f"{path}: is none that this version wrote: run `landcover assess` again") from None
     return dict(record)
@@ -103,46 +106,36 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    made.filters |= {"percent": _percent, "interval": _interval, "size": _size}
+    made.filters |= {"percent": _percent, "interval": _interval, "size": _size, "sizes": _sizes, "counted": counted}
     return made
 
 
 def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image: str | None) -> dict[str, Any]:
     """What the template shows."""
     figures = record["classes"]
-    counts = record["contingency"]["counts"]
-    total = record["total_hectares"]
-    classes = [
-        {
-            "name": c.name, "value": c.value, "colour": c.color, "figures": figures[c.name],
-            "mapped_share": figures[c.name]["mapped_hectares"] / total if total else None,
-            "margin": _margin(figures[c.name]),
-        }
-        for c in scheme
-    ]  # fmt: skip
+    contingency = record["contingency"]
+    classes = [{"name": c.name, "value": c.value, "colour": c.color, "figures": figures[c.name]} for c in scheme]
     whole = record["overall_accuracy"]
     low, high = whole["interval_95"]
-    table = [
-        {"name": c.name, "index": i, "total": sum(row), "cells": _shaded(row)}
-        for i, (c, row) in enumerate(zip(scheme, counts, strict=True))
-    ]
     return {
         "title": map_path.stem,
         "record": record,
-        "overall": {"value": whole["value"], "low": low, "high": high},
+        "overall": {"value": whole["value"], "low": low, "high": high, "part": _part(record)},
         "references": [Path(path).name for path in record["reference"]],
         "classes": classes,
-        "table": table,
-        "column_totals": [sum(column) for column in zip(*counts, strict=True)],
+        "columns": contingency["column_names"],
+        "table": _table(contingency["counts"], scheme),
+        "proportions": _table(contingency["area_proportions"], scheme) if record["unit"] == "points" else None,
         "users": accuracy_bars(_bars(scheme, figures, "users_accuracy"), "User's accuracy by class"),
         "producers": accuracy_bars(_bars(scheme, figures, "producers_accuracy"), "Producer's accuracy by class"),
         "areas": area_bars(
             _bars(scheme, figures, "hectares"), [figures[n]["mapped_hectares"] for n in scheme.names], "Area by class"
-        ) if total else None,
+        ) if record["unit"] == "points" else None,
+        "area_rows": _area_rows(record, scheme) if record["unit"] == "points" else [],
         "citations": [*CITATIONS[record["unit"]], *COMMON],
         "configuration": yaml.safe_dump(record["provenance"]["configuration"], sort_keys=False, allow_unicode=True),
         "palette": _script_safe([{"value": c.value, "name": c.name, "color": c.color} for c in scheme]),
-        "map": dict(zip(("data", "width", "height"), map_view(map_path), strict=True)),
+        "map": map_view(map_path, scheme),
         "image": image,
         "style": _beside("page.css"),
         "script": _beside("page.js"),
@@ -153,8 +146,33 @@ def _beside(name: str) -> str:
     return (Path(__file__).parent / name).read_text(encoding="utf-8")
 
 
-def _shaded(row: list[int]) -> list[dict[str, float]]:
-    return [{"count": n, "share": n / max(sum(row), 1)} for n in row]
+def _part(record: Mapping[str, Any]) -> str:
+    """ " on 84.6 % of the map", and of how many hectares, where it is not all of it."""
+    part = part_of(record["share_of_map"])
+    total, hectares = record["map_hectares"], record["total_hectares"]
+    return f"{part} ({size(hectares, total)} of {size(total, total)} ha)" if part and total else part
+
+
+def _table(rows: Sequence[Sequence[float]], scheme: ClassScheme) -> dict[str, Any]:
+    """Rows with their totals; each cell with its share of the row."""
+    return {
+        "rows": [
+            {"name": c.name, "index": i, "total": sum(row), "cells": [(n, n / (sum(row) or 1)) for n in row]}
+            for i, (c, row) in enumerate(zip(scheme, rows, strict=True))
+        ],
+        "totals": [sum(column) for column in zip(*rows, strict=True)],
+    }
+
+
+def _area_rows(record: Mapping[str, Any], scheme: ClassScheme) -> list[dict[str, Any]]:
+    """Hectares of each class, and what is of none or in no figure, so that they add up to what the map shows."""
+    nothing = {"value": None, "standard_error": None, "interval_95": [None, None]}
+    figures = record["classes"]
+    rows = [(c.name, figures[c.name]["mapped_hectares"], figures[c.name]["hectares"]) for c in scheme]
+    if record["none_of_these"]:
+        rows.append((record["contingency"]["column_names"][-1], None, record["none_of_these"]["hectares"]))
+    rows += [(name, None, nothing | {"value": value}) for name, value in record["hectares_of_no_class"].items()]
+    return [{"name": name, "mapped": mapped, "known": known, "margin": _margin(known)} for name, mapped, known in rows]
 
 
 def _script_safe(value: Any) -> str:
@@ -170,9 +188,9 @@ def _bars(scheme: ClassScheme, figures: Mapping[str, Any], key: str) -> list[Bar
     return bars
 
 
-def _margin(figures: Mapping[str, Any]) -> float | None:
-    error = figures.get("hectares", {}).get("standard_error")
-    return 1.96 * error if error else None
+def _margin(known: Mapping[str, Any]) -> float | None:
+    error = known["standard_error"]
+    return NORMAL * error if error else None
 
 
 def _training(
@@ -221,6 +239,11 @@ def _split(path: Path | None, key: str | None, scheme: ClassScheme) -> dict[str,
 
 def _percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
+
+
+def _sizes(interval: Sequence[float | None], total: float) -> str:
+    low, high = (_size(value, total) for value in interval)
+    return low if low == high == "-" else f"{low} to {high}"
 
 
 def _interval(figure: Mapping[str, Any]) -> str:

@@ -2,6 +2,9 @@ const SAFE = ["#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", 
 const scheme = JSON.parse(document.getElementById("scheme").textContent);
 const canvas = document.getElementById("canvas"), pen = canvas.getContext("2d");
 const swipe = document.getElementById("swipe"), line = document.getElementById("line");
+// on paper, and without this script, image and map stand side by side
+const printed = document.getElementById("printed-map"), plain = printed.src;
+const beside = document.getElementById("printed-image");
 const state = { scale: 1, whole: 1, x: 0, y: 0, alone: null, safe: false };
 let image = null, values = null, painted = null;
 
@@ -12,6 +15,26 @@ function load(source) {
     picture.onerror = () => failed(new Error("a picture of the page cannot be read"));
     picture.src = source;
   });
+}
+
+// the class values in a PNG of the page: a canvas could give back other colours than those drawn
+async function unpack(source) {
+  const bytes = Uint8Array.from(atob(source.split(",")[1]), (letter) => letter.charCodeAt(0));
+  const numbers = new DataView(bytes.buffer), parts = [];
+  const width = numbers.getUint32(16), height = numbers.getUint32(20);
+  for (let at = 8; at < bytes.length;) {
+    const length = numbers.getUint32(at), kind = String.fromCharCode(...bytes.subarray(at + 4, at + 8));
+    if (kind === "IDAT") parts.push(bytes.subarray(at + 8, at + 8 + length));
+    at += 12 + length;
+  }
+  const stream = new Blob(parts).stream().pipeThrough(new DecompressionStream("deflate"));
+  const rows = new Uint8Array(await new Response(stream).arrayBuffer()), data = new Uint8Array(width * height);
+  for (let row = 0; row < height; row++) {
+    const start = row * (width + 1);
+    if (rows[start] !== 0) throw new Error("the map of the page cannot be read");
+    data.set(rows.subarray(start + 1, start + 1 + width), row * width);
+  }
+  return { width, height, data };
 }
 
 function colour(index) {
@@ -35,6 +58,8 @@ function paint() {
     for (let k = 0; k < 4; k++) out.data[n * 4 + k] = table[entry + k];
   }
   painted.getContext("2d").putImageData(out, 0, 0);
+  // now, for a browser that is printing waits for no picture
+  printed.src = state.safe || state.alone !== null ? painted.toDataURL() : plain;
   scheme.forEach((c, index) => document.documentElement.style.setProperty("--class-" + c.value, colour(index)));
 }
 
@@ -85,12 +110,6 @@ function move(x, y) {
   state.x = Math.min(Math.max(state.x + x, rest - values.width * state.scale), box.width - rest);
   state.y = Math.min(Math.max(state.y + y, rest - values.height * state.scale), box.height - rest);
   draw();
-}
-
-// on paper nothing can be swiped: image and map stand side by side
-function print() {
-  document.getElementById("printed-map").src = painted.toDataURL();
-  if (IMAGE) document.getElementById("printed-image").src = IMAGE;
 }
 
 function listen() {
@@ -161,19 +180,15 @@ function listen() {
     paint();
     draw();
   };
-  window.addEventListener("beforeprint", print);
   new ResizeObserver(() => { fit(); draw(); }).observe(canvas);
 }
 
 async function start() {
-  const packed = Uint8Array.from(atob(MAP.data), (letter) => letter.charCodeAt(0));
-  const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
-  const data = new Uint8Array(await new Response(stream).arrayBuffer());
-  values = { width: MAP.width, height: MAP.height, data };
-  image = IMAGE ? await load(IMAGE) : null;
+  values = await unpack(plain);
+  image = beside ? await load(beside.src) : null;
   painted = document.createElement("canvas");
-  painted.width = MAP.width;
-  painted.height = MAP.height;
+  painted.width = values.width;
+  painted.height = values.height;
   paint();
   fit();
   draw();

@@ -1,7 +1,6 @@
 """What the page shows of image and map: pictures of bounded size, as data in the page itself."""
 
 import base64
-import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,10 @@ from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
 
-from landcover.assess.pictures import preview, read_onto, smaller
+from landcover.assess.pictures import map_colours, preview, read_onto, smaller
 from landcover.errors import ImageError
 from landcover.raster import grid_of, open_raster
+from landcover.scheme import ClassScheme
 
 LONGEST = 1600
 """Pixels along the longer side: what a phone can hold, and a page of some megabytes."""
@@ -21,10 +21,14 @@ LONGEST = 1600
 QUALITY = 82
 
 
-def map_view(path: Path) -> tuple[str, int, int]:
-    """The class values of the map, row by row, deflated and in base64; its width and its height."""
-    values = preview(path, longest=LONGEST)
-    return base64.b64encode(zlib.compress(values.tobytes(), 1)).decode(), values.shape[1], values.shape[0]
+def map_view(path: Path, scheme: ClassScheme) -> str:
+    """The map in its colours, as a PNG in a data URI: for paper a picture, and for the script the class values, for its
+    pixels are numbers of colours: row by row, each behind a 0, deflated."""
+    picture = Image.fromarray(preview(path, longest=LONGEST))
+    picture.putpalette(map_colours(scheme).tobytes())
+    held = BytesIO()
+    picture.save(held, "PNG", bits=8, compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(held.getvalue()).decode()}"
 
 
 def image_view(path: str | Path, map_path: Path) -> str:
