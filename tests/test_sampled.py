@@ -302,7 +302,7 @@ def test_what_is_not_known_is_a_dash_and_one_is_no_plural(config, shown) -> None
     nowhere = assess(config, shown, [_judged(out, frame, np.where(frame["Classified"] == 2, -2, -1))], overwrite=True)
     assert "no mean IoU, " in as_text(nowhere.result)
     assert "No mean IoU" in (nowhere.path / "report.html").read_text()
-    one = frame[frame["Point"] == 1].assign(GrndTruth=2)
+    one = frame[frame["Point"] <= 2].assign(GrndTruth=[2, -1])
     one[["GrndTruth", "geometry"]].to_file(out.with_name("one.gpkg"))
     assert ", 1 point\n" in as_text(assess(config, shown, [str(out.with_name("one.gpkg"))], overwrite=True).result)
 

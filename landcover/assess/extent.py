@@ -8,7 +8,7 @@ from landcover.assess.designbased import share
 from landcover.assess.measures import Array
 from landcover.assess.sampled import Sample
 
-SURE = 3
+SURE = 2
 """Standard errors: a map that exceeds what the sample says of it by no more may well be all of what was sampled."""
 
 CLOSE = 0.01
