@@ -198,6 +198,8 @@ def test_images_of_any_kind_are_stretched(tmp_path, pixels) -> None:
 
 
 def test_charts_say_what_is_not_known() -> None:
+    marked = accuracy_bars([Bar("a", 0.5, 0.4, 0.6, 1), Bar("b", 0.5, 0.4, 0.6, 2)], "t", [None, 0.865])
+    assert marked.count("Alabama: 86.5") == 1
     drawn = accuracy_bars([Bar("a & b", None, None, None, 1), Bar("c", 0.5, 0.4, 0.6, 2)], "t")
     assert "not known" in drawn
     assert "a &amp; b" in drawn

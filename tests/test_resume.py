@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import textured, write_image, write_polygons
 
-from landcover.classify.mapper import Mapper
+from landcover.classify.kerasmapper import KerasMapper
 from landcover.classify.predict import classify_image
 from landcover.errors import Interrupted, LandcoverError
 from landcover.model import load_network, read_card, save_model
@@ -31,7 +31,7 @@ class Stop:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, at: int, error: type[BaseException]) -> None:
         self.calls = 0
-        compute = Mapper.map
+        compute = KerasMapper.map
 
         def count(*given):
             self.calls += 1
@@ -39,7 +39,7 @@ class Stop:
                 raise error
             return compute(*given)
 
-        monkeypatch.setattr(Mapper, "map", count)
+        monkeypatch.setattr(KerasMapper, "map", count)
 
 
 def test_an_interrupted_map_goes_on_where_it_stopped(tmp_path, settings, monkeypatch, caplog) -> None:
@@ -91,12 +91,12 @@ def test_what_was_changed_starts_afresh_and_is_named(tmp_path, settings, monkeyp
 def test_what_was_begun_in_one_precision_is_finished_in_it(tmp_path, settings, monkeypatch) -> None:
     path = write_image(tmp_path / "image.tif", textured(300, 300))
     settings = settings.model_copy(update={"precision": "auto"})
-    monkeypatch.setattr("landcover.classify.mapper.choose_precision", lambda *asked, **more: "float32")
+    monkeypatch.setattr("landcover.classify.kerasmapper.choose_precision", lambda *asked, **more: "float32")
     with monkeypatch.context() as patched:
         Stop(patched, 5, KeyboardInterrupt)
         with pytest.raises(Interrupted):
             classify_image(path, settings, tmp_path / "two.tif")
-    monkeypatch.setattr("landcover.classify.mapper.choose_precision", lambda *asked, **more: "bfloat16")
+    monkeypatch.setattr("landcover.classify.kerasmapper.choose_precision", lambda *asked, **more: "bfloat16")
     assert classify_image(path, settings, tmp_path / "two.tif").precision == "float32"
     assert classify_image(path, settings, tmp_path / "three.tif").precision == "bfloat16"
 

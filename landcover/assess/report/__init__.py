@@ -12,6 +12,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from landcover.assess.measures import NORMAL
+from landcover.assess.report.article import PUBLISHED, published
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view, map_view
 from landcover.assess.table import part_of, size
@@ -115,6 +116,8 @@ def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image:
     figures = record["classes"]
     contingency = record["contingency"]
     classes = [{"name": c.name, "value": c.value, "colour": c.color, "figures": figures[c.name]} for c in scheme]
+    known = published(scheme)
+    precision, recall = ([of_class and of_class[n] for of_class in known] for n in (0, 1))
     whole = record["overall_accuracy"]
     low, high = whole["interval_95"]
     return {
@@ -126,8 +129,12 @@ def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image:
         "columns": contingency["column_names"],
         "table": _table(contingency["counts"], scheme),
         "proportions": _table(contingency["area_proportions"], scheme) if record["unit"] == "points" else None,
-        "users": accuracy_bars(_bars(scheme, figures, "users_accuracy"), "User's accuracy by class"),
-        "producers": accuracy_bars(_bars(scheme, figures, "producers_accuracy"), "Producer's accuracy by class"),
+        "users": accuracy_bars(_bars(scheme, figures, "users_accuracy"), "User's accuracy by class", precision),
+        "producers": accuracy_bars(
+            _bars(scheme, figures, "producers_accuracy"), "Producer's accuracy by class", recall
+        ),
+        "article": PUBLISHED,
+        "in_article": any(known),
         "areas": area_bars(
             _bars(scheme, figures, "hectares"), [figures[n]["mapped_hectares"] for n in scheme.names], "Area by class"
         ) if record["unit"] == "points" else None,

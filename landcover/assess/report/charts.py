@@ -26,15 +26,23 @@ class Bar:
     number: int
 
 
-def accuracy_bars(bars: Sequence[Bar], title: str) -> str:
-    """Shares of 0 to 1, with the range of the article's classes behind them."""
+def accuracy_bars(bars: Sequence[Bar], title: str, published: Sequence[float | None] = ()) -> str:
+    """Shares of 0 to 1, with the range of the article's classes behind them, and marks at what it `published` of the
+    same class."""
     start, end = (_x(v, 1.0) for v in TARGET)
     height = ROW * len(bars)
     band = (
         f'<rect x="{start:.1f}" y="0" width="{end - start:.1f}" height="{height}" class="target">'
         f"<title>the published map of Alabama: {TARGET[0]:.0%} to {TARGET[1]:.0%} a class</title></rect>"
     )
-    return _chart(bars, 1.0, title, band, [(v / 4, f"{25 * v} %") for v in range(5)], lambda v: f"{100 * v:.1f}")
+    marks = "".join(
+        f'<path d="M{_x(value, 1.0):.1f} {ROW * i + 2}v{ROW - 6}" class="mapped">'
+        f"<title>the published map of Alabama: {100 * value:.1f}</title></path>"
+        for i, value in enumerate(published)
+        if value is not None
+    )
+    ticks = [(v / 4, f"{25 * v} %") for v in range(5)]
+    return _chart(bars, 1.0, title, band, ticks, lambda v: f"{100 * v:.1f}", marks)
 
 
 def area_bars(bars: Sequence[Bar], mapped: Sequence[float], title: str) -> str:
@@ -88,7 +96,7 @@ def _x(value: float, longest: float) -> float:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= 21 else f"{name[:20]}…"
+    return name if len(name) <= 18 else f"{name[:17]}…"
 
 
 def curves(history: Sequence[dict[str, float]], key: str, title: str) -> str:
