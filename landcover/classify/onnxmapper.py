@@ -18,7 +18,7 @@ from landcover.precision import Format
 from landcover.settings import ClassifySettings
 
 SCRATCH = 2.6
-"""Memory of a forward pass over that of its live tensors, as measured."""
+"""Memory of a forward pass over that of its live tensors: a guess with room to spare, not measured yet."""
 
 
 class OnnxMapper(Mapper):

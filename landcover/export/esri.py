@@ -17,8 +17,7 @@ FUNCTION = "LandcoverClassifier"
 """The raster function: the name of its class and of its file, which ArcGIS expects to be the same."""
 
 TILE = 512
-"""Pixels a side of the blocks that the network is shown, padding included: most of a block is not padding, and a batch
-of four takes 3 GB."""
+"""Pixels a side of a tile, padding included, so that the padding is the smaller part of a block."""
 
 BATCH = 4
 
