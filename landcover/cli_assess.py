@@ -57,6 +57,7 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
 @click.option("--field", help="The field that holds the class.  [default: found by its name]")
 @click.option("--image", type=click.Path(path_type=Path), help="Shown in the report.  [default: what the map is of]")
 @click.option("--esri", is_flag=True, default=None, help="Also write confusion_matrix.csv in Esri's layout.")
+@click.option("--kappa", is_flag=True, default=None, help="Also print Cohen's kappa.")
 def assess(
     config: "Config", overwrite: bool, map_path: Path | None, reference: tuple[str, ...], **options: Any
 ) -> None:

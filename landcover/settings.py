@@ -241,4 +241,5 @@ class AssessSettings(Section):
     sampling: Literal["auto", "stratified", "random"] = "auto"
     block: Literal["auto", 64, 128, 256, 512, 1024] = "auto"
     esri: bool = False
+    kappa: bool = False
     image: Path | None = None

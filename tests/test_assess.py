@@ -69,6 +69,17 @@ def test_rows_are_the_map_and_columns_the_reference(tmp_path, config) -> None:
     assert record["classes"]["bare land"]["share_of_map"] == pytest.approx(7 / 14)
 
 
+def test_kappa_is_on_request(tmp_path, config) -> None:
+    shown, truth = _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "truth.tif", TRUTH))]
+    asked = config.model_copy(update={"assess": config.assess.model_copy(update={"kappa": True})})
+    for settings, said in ((config, False), (asked, True)):
+        made = assess(settings, shown, truth, overwrite=True)
+        page = (made.path / "report.html").read_text()
+        record = json.loads((made.path / "accuracy.json").read_text())
+        assert ["kappa" in as_text(made.result), "kappa" in record, "; kappa 0." in page] == [said] * 3
+    assert record["kappa"] == float(made.result.measures.kappa)
+
+
 def test_kappa_is_cohens() -> None:
     # Congalton (1991), Remote Sensing of Environment 37:35-46, table 1
     counts = np.array([[65, 4, 22, 24], [6, 81, 5, 8], [0, 11, 85, 19], [4, 7, 3, 90]])

@@ -60,6 +60,7 @@ def assess(
         block = None if settings.block == "auto" else settings.block
         field = settings.field or config.labels.field
         made = assess_by_cover(shown, paths, config.remap, field, block, progress)
+    made = replace(made, with_kappa=settings.kappa)
     if settings.esri:
         made = replace(made, notes=(*made.notes, *esri_notes(made)))
     record = made.record() | {"provenance": _provenance(shown, paths, config)}

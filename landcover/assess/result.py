@@ -23,7 +23,8 @@ class Assessment:
     shows in all, by area for points, else by pixels; `spoken`: on what share of that the figures are. For points also
     square metres: `mapped_m2` (classes,) and `map_m2`, what the map shows; of that `covered_m2`, what was sampled, and
     of that `total_m2`, what the accuracies are of; `estimates.area` are shares of `map_m2`. `design`: how the reference
-    came about; `intervals`: what those of 95 % are; `notes`: what a reader must know beside.
+    came about; `intervals`: what those of 95 % are; `notes`: what a reader must know beside. `with_kappa`: it was asked
+    for.
     """
 
     map: str
@@ -44,6 +45,7 @@ class Assessment:
     total_m2: float | None = None
     notes: tuple[str, ...] = ()
     left_out: tuple[tuple[str, int], ...] = ()
+    with_kappa: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -78,7 +80,7 @@ class Assessment:
             "share_of_map": self.spoken,
             "overall_accuracy": _estimate(known.overall, ()),
             "mean_iou": number(self.measures.mean_iou),
-            "kappa": number(self.measures.kappa),
+            **({"kappa": number(self.measures.kappa)} if self.with_kappa else {}),
             "quantity_disagreement": number(self.measures.quantity),
             "allocation_disagreement": number(self.measures.allocation),
             "map_hectares": _hectares(self.map_m2),

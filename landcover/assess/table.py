@@ -20,10 +20,10 @@ def as_text(found: Assessment) -> str:
         lines += [*_areas(found, heads, wide), ""]
     m = found.measures
     mean = "no mean IoU" if np.isnan(m.mean_iou) else f"mean IoU {percent(m.mean_iou)} %"
+    kappa = f"; kappa {'not defined' if np.isnan(m.kappa) else f'{float(m.kappa):.3f}'}" if found.with_kappa else ""
     lines += [
         f"{headline(found)}, {mean}, {counted(int(found.counts.sum()), found.unit)}",
-        f"disagreement: {percent(m.quantity)} % of quantity, {percent(m.allocation)} % of allocation; "
-        f"kappa {'not defined' if np.isnan(m.kappa) else f'{float(m.kappa):.3f}'}",
+        f"disagreement: {percent(m.quantity)} % of quantity, {percent(m.allocation)} % of allocation" + kappa,
         f"reference: {found.design}",
         f"intervals: {found.intervals}",
     ]
