@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from landcover.config import Config
 
 
-@click.group(cls=Pipeline, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    "landcover", cls=Pipeline, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, prog_name="landcover")
 def main() -> None:
     """Land cover maps from aerial images and a few polygons, with an accuracy assessment.

@@ -26,6 +26,15 @@ log = logging.getLogger("landcover")
 class Pipeline(click.Group):
     """Lists commands in pipeline order, and turns a user's mistake into one line."""
 
+    def make_context(self, *arguments: Any, **more: Any) -> click.Context:
+        try:
+            return super().make_context(*arguments, **more)
+        except click.exceptions.NoArgsIsHelpError:
+            raise
+        except click.UsageError as error:
+            _misused(error, self.name or "landcover")
+            raise click.exceptions.Exit(error.exit_code) from None
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
@@ -34,6 +43,9 @@ class Pipeline(click.Group):
             return super().invoke(ctx)
         except LandcoverError as error:
             click.echo(f"Error: {error}", err=True)
+            ctx.exit(error.exit_code)
+        except click.UsageError as error:
+            _misused(error, f"{ctx.info_name} {ctx.invoked_subcommand or ''}".strip())
             ctx.exit(error.exit_code)
         except KeyboardInterrupt as stop:
             kept = stop if isinstance(stop, Interrupted) else "no output is left half-written"
@@ -44,6 +56,10 @@ class Pipeline(click.Group):
                 raise
             click.echo(f"Error: {error.filename or 'a file'}: {error.strerror}", err=True)
             ctx.exit(1)
+
+
+def _misused(error: click.UsageError, command: str) -> None:
+    click.echo(f"Error: {error.format_message().rstrip('.')}: see `{command} --help`", err=True)
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:
