@@ -3,6 +3,7 @@
 import logging
 import os
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
@@ -81,7 +82,10 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
         logging.getLogger("pyogrio").setLevel(logging.CRITICAL)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        command(load_config(path, overrides), **rest)
+        config = load_config(path, overrides)
+        # a raster without a place is refused by name where a place is needed
+        warnings.filterwarnings("ignore", "Dataset has no geotransform")
+        command(config, **rest)
 
     return run
 

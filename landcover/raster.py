@@ -52,7 +52,8 @@ def grid_of(dataset: DatasetReader) -> Grid:
     """The grid of an open raster. Raises ImageError without a CRS or with a rotated one."""
     if dataset.crs is None:
         raise ImageError(
-            f"{dataset.name}: has no coordinate reference system: assign one (gdal_edit.py -a_srs EPSG:...)"
+            f"{dataset.name}: has no coordinate reference system: assign one (gdal_edit.py -a_srs EPSG:...), "
+            "unless the file was cut short"
         )
     t = dataset.transform
     if t.b or t.d or t.a <= 0 or t.e >= 0:

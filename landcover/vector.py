@@ -11,6 +11,7 @@ import pandas as pd
 import pyogrio
 import shapely
 from pyogrio.errors import DataLayerError, DataSourceError, FeatureError
+from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from shapely.geometry import MultiPoint
 from shapely.geometry.base import BaseGeometry
@@ -100,8 +101,16 @@ def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoData
     if frame.crs is None:
         raise LabelError(f"{path}: has no coordinate reference system: assign one (ogr2ogr -a_srs EPSG:...)")
     _check_geometry(path, frame, kinds, kind)
-    placed = frame.to_crs(crs.to_wkt())
-    if not np.isfinite(placed.geometry.bounds.to_numpy()).all():
+    return _placed(path, frame, crs)
+
+
+def _placed(path: str, frame: gpd.GeoDataFrame, crs: CRS) -> gpd.GeoDataFrame:
+    """In another CRS. Raises LabelError if that cannot be."""
+    try:
+        placed = frame.to_crs(crs.to_wkt())
+    except ProjError:
+        placed = None
+    if placed is None or not np.isfinite(placed.geometry.bounds.to_numpy()).all():
         raise LabelError(
             f"{path}: cannot be brought from {frame.crs.name} to {name_of(crs)}: is its CRS the right one?"
         )

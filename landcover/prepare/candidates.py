@@ -119,6 +119,11 @@ def find_candidates(
                 regions.append((number, *corner))
                 pixels.append(counts[index])
             advance(1)
+    if not windows and min(grid.shape) < settings.size:
+        raise LabelError(
+            f"{image.image.path}: has {grid.width} x {grid.height} px, which holds no chip of {settings.size}: set "
+            "chips.size to less"
+        )
     filters.check_any(len(windows), seen, "windows")
     return Candidates(
         grid, settings.size,

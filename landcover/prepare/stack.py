@@ -13,7 +13,7 @@ from landcover.files import check_free, check_space, whole_folder
 from landcover.prepare.chips import TABLE
 from landcover.prepare.split import TRAIN, VALIDATION
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, read_band
+from landcover.raster import grid_of, open_raster, read_band, read_window
 from landcover.scheme import ClassScheme
 from landcover.splitreport import SplitReport, read_report, write_report
 from landcover.vector import read_layer
@@ -88,4 +88,6 @@ def _read_chip(chips: Path, name: str, column: int, row: int) -> Chip:
     with open_raster(chips / "images" / name) as image, open_raster(chips / "labels" / name) as label:
         window = (int(column), int(row), image.width, image.height)
         whole = grid_of(image).whole
-        return Chip(np.moveaxis(image.read(), 0, -1), read_band(label, whole).astype(np.uint8), window, name)
+        return Chip(
+            np.moveaxis(read_window(image, whole), 0, -1), read_band(label, whole).astype(np.uint8), window, name
+        )
