@@ -4,7 +4,7 @@ import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +148,17 @@ class ChipStore:
         self._file.close()
 
 
+def _unlike(store: ChipStore, first: ChipStore) -> str:
+    pairs = {
+        field.name: (getattr(store.info, field.name), getattr(first.info, field.name)) for field in fields(StoreInfo)
+    }
+    name, (one, other) = next((name, pair) for name, pair in pairs.items() if pair[0] != pair[1])
+    return (
+        f"{store.path}: its chips have a {name.replace('_', ' ')} of {one}, those of {first.path.name} {other}: run "
+        "`landcover prepare --overwrite`"
+    )
+
+
 def open_stores(folder: Path, scheme: ClassScheme) -> list[ChipStore]:
     """The stores in a folder, by name; none if the folder is not there.
 
@@ -158,5 +169,5 @@ def open_stores(folder: Path, scheme: ClassScheme) -> list[ChipStore]:
         if store.info.scheme != scheme:
             raise LabelError(f"{store.path}: was made with another scheme: run `landcover prepare --overwrite`")
         if store.info != stores[0].info:
-            raise LabelError(f"{store.path}: its chips are not like those of {stores[0].path}")
+            raise LabelError(_unlike(store, stores[0]))
     return stores
