@@ -2,9 +2,14 @@
 
 
 class LandcoverError(Exception):
-    """Anything a user can mend. The command line prints the message alone and exits with `exit_code`."""
+    """Anything a user can mend. The command line prints the message alone, on one line, and exits with `exit_code`."""
 
     exit_code = 1
+
+    def __init__(self, message: str) -> None:
+        # names of files and keys, and what other libraries say, may hold anything
+        line = " ".join(part.strip() for part in message.split("\n"))
+        super().__init__("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line))
 
 
 class ConfigError(LandcoverError):

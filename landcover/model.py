@@ -1,6 +1,8 @@
 """The model file: Keras's own, with what the weights were trained on beside them."""
 
+import struct
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -22,6 +24,19 @@ CARD_KEY, MEMORY_KEY = "landcover", "landcover_bytes_a_pixel"
 
 FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 """Layers that stay in float32 in a bfloat16 net: what goes in, and what is compared."""
+
+
+DAMAGED = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
+"""What reading a zip file may raise of which some bits are others than they were."""
 
 
 class ModelCard(BaseModel):
@@ -72,11 +87,11 @@ def read_card(path: Path) -> ModelCard:
     try:
         with zipfile.ZipFile(path) as archive:
             return ModelCard.model_validate_json(archive.read(ENTRY))
-    except (zipfile.BadZipFile, KeyError, OSError):
-        raise ModelError(f"{path}: is not a model that `landcover train` wrote") from None
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))
         raise ModelError(f"{path}: its description cannot be read ({where}): was it made by another version?") from None
+    except (*DAMAGED, KeyError):
+        raise ModelError(f"{path}: is not a model that `landcover train` wrote, or not whole") from None
 
 
 def load_network(path: Path, precision: Literal["float32", "bfloat16"] = "float32") -> "keras.Model":
@@ -85,7 +100,7 @@ def load_network(path: Path, precision: Literal["float32", "bfloat16"] = "float3
 
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (*DAMAGED, TypeError, KeyError) as error:
         if "arbitrary code" in str(error):
             raise ModelError(f"{path}: holds code of its own (a Lambda layer, say), which is not run") from None
         raise ModelError(f"{path}: Keras cannot load it ({' '.join(str(error).split())[:200]})") from None
