@@ -229,8 +229,41 @@ def test_a_format_that_is_none_and_an_output_that_is_there(tmp_path, random_mode
     assert export(random_model, "onnx", exported["onnx"], overwrite=True).read_bytes() == before
     with pytest.raises(ModelError, match="is the model itself"):
         export(random_model, "h5", random_model, overwrite=True)
-    with pytest.raises(ConfigError, match=r"ends in \.h5"):
-        export(random_model, "h5", tmp_path / "net.keras")
+    for to, name, suffix in (("h5", "net.keras", ".h5"), ("dlpk", "net.zip", ".dlpk"), ("deepness", "net", ".onnx")):
+        with pytest.raises(ConfigError, match=rf"must have a name that ends in \{suffix}"):
+            export(random_model, to, tmp_path / name)
+    with pytest.raises(
+        ConfigError, match=rf"is a folder: name a file in it, such as .*{random_model.parent.name}\.onnx"
+    ):
+        export(random_model, "onnx", tmp_path)
+
+
+@pytest.mark.parametrize("to", ["emd", "savedmodel"])
+def test_a_folder_that_is_no_export_is_not_replaced(tmp_path, random_model, to, monkeypatch) -> None:
+    monkeypatch.setattr("landcover.model.load_network", lambda path: pytest.fail("the work had begun"))
+    model = tmp_path / "net" / "model.keras"
+    model.parent.mkdir()
+    model.write_bytes(random_model.read_bytes())
+    for out in (model.parent, tmp_path):
+        with pytest.raises(ConfigError, match="holds the model"):
+            export(model, to, out, overwrite=True)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.txt").write_text("mine")
+    for out in (tmp_path / "notes", tmp_path / "notes" / "notes.txt"):
+        with pytest.raises(ConfigError, match=f"is there and no export to {to}"):
+            export(model, to, out, overwrite=True)
+    assert (tmp_path / "notes" / "notes.txt").read_text() == "mine"
+    assert model.exists()
+
+
+def test_a_folder_of_an_earlier_export_is_replaced(tmp_path, random_model) -> None:
+    out = tmp_path / "package"
+    out.mkdir()
+    (export(random_model, "emd", out, overwrite=True) / "old.onnx").touch()
+    with pytest.raises(OutputExists):
+        export(random_model, "emd", out)
+    export(random_model, "emd", out, overwrite=True)
+    assert not (out / "old.onnx").exists()
 
 
 def test_a_stac_item_lies_beside_what_it_describes(tmp_path, random_model) -> None:
@@ -293,11 +326,15 @@ def test_a_keras_file_with_code_in_it_is_refused(tmp_path, random_model) -> None
         export(tmp_path / "model.keras", "onnx")
 
 
-def test_a_layer_without_a_counterpart_is_named() -> None:
+def test_a_layer_without_a_counterpart_is_named(tmp_path, random_model) -> None:
     image = keras.Input((None, None, 4))
     network = keras.Model(image, keras.layers.UpSampling2D(name="larger")(image))
     with pytest.raises(ModelError, match="layer larger: a UpSampling2D cannot be written as ONNX"):
         to_onnx(network)
+    model = tmp_path / "model.keras"
+    save_model(network, read_card(random_model), model)
+    with pytest.raises(ModelError, match=r"model\.keras: layer larger"):
+        export(model, "onnx")
 
 
 def test_a_card_from_another_version_is_told(tmp_path, exported) -> None:

@@ -1,9 +1,15 @@
 """Models in the formats of other programs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from landcover.errors import ConfigError, ModelError
 from landcover.files import check_free, whole_file, whole_folder
+
+if TYPE_CHECKING:
+    import keras
+
+    from landcover.model import ModelCard
 
 FORMATS = {
     "onnx": "{}.onnx",
@@ -15,6 +21,12 @@ FORMATS = {
     "stac": "model.stac.json",
 }
 """What the output is called, after the model."""
+
+SUFFIXES = {"onnx": (".onnx",), "deepness": (".onnx",), "dlpk": (".dlpk",), "h5": (".h5", ".hdf5")}
+"""How the name of a file must end for other programs, and `classify`, to take it for what it is."""
+
+MARKS = {"emd": "*.emd", "savedmodel": "saved_model.pb"}
+"""A file by which a folder is known to be of a format."""
 
 
 def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False) -> Path:
@@ -32,21 +44,43 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
     card = read_card(model)
     name = model.resolve().parent.name if model.name == "model.keras" else model.stem
     out = out or model.parent / FORMATS[to].format(name)
-    if out.resolve() == model.resolve():
-        raise ModelError(f"{out}: is the model itself: name another file with -o")
-    if to == "h5" and out.suffix not in (".h5", ".hdf5"):
-        raise ConfigError(f"--out {out}: Keras writes HDF5 only to a name that ends in .h5")
+    _check_out(out, model, to, FORMATS[to].format(name))
     check_free(out, overwrite)
     if to in ("onnx", "deepness", "dlpk", "emd"):
         _need_onnx()
     network = load_network(model)
+    try:
+        _write(network, card, model.parent, to, name, out)
+    except ModelError as error:
+        raise ModelError(f"{model}: {error}") from None
+    return out
+
+
+def _check_out(out: Path, model: Path, to: str, usual: str) -> None:
+    """Raise for a name that the format cannot have, and for a folder whose replacement would cost other files."""
+    if out.resolve() == model.resolve():
+        raise ModelError(f"{out}: is the model itself: name another file with -o")
+    if to in SUFFIXES:
+        if out.is_dir():
+            raise ConfigError(f"--out {out}: is a folder: name a file in it, such as {out / usual}")
+        if out.suffix not in SUFFIXES[to]:
+            raise ConfigError(f"--out {out}: must have a name that ends in {SUFFIXES[to][0]}")
+        return
+    if model.resolve().is_relative_to(out.resolve()):
+        raise ConfigError(f"--out {out}: holds the model, which would be replaced, too: name a new folder in it")
+    if out.exists() and not (out.is_dir() and (any(out.glob(MARKS[to])) or not any(out.iterdir()))):
+        raise ConfigError(f"--out {out}: is there and no export to {to}, and is not replaced: name a new folder")
+
+
+def _write(network: "keras.Model", card: "ModelCard", folder: Path, to: str, name: str, out: Path) -> None:
+    """`folder`: that of the training, with its pictures."""
     if to in ("dlpk", "emd"):
         from landcover.export.esri import write_dlpk, write_emd
 
         if to == "dlpk":
-            write_dlpk(network, card, model.parent, out)
+            write_dlpk(network, card, folder, out)
         else:
-            write_emd(network, card, model.parent, name, out)
+            write_emd(network, card, folder, name, out)
     elif to in ("onnx", "deepness"):
         from landcover.export.onnxfile import deepness_file, onnx_file
 
@@ -57,9 +91,8 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
         with whole_file(out) as temporary:
             network.save(temporary)
     else:
-        with whole_folder(out) as folder:
-            network.export(folder, format="tf_saved_model", verbose=False)
-    return out
+        with whole_folder(out) as made:
+            network.export(made, format="tf_saved_model", verbose=False)
 
 
 def _describe(path: Path, out: Path | None, overwrite: bool) -> Path:
