@@ -14,6 +14,8 @@ import pytest
 import rasterio
 from conftest import textured, write_image
 
+from landcover.classify.mapper import open_mapper
+from landcover.classify.onnxmapper import onnx_bytes
 from landcover.classify.predict import classify_image
 from landcover.errors import ConfigError, ModelError, OutputExists
 from landcover.export import FORMATS, export
@@ -297,13 +299,84 @@ def test_models_of_another_make_are_refused(tmp_path, exported) -> None:
     refused(tmp_path / "cut.dlpk", r"cut\.dlpk: cannot be read")
     refused(_package(tmp_path, exported["dlpk"], without="net.onnx"), r"lacks net\.onnx")
     refused(_package(tmp_path, exported["dlpk"], without="net.emd"), r"holds 0 model definitions")
+    refused(_package(tmp_path, exported["dlpk"], ModelFile=None), r"net\.emd names no model")
+    # as arcgis.learn packs its own
+    refused(_package(tmp_path, exported["dlpk"], ModelFile="LandcoverClassifier.py"), "is no ONNX file: name a package")
+    refused(exported["h5"], r"is not a model that `landcover train` wrote: name its model\.keras")
+    refused(exported["emd"], r"is not a model that `landcover train` wrote")
     for path in ("../net.onnx", "/etc/net.onnx", "C:\\\\net.onnx"):
         refused(_package(tmp_path, exported["dlpk"], ModelFile=path), "names a model outside the package")
     with pytest.raises(ConfigError, match="an exported model computes in float32"):
         classify_image(image, ClassifySettings(model=exported["onnx"], precision="bfloat16"), tmp_path / "m.tif")
 
 
-def _package(folder: Path, package: Path, without: str = "", **changes: str) -> Path:
+def _patched(path: Path, out: Path, *changes: tuple[bytes, int, int]) -> Path:
+    """A copy of a zip file with a byte of each of its headers set: (signature of the header, place in it, value)."""
+    content = bytearray(path.read_bytes())
+    for signature, place, value in changes:
+        at = content.find(signature)
+        while at >= 0:
+            content[at + place] = value
+            at = content.find(signature, at + 4)
+    out.write_bytes(content)
+    return out
+
+
+CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"
+
+
+@pytest.mark.parametrize("suffix", [".dlpk", ".keras"])
+@pytest.mark.parametrize("changes", [[(CENTRAL, 8, 1), (LOCAL, 6, 1)], [(CENTRAL, 10, 9)]], ids=["encrypted", "packed"])
+def test_zip_files_that_cannot_be_unpacked_are_told_in_a_line(
+    tmp_path, random_model, exported, suffix, changes
+) -> None:
+    given = exported["dlpk"] if suffix == ".dlpk" else random_model
+    model = _patched(given, tmp_path / f"changed{suffix}", *changes)
+    with pytest.raises(ModelError, match=rf"changed\{suffix}: (cannot be read|is not a model)"):
+        open_mapper(ClassifySettings(model=model))
+
+
+def test_a_damaged_model_file_is_told_in_a_line(tmp_path, random_model) -> None:
+    content = bytearray(random_model.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(byte ^ 0x5A for byte in content[middle : middle + 400])
+    (tmp_path / "model.keras").write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.keras: Keras cannot load it .*: copy it again"):
+        export(tmp_path / "model.keras", "onnx")
+
+
+def test_a_package_may_be_packed_again_with_its_folder_but_not_swell(tmp_path, exported, monkeypatch) -> None:
+    again = tmp_path / "again.dlpk"
+    with zipfile.ZipFile(exported["dlpk"]) as given, zipfile.ZipFile(again, "w") as made:
+        for name in given.namelist():
+            made.writestr(f"net_emd/{name}", given.read(name))
+            made.writestr(f"__MACOSX/net_emd/._{name}", b"shadow")
+    assert onnx_bytes(again) == exported["onnx"].read_bytes()
+    monkeypatch.setattr("landcover.classify.onnxmapper.LARGEST", 100_000)
+    with pytest.raises(ModelError, match=r"net\.onnx would be \d+ MB, as no ONNX model is"):
+        onnx_bytes(again)
+
+
+def test_a_file_that_another_program_changed_is_refused(tmp_path, exported) -> None:
+    changed = tmp_path / "changed.onnx"
+
+    def refused(model: onnx.ModelProto) -> None:
+        onnx.save(model, changed)
+        with pytest.raises(ModelError, match=r"changed\.onnx: another program has changed it"):
+            open_mapper(ClassifySettings(model=changed))
+
+    model = onnx.load(exported["onnx"])
+    kept = [item for item in model.metadata_props if item.key != "landcover_bytes_a_pixel"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    refused(model)
+    # a network of as many bands, but other outputs, under the same description
+    other = onnx.load(exported["deepness"])
+    other.metadata_props.extend(onnx.load(exported["onnx"]).metadata_props)
+    refused(other)
+
+
+def _package(folder: Path, package: Path, without: str = "", **changes: str | None) -> Path:
     """A copy of a package without a member, or with other entries in its definition."""
     out = folder / "changed.dlpk"
     with zipfile.ZipFile(package) as given, zipfile.ZipFile(out, "w") as made:
