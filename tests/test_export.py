@@ -133,9 +133,10 @@ def _in_arcgis(package: Path, image: Path, out: Path, *arguments: str) -> tuple[
 @pytest.mark.parametrize("arguments", [(), ("tile_size=300", "padding=90", "batch_size=6")])
 def test_the_package_maps_in_arcgis_as_classify_does(tmp_path, random_model, exported, arguments) -> None:
     pixels = textured(700, 900)
-    pixels[:, 100:250, 300:420] = 0
-    pixels[3, 500:520, 500:520] = 0  # one band alone is no gap
-    image = write_image(tmp_path / "a.tif", pixels, nodata=0)
+    # not 0, which would be a collar even without a mask
+    pixels[:, 100:250, 300:420] = 200
+    pixels[3, 500:520, 500:520] = 200  # one band alone is no gap
+    image = write_image(tmp_path / "a.tif", pixels, nodata=200)
     expected = _map(image, random_model, tmp_path / "m.tif")
     shown, told = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy", *arguments)
     assert told["blocks"] > 3
@@ -176,6 +177,30 @@ def test_arcgis_is_told_what_it_asks_for(tmp_path, random_model, exported) -> No
     assert [(r["Value"], r["Class"], (r["Red"], r["Green"], r["Blue"])) for r in rows] == [
         (c.value, c.name, c.rgb) for c in card.scheme
     ]
+
+
+def test_arcgis_is_told_of_an_image_that_the_model_does_not_know(exported) -> None:
+    (path,) = exported["emd"].glob("*.emd")
+    function = LandcoverClassifier()
+    function.initialize(model=str(path))
+    function.getConfiguration(padding="0", tile_size="64", batch_size="1")
+    pixels = textured(64, 64)
+
+    def classified(pixels: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        blocks = {"raster_pixels": pixels} | ({} if mask is None else {"raster_mask": mask})
+        return function.updatePixels((0, 0), (1, 64, 64), {"pixelType": "u1"}, **blocks)["output_pixels"]
+
+    assert (classified(pixels) > 0).all()
+    for bands in (1, 3):
+        with pytest.raises(RuntimeError, match=f"has {bands} bands for the model, which was trained on 4"):
+            classified(pixels[:bands])
+    bright = pixels.astype(np.uint16)
+    bright[0, 5, 5] = 3000
+    with pytest.raises(RuntimeError, match="values up to 3000, but the model was trained on values up to 255"):
+        classified(bright)
+    mask = np.ones((64, 64), np.uint8)
+    mask[5, 5] = 0
+    assert classified(bright, mask)[0, 5, 5] == 0
 
 
 def test_the_definition_and_the_package_hold_what_esri_names(random_model, exported) -> None:

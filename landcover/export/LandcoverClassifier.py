@@ -116,6 +116,9 @@ class LandcoverClassifier:
         """Classify a block: raster_pixels (bands, rows, columns) and raster_mask, 0 where there is no data, both with
         the padding of the configuration on every side; output_pixels (1, rows, columns) without it."""
         pixels = np.asarray(pixelBlocks["raster_pixels"], np.float32)
+        bands = len(self.definition["ExtractBands"])
+        if len(pixels) != bands:
+            raise RuntimeError(f"the image has {len(pixels)} bands for the model, which was trained on {bands}")
         mask = pixelBlocks.get("raster_mask")
         valid = np.ones(pixels.shape[1:], bool)
         if mask is not None:
@@ -123,6 +126,12 @@ class LandcoverClassifier:
             valid = (mask if mask.ndim == 2 else mask.any(axis=0)) != 0
         if self.collar:
             valid &= pixels.any(axis=0)
+        greatest, most = self.definition["GreatestValue"], pixels.max(axis=0, initial=0, where=valid).max()
+        if most > greatest:
+            raise RuntimeError(
+                f"the image has values up to {most:g}, but the model was trained on values up to {greatest}: rescale "
+                "the image as the training images were"
+            )
         classes = self._classify(pixels, valid)
         inside = tuple(slice(self.padding, side - self.padding) for side in classes.shape)
         there = valid[inside]
