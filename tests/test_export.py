@@ -25,6 +25,7 @@ from landcover.model import ENTRY, ModelCard, load_network, read_card, save_mode
 from landcover.settings import ClassifySettings, NetSettings
 from landcover.train.unet import build_unet
 
+DEEPNESS_STATISTICS = ("standardization_mean", "standardization_std")
 HOST = Path(__file__).with_name("arcgis_host.py")
 
 
@@ -88,6 +89,16 @@ def test_deepness_is_told_what_it_asks_for(random_model, exported) -> None:
     image = np.moveaxis(textured(side, side)[None], 1, -1)
     every = load_network(random_model).predict_on_batch(image.astype(np.float32))[..., 1:]
     _agree(_run(exported["deepness"].read_bytes(), image / 255), every / every.sum(axis=-1, keepdims=True))
+
+
+def test_deepness_takes_the_plain_file_too(random_model, exported) -> None:
+    """The plugin takes (grey values / 255 - mean) / std, by the metadata that newer versions of it read."""
+    session = onnxruntime.InferenceSession(exported["onnx"], providers=["CPUExecutionProvider"])
+    known = {key: json.loads(session.get_modelmeta().custom_metadata_map[key]) for key in DEEPNESS_STATISTICS}
+    image = np.moveaxis(textured(96, 96)[None], 1, -1)
+    mean, deviation = (np.array(known[key]) for key in DEEPNESS_STATISTICS)
+    expected = load_network(random_model).predict_on_batch(image.astype(np.float32))
+    _agree(_run(exported["onnx"].read_bytes(), (image / 255 - mean) / deviation), expected)
 
 
 def _map(image: Path, model: Path, out: Path, **more) -> np.ndarray:
