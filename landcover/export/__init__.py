@@ -29,18 +29,19 @@ MARKS = {"emd": "*.emd", "savedmodel": "saved_model.pb"}
 """A file by which a folder is known to be of a format."""
 
 
-def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False) -> Path:
+def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False, made_by: Path | None = None) -> Path:
     """Write a model.keras of ours in one of FORMATS; the path of what was written.
 
     Without `out` it goes beside the model, named after the model's folder. A STAC item always lies beside what it
-    describes, which may be a map too. Raises ConfigError for a format that is none, ModelError, OutputExists.
+    describes, which may be a map too; `made_by` is the model that it links to, if that made it. Raises ConfigError for
+    a format that is none or a name that it cannot have, ModelError, OutputExists.
     """
     from landcover.model import load_network, read_card
 
     if to not in FORMATS:
         raise ConfigError(f"{to}: is no format to export to: there are {', '.join(FORMATS)}")
     if to == "stac":
-        return _describe(model, out, overwrite)
+        return _describe(model, out, overwrite, made_by)
     card = read_card(model)
     name = model.resolve().parent.name if model.name == "model.keras" else model.stem
     out = out or model.parent / FORMATS[to].format(name)
@@ -95,13 +96,15 @@ def _write(network: "keras.Model", card: "ModelCard", folder: Path, to: str, nam
             network.export(made, format="tf_saved_model", verbose=False)
 
 
-def _describe(path: Path, out: Path | None, overwrite: bool) -> Path:
+def _describe(path: Path, out: Path | None, overwrite: bool, made_by: Path | None) -> Path:
     from landcover.export.stac import item_path, write_map_item, write_model_item
 
     if out is not None and out != item_path(path):
         raise ConfigError(f"--out {out}: an item names its files by where it lies, {item_path(path)}: leave out --out")
     check_free(item_path(path), overwrite)
-    return (write_map_item if path.suffix.lower() in (".tif", ".tiff") else write_model_item)(path)
+    if path.suffix.lower() in (".tif", ".tiff"):
+        return write_map_item(path, made_by)
+    return write_model_item(path)
 
 
 def _need_onnx() -> None:
