@@ -19,6 +19,7 @@ from landcover.classify.onnxmapper import onnx_bytes
 from landcover.classify.predict import classify_image
 from landcover.errors import ConfigError, ModelError, OutputExists
 from landcover.export import FORMATS, export
+from landcover.export.esri import definition
 from landcover.export.LandcoverClassifier import LandcoverClassifier
 from landcover.export.onnxgraph import to_onnx
 from landcover.model import ENTRY, ModelCard, load_network, read_card, save_model
@@ -188,6 +189,19 @@ def test_arcgis_is_told_what_it_asks_for(tmp_path, random_model, exported) -> No
     assert [(r["Value"], r["Class"], (r["Red"], r["Green"], r["Blue"])) for r in rows] == [
         (c.value, c.name, c.rgb) for c in card.scheme
     ]
+
+
+@pytest.mark.parametrize(("halo", "multiple"), [(6, 2), (96, 16), (192, 32), (384, 64)])
+def test_arcgis_hands_over_what_the_network_looks_at_however_deep_it_is(random_model, halo, multiple) -> None:
+    function = LandcoverClassifier()
+    card = read_card(random_model).model_copy(update={"halo": halo, "multiple": multiple})
+    function.definition = definition(card, "net")
+    for tile in (None, "1", "300"):
+        known = function.getConfiguration(batch_size="1", **{} if tile is None else {"tile_size": tile})
+        assert known["padding"] == halo
+        assert known["tx"] == known["ty"] > 0
+        assert known["tx"] % multiple == 0
+        assert known["tx"] >= (halo if tile is None else multiple)
 
 
 def test_arcgis_is_told_of_an_image_that_the_model_does_not_know(exported) -> None:

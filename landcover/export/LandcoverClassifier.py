@@ -76,11 +76,11 @@ class LandcoverClassifier:
 
     def getConfiguration(self, **scalars: Any) -> dict[str, Any]:
         """How large the blocks are that ArcGIS hands over. Sizes are multiples of what the network halves by, so that
-        pixels fall alike into its pooling in every block."""
+        pixels fall alike into its pooling in every block, and tiles large enough to leave some of them without their
+        padding."""
         known, step = self.definition, self.definition["SizeMultiple"]
-        tile = max(_whole(scalars.get("tile_size"), known["ImageHeight"]) // step, 3) * step
-        padding = -(-max(_whole(scalars.get("padding"), known["Padding"]), 0) // step) * step
-        self.padding = padding = min(padding, (tile // step - 1) // 2 * step)
+        self.padding = padding = -(-max(_whole(scalars.get("padding"), known["Padding"]), 0) // step) * step
+        tile = max(_whole(scalars.get("tile_size"), known["ImageHeight"]) // step * step, 2 * padding + step)
         self.collar = str(scalars.get("collar", "True")).strip().lower() not in ("false", "0", "no")
         rows, columns = _rectangle(max(_whole(scalars.get("batch_size"), known["BatchSize"]), 1))
         return {

@@ -18,7 +18,8 @@ FUNCTION = "LandcoverClassifier"
 """The raster function: the name of its class and of its file, which ArcGIS expects to be the same."""
 
 TILE = 512
-"""Pixels a side of a tile, padding included, so that the padding is the smaller part of a block."""
+"""Pixels a side of a tile, padding included, so that the padding is the smaller part of a block. Deep networks look
+so far that their tiles are larger: three times the padding."""
 
 BATCH = 4
 
@@ -33,6 +34,7 @@ def definition(card: ModelCard, name: str) -> dict[str, Any]:
     """
     x, y = card.pixel_size
     names = band_names(card.bands)
+    side = -(-max(TILE, 3 * card.halo) // card.multiple) * card.multiple
     return {
         "Framework": "ONNX",
         "ModelConfiguration": FUNCTION,
@@ -42,8 +44,8 @@ def definition(card: ModelCard, name: str) -> dict[str, Any]:
         "InferenceFunction": f"{FUNCTION}.py",
         "Description": f"Land cover of {', '.join(card.scheme.names)} from images of {card.bands} bands; landcover "
         f"{card.version}",
-        "ImageHeight": TILE,
-        "ImageWidth": TILE,
+        "ImageHeight": side,
+        "ImageWidth": side,
         "ExtractBands": list(range(card.bands)),
         "Padding": card.halo,
         "BatchSize": BATCH,
