@@ -301,7 +301,7 @@ def test_a_folder_that_is_no_export_is_not_replaced(tmp_path, random_model, to, 
             export(model, to, out, overwrite=True)
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "notes.txt").write_text("mine")
-    for out in (tmp_path / "notes", tmp_path / "notes" / "notes.txt"):
+    for out in (tmp_path / "notes", tmp_path / "missing" / ".." / "notes", tmp_path / "notes" / "notes.txt"):
         with pytest.raises(ConfigError, match=f"is there and no export to {to}"):
             export(model, to, out, overwrite=True)
     assert (tmp_path / "notes" / "notes.txt").read_text() == "mine"

@@ -69,7 +69,8 @@ def _check_out(out: Path, model: Path, to: str, usual: str) -> None:
         return
     if model.resolve().is_relative_to(out.resolve()):
         raise ConfigError(f"--out {out}: holds the model, which would be replaced, too: name a new folder in it")
-    if out.exists() and not (out.is_dir() and (any(out.glob(MARKS[to])) or not any(out.iterdir()))):
+    there = out.resolve()
+    if there.exists() and not (there.is_dir() and (any(there.glob(MARKS[to])) or not any(there.iterdir()))):
         raise ConfigError(f"--out {out}: is there and no export to {to}, and is not replaced: name a new folder")
 
 
