@@ -302,14 +302,14 @@ def classify(
         kept = None if overwrite else find_current(settings, paths[0], out)
         made = kept or run(settings, paths[0], out, overwrite, bar)
         click.echo(tell.many([made]) if isinstance(made, Kept) else tell.classified(made))
-        if not describe_maps([made], settings.classify.model, stac):
+        if not describe_maps([made], settings.classify.model, stac, overwrite):
             click.get_current_context().exit(1)
         return
     if out is not None and out.suffix.lower() in (".tif", ".tiff"):
         raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
     results = classify_all(settings, paths, out, overwrite, bar)
     click.echo(tell.many(results))
-    described = describe_maps(results, settings.classify.model, stac)
+    described = describe_maps(results, settings.classify.model, stac, overwrite)
     if all(isinstance(made, Outside) for made in results):
         raise ImageError(f"{settings.classify.aoi}: no polygon lies on any of the images: is its CRS the right one?")
     if not described or any(isinstance(made, Failed) for made in results):

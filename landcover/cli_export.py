@@ -37,4 +37,5 @@ def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: 
     from landcover.export import export as run
 
     import_quietly("keras")
-    click.echo(f"{run(model or config.classify.model, to, out, overwrite)}: for {to}")
+    made = run(model or config.classify.model, to, out, overwrite, made_by=config.classify.model)
+    click.echo(f"{made}: for {to}")

@@ -12,20 +12,26 @@ if TYPE_CHECKING:
 log = logging.getLogger("landcover")
 
 
-def describe_maps(results: "Sequence[Classified | Kept | Outside | Failed]", model: Path, wanted: bool) -> bool:
-    """Write an item beside each map; without `wanted` only beside a new map that has one, which was of the old map.
-    Whether all could be written: one that cannot is told of, and keeps no other from its item."""
+def describe_maps(
+    results: "Sequence[Classified | Kept | Outside | Failed]", model: Path, wanted: bool, overwrite: bool = False
+) -> bool:
+    """Write an item beside each map; without `wanted` only beside a new map that has one, which was of the old map. A
+    file of that name that this program did not write is kept without `overwrite`. Whether all could be written: one
+    that cannot is told of, and keeps no other from its item."""
     from landcover.classify import Failed, Kept, Outside
     from landcover.errors import LandcoverError
     from landcover.export.stac import is_own, item_path, write_map_item
+    from landcover.files import check_free
 
     whole = True
     for made in results:
         if isinstance(made, Failed | Outside):
             continue
-        if not wanted and (isinstance(made, Kept) or not is_own(item_path(made.path))):
+        own = is_own(item_path(made.path))
+        if not wanted and (isinstance(made, Kept) or not own):
             continue
         try:
+            check_free(item_path(made.path), own or overwrite)
             log.info("%s: the map as a STAC item", write_map_item(made.path, model))
         except LandcoverError as error:
             log.warning("Note: no STAC item of %s: %s", made.path, error)

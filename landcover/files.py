@@ -11,7 +11,8 @@ from landcover.errors import LandcoverError, OutputExists
 
 def check_free(path: Path, overwrite: bool) -> None:
     """Raise OutputExists if something is at the path and may not be replaced."""
-    if path.exists() and not overwrite:
+    # missing/../there is there as soon as the folder in between is made
+    if path.resolve().exists() and not overwrite:
         raise OutputExists(path)
 
 

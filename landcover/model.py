@@ -1,5 +1,6 @@
 """The model file: Keras's own, with what the weights were trained on beside them."""
 
+import lzma
 import struct
 import zipfile
 import zlib
@@ -22,20 +23,11 @@ ENTRY = "landcover.json"
 CARD_KEY, MEMORY_KEY = "landcover", "landcover_bytes_a_pixel"
 """Metadata of an ONNX file: the same description, and the memory that a forward pass takes for each pixel it sees."""
 
+UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
+"""What reading a zip file raises that is damaged, encrypted, or packed in a way that Python does not know."""
+
 FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 """Layers that stay in float32 in a bfloat16 net: what goes in, and what is compared."""
-
-
-DAMAGED = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    OSError,
-    RuntimeError,
-    ValueError,
-)
-"""What reading a zip file may raise of which some bits are others than they were."""
 
 
 class ModelCard(BaseModel):
@@ -82,15 +74,22 @@ def save_model(network: "keras.Model", card: ModelCard, path: Path) -> None:
 def read_card(path: Path) -> ModelCard:
     """The description in a model file, read without Keras. Raises ModelError for a file that is none of ours."""
     if not path.exists():
-        raise ModelError(f"{path}: no such model: run `landcover train` first, or name one with -m")
+        raise ModelError(f"{path}: no such model: run `landcover train` first, or name another")
     try:
         with zipfile.ZipFile(path) as archive:
             return ModelCard.model_validate_json(archive.read(ENTRY))
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise ModelError(f"{path}: its description cannot be read ({where}): was it made by another version?") from None
-    except (*DAMAGED, KeyError):
-        raise ModelError(f"{path}: is not a model that `landcover train` wrote, or not whole") from None
+        raise unknown_card(path, error) from None
+    except (KeyError, *UNREADABLE):
+        raise ModelError(
+            f"{path}: is not a model that `landcover train` wrote: name its model.keras (or, to classify, an .onnx or "
+            ".dlpk that `landcover export` wrote)"
+        ) from None
+
+
+def unknown_card(path: Path, error: ValidationError) -> ModelError:
+    where = ".".join(map(str, error.errors()[0]["loc"])) or "no JSON"
+    return ModelError(f"{path}: its description cannot be read ({where}): was it made by another version?")
 
 
 def load_network(path: Path, precision: Literal["float32", "bfloat16"] = "float32") -> "keras.Model":
@@ -99,10 +98,11 @@ def load_network(path: Path, precision: Literal["float32", "bfloat16"] = "float3
 
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except (*DAMAGED, TypeError, KeyError) as error:
+    except (TypeError, KeyError, *UNREADABLE) as error:
         if "arbitrary code" in str(error):
             raise ModelError(f"{path}: holds code of its own (a Lambda layer, say), which is not run") from None
-        raise ModelError(f"{path}: Keras cannot load it ({' '.join(str(error).split())[:200]})") from None
+        told = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path}: Keras cannot load it ({told}): copy it again, or train anew") from None
     return network if precision == "float32" else in_precision(network, precision)
 
 

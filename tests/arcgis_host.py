@@ -60,6 +60,7 @@ def main(package: str, image: str, out: str, *arguments: str) -> None:
                 pixels, mask = made["output_pixels"], made["output_mask"]
                 assert pixels.shape == mask.shape == shape
                 assert pixels.dtype == np.dtype(told["pixelType"])
+                assert ((pixels > 0) == (mask > 0)).all()
                 part = classes[row : row + known["ty"], column : column + known["tx"]]
                 part[:] = np.where(mask[0], pixels[0], 0)[: part.shape[0], : part.shape[1]]
                 blocks += 1

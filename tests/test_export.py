@@ -14,15 +14,19 @@ import pytest
 import rasterio
 from conftest import textured, write_image
 
+from landcover.classify.mapper import open_mapper
+from landcover.classify.onnxmapper import onnx_bytes
 from landcover.classify.predict import classify_image
 from landcover.errors import ConfigError, ModelError, OutputExists
 from landcover.export import FORMATS, export
+from landcover.export.esri import definition
 from landcover.export.LandcoverClassifier import LandcoverClassifier
 from landcover.export.onnxgraph import to_onnx
 from landcover.model import ENTRY, ModelCard, load_network, read_card, save_model
 from landcover.settings import ClassifySettings, NetSettings
 from landcover.train.unet import build_unet
 
+DEEPNESS_STATISTICS = ("standardization_mean", "standardization_std")
 HOST = Path(__file__).with_name("arcgis_host.py")
 
 
@@ -88,6 +92,16 @@ def test_deepness_is_told_what_it_asks_for(random_model, exported) -> None:
     _agree(_run(exported["deepness"].read_bytes(), image / 255), every / every.sum(axis=-1, keepdims=True))
 
 
+def test_deepness_takes_the_plain_file_too(random_model, exported) -> None:
+    """The plugin takes (grey values / 255 - mean) / std, by the metadata that newer versions of it read."""
+    session = onnxruntime.InferenceSession(exported["onnx"], providers=["CPUExecutionProvider"])
+    known = {key: json.loads(session.get_modelmeta().custom_metadata_map[key]) for key in DEEPNESS_STATISTICS}
+    image = np.moveaxis(textured(96, 96)[None], 1, -1)
+    mean, deviation = (np.array(known[key]) for key in DEEPNESS_STATISTICS)
+    expected = load_network(random_model).predict_on_batch(image.astype(np.float32))
+    _agree(_run(exported["onnx"].read_bytes(), (image / 255 - mean) / deviation), expected)
+
+
 def _map(image: Path, model: Path, out: Path, **more) -> np.ndarray:
     classify_image(image, ClassifySettings(model=model, precision="float32", **more), out)
     with rasterio.open(out) as dataset:
@@ -131,9 +145,10 @@ def _in_arcgis(package: Path, image: Path, out: Path, *arguments: str) -> tuple[
 @pytest.mark.parametrize("arguments", [(), ("tile_size=300", "padding=90", "batch_size=6")])
 def test_the_package_maps_in_arcgis_as_classify_does(tmp_path, random_model, exported, arguments) -> None:
     pixels = textured(700, 900)
-    pixels[:, 100:250, 300:420] = 0
-    pixels[3, 500:520, 500:520] = 0  # one band alone is no gap
-    image = write_image(tmp_path / "a.tif", pixels, nodata=0)
+    # not 0, which would be a collar even without a mask
+    pixels[:, 100:250, 300:420] = 200
+    pixels[3, 500:520, 500:520] = 200  # one band alone is no gap
+    image = write_image(tmp_path / "a.tif", pixels, nodata=200)
     expected = _map(image, random_model, tmp_path / "m.tif")
     shown, told = _in_arcgis(exported["dlpk"], image, tmp_path / "a.npy", *arguments)
     assert told["blocks"] > 3
@@ -174,6 +189,43 @@ def test_arcgis_is_told_what_it_asks_for(tmp_path, random_model, exported) -> No
     assert [(r["Value"], r["Class"], (r["Red"], r["Green"], r["Blue"])) for r in rows] == [
         (c.value, c.name, c.rgb) for c in card.scheme
     ]
+
+
+@pytest.mark.parametrize(("halo", "multiple"), [(6, 2), (96, 16), (192, 32), (384, 64)])
+def test_arcgis_hands_over_what_the_network_looks_at_however_deep_it_is(random_model, halo, multiple) -> None:
+    function = LandcoverClassifier()
+    card = read_card(random_model).model_copy(update={"halo": halo, "multiple": multiple})
+    function.definition = definition(card, "net")
+    for tile in (None, "1", "300"):
+        known = function.getConfiguration(batch_size="1", **{} if tile is None else {"tile_size": tile})
+        assert known["padding"] == halo
+        assert known["tx"] == known["ty"] > 0
+        assert known["tx"] % multiple == 0
+        assert known["tx"] >= (halo if tile is None else multiple)
+
+
+def test_arcgis_is_told_of_an_image_that_the_model_does_not_know(exported) -> None:
+    (path,) = exported["emd"].glob("*.emd")
+    function = LandcoverClassifier()
+    function.initialize(model=str(path))
+    function.getConfiguration(padding="0", tile_size="64", batch_size="1")
+    pixels = textured(64, 64)
+
+    def classified(pixels: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+        blocks = {"raster_pixels": pixels} | ({} if mask is None else {"raster_mask": mask})
+        return function.updatePixels((0, 0), (1, 64, 64), {"pixelType": "u1"}, **blocks)["output_pixels"]
+
+    assert (classified(pixels) > 0).all()
+    for bands in (1, 3):
+        with pytest.raises(RuntimeError, match=f"has {bands} bands for the model, which was trained on 4"):
+            classified(pixels[:bands])
+    bright = pixels.astype(np.uint16)
+    bright[0, 5, 5] = 3000
+    with pytest.raises(RuntimeError, match="values up to 3000, but the model was trained on values up to 255"):
+        classified(bright)
+    mask = np.ones((64, 64), np.uint8)
+    mask[5, 5] = 0
+    assert classified(bright, mask)[0, 5, 5] == 0
 
 
 def test_the_definition_and_the_package_hold_what_esri_names(random_model, exported) -> None:
@@ -229,8 +281,41 @@ def test_a_format_that_is_none_and_an_output_that_is_there(tmp_path, random_mode
     assert export(random_model, "onnx", exported["onnx"], overwrite=True).read_bytes() == before
     with pytest.raises(ModelError, match="is the model itself"):
         export(random_model, "h5", random_model, overwrite=True)
-    with pytest.raises(ConfigError, match=r"ends in \.h5"):
-        export(random_model, "h5", tmp_path / "net.keras")
+    for to, name, suffix in (("h5", "net.keras", ".h5"), ("dlpk", "net.zip", ".dlpk"), ("deepness", "net", ".onnx")):
+        with pytest.raises(ConfigError, match=rf"must have a name that ends in \{suffix}"):
+            export(random_model, to, tmp_path / name)
+    with pytest.raises(
+        ConfigError, match=rf"is a folder: name a file in it, such as .*{random_model.parent.name}\.onnx"
+    ):
+        export(random_model, "onnx", tmp_path)
+
+
+@pytest.mark.parametrize("to", ["emd", "savedmodel"])
+def test_a_folder_that_is_no_export_is_not_replaced(tmp_path, random_model, to, monkeypatch) -> None:
+    monkeypatch.setattr("landcover.model.load_network", lambda path: pytest.fail("the work had begun"))
+    model = tmp_path / "net" / "model.keras"
+    model.parent.mkdir()
+    model.write_bytes(random_model.read_bytes())
+    for out in (model.parent, tmp_path):
+        with pytest.raises(ConfigError, match="holds the model"):
+            export(model, to, out, overwrite=True)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "notes.txt").write_text("mine")
+    for out in (tmp_path / "notes", tmp_path / "missing" / ".." / "notes", tmp_path / "notes" / "notes.txt"):
+        with pytest.raises(ConfigError, match=f"is there and no export to {to}"):
+            export(model, to, out, overwrite=True)
+    assert (tmp_path / "notes" / "notes.txt").read_text() == "mine"
+    assert model.exists()
+
+
+def test_a_folder_of_an_earlier_export_is_replaced(tmp_path, random_model) -> None:
+    out = tmp_path / "package"
+    out.mkdir()
+    (export(random_model, "emd", out, overwrite=True) / "old.onnx").touch()
+    with pytest.raises(OutputExists):
+        export(random_model, "emd", out)
+    export(random_model, "emd", out, overwrite=True)
+    assert not (out / "old.onnx").exists()
 
 
 def test_a_stac_item_lies_beside_what_it_describes(tmp_path, random_model) -> None:
@@ -264,13 +349,84 @@ def test_models_of_another_make_are_refused(tmp_path, exported) -> None:
     refused(tmp_path / "cut.dlpk", r"cut\.dlpk: cannot be read")
     refused(_package(tmp_path, exported["dlpk"], without="net.onnx"), r"lacks net\.onnx")
     refused(_package(tmp_path, exported["dlpk"], without="net.emd"), r"holds 0 model definitions")
+    refused(_package(tmp_path, exported["dlpk"], ModelFile=None), r"net\.emd names no model")
+    # as arcgis.learn packs its own
+    refused(_package(tmp_path, exported["dlpk"], ModelFile="LandcoverClassifier.py"), "is no ONNX file: name a package")
+    refused(exported["h5"], r"is not a model that `landcover train` wrote: name its model\.keras")
+    refused(exported["emd"], r"is not a model that `landcover train` wrote")
     for path in ("../net.onnx", "/etc/net.onnx", "C:\\\\net.onnx"):
         refused(_package(tmp_path, exported["dlpk"], ModelFile=path), "names a model outside the package")
     with pytest.raises(ConfigError, match="an exported model computes in float32"):
         classify_image(image, ClassifySettings(model=exported["onnx"], precision="bfloat16"), tmp_path / "m.tif")
 
 
-def _package(folder: Path, package: Path, without: str = "", **changes: str) -> Path:
+def _patched(path: Path, out: Path, *changes: tuple[bytes, int, int]) -> Path:
+    """A copy of a zip file with a byte of each of its headers set: (signature of the header, place in it, value)."""
+    content = bytearray(path.read_bytes())
+    for signature, place, value in changes:
+        at = content.find(signature)
+        while at >= 0:
+            content[at + place] = value
+            at = content.find(signature, at + 4)
+    out.write_bytes(content)
+    return out
+
+
+CENTRAL, LOCAL = b"PK\x01\x02", b"PK\x03\x04"
+
+
+@pytest.mark.parametrize("suffix", [".dlpk", ".keras"])
+@pytest.mark.parametrize("changes", [[(CENTRAL, 8, 1), (LOCAL, 6, 1)], [(CENTRAL, 10, 9)]], ids=["encrypted", "packed"])
+def test_zip_files_that_cannot_be_unpacked_are_told_in_a_line(
+    tmp_path, random_model, exported, suffix, changes
+) -> None:
+    given = exported["dlpk"] if suffix == ".dlpk" else random_model
+    model = _patched(given, tmp_path / f"changed{suffix}", *changes)
+    with pytest.raises(ModelError, match=rf"changed\{suffix}: (cannot be read|is not a model)"):
+        open_mapper(ClassifySettings(model=model))
+
+
+def test_a_damaged_model_file_is_told_in_a_line(tmp_path, random_model) -> None:
+    content = bytearray(random_model.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(byte ^ 0x5A for byte in content[middle : middle + 400])
+    (tmp_path / "model.keras").write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.keras: Keras cannot load it .*: copy it again"):
+        export(tmp_path / "model.keras", "onnx")
+
+
+def test_a_package_may_be_packed_again_with_its_folder_but_not_swell(tmp_path, exported, monkeypatch) -> None:
+    again = tmp_path / "again.dlpk"
+    with zipfile.ZipFile(exported["dlpk"]) as given, zipfile.ZipFile(again, "w") as made:
+        for name in given.namelist():
+            made.writestr(f"net_emd/{name}", given.read(name))
+            made.writestr(f"__MACOSX/net_emd/._{name}", b"shadow")
+    assert onnx_bytes(again) == exported["onnx"].read_bytes()
+    monkeypatch.setattr("landcover.classify.onnxmapper.LARGEST", 100_000)
+    with pytest.raises(ModelError, match=r"net\.onnx would be \d+ MB, as no ONNX model is"):
+        onnx_bytes(again)
+
+
+def test_a_file_that_another_program_changed_is_refused(tmp_path, exported) -> None:
+    changed = tmp_path / "changed.onnx"
+
+    def refused(model: onnx.ModelProto) -> None:
+        onnx.save(model, changed)
+        with pytest.raises(ModelError, match=r"changed\.onnx: another program has changed it"):
+            open_mapper(ClassifySettings(model=changed))
+
+    model = onnx.load(exported["onnx"])
+    kept = [item for item in model.metadata_props if item.key != "landcover_bytes_a_pixel"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    refused(model)
+    # a network of as many bands, but other outputs, under the same description
+    other = onnx.load(exported["deepness"])
+    other.metadata_props.extend(onnx.load(exported["onnx"]).metadata_props)
+    refused(other)
+
+
+def _package(folder: Path, package: Path, without: str = "", **changes: str | None) -> Path:
     """A copy of a package without a member, or with other entries in its definition."""
     out = folder / "changed.dlpk"
     with zipfile.ZipFile(package) as given, zipfile.ZipFile(out, "w") as made:
@@ -293,11 +449,15 @@ def test_a_keras_file_with_code_in_it_is_refused(tmp_path, random_model) -> None
         export(tmp_path / "model.keras", "onnx")
 
 
-def test_a_layer_without_a_counterpart_is_named() -> None:
+def test_a_layer_without_a_counterpart_is_named(tmp_path, random_model) -> None:
     image = keras.Input((None, None, 4))
     network = keras.Model(image, keras.layers.UpSampling2D(name="larger")(image))
     with pytest.raises(ModelError, match="layer larger: a UpSampling2D cannot be written as ONNX"):
         to_onnx(network)
+    model = tmp_path / "model.keras"
+    save_model(network, read_card(random_model), model)
+    with pytest.raises(ModelError, match=r"model\.keras: layer larger"):
+        export(model, "onnx")
 
 
 def test_a_card_from_another_version_is_told(tmp_path, exported) -> None:

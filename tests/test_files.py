@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from landcover.errors import LandcoverError
-from landcover.files import check_space, whole_file, whole_folder
+from landcover.errors import LandcoverError, OutputExists
+from landcover.files import check_free, check_space, whole_file, whole_folder
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path) -> None:
@@ -23,6 +23,15 @@ def test_a_file_is_whole_or_as_it_was(tmp_path) -> None:
         fail()
     assert path.read_text() == "first"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_what_is_there_is_seen_by_way_of_a_folder_that_is_not(tmp_path) -> None:
+    (tmp_path / "a.txt").touch()
+    for path in (tmp_path / "a.txt", tmp_path / "missing" / ".." / "a.txt"):
+        with pytest.raises(OutputExists):
+            check_free(path, overwrite=False)
+        check_free(path, overwrite=True)
+    check_free(tmp_path / "b.txt", overwrite=False)
 
 
 def test_a_folder_is_whole_or_as_it_was(tmp_path) -> None:

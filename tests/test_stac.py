@@ -463,6 +463,12 @@ def test_classify_writes_an_item_beside_the_map_if_asked(tmp_path, run, scheme, 
     item.write_text('{"mine": 1}')
     assert run(image, "-o", out, "--overwrite").exit_code == 0
     assert item.read_text() == '{"mine": 1}'
+    result = run(image, "-o", out, "--stac")
+    assert result.exit_code == 1
+    assert "m.stac.json exists already: add --overwrite to replace it" in result.stderr
+    assert item.read_text() == '{"mine": 1}'
+    assert run(image, "-o", out, "--stac", "--overwrite").exit_code == 0
+    check(item)
 
 
 def test_each_of_several_maps_has_its_item_and_one_without_a_place_costs_no_other(tmp_path, run, check) -> None:
@@ -515,6 +521,10 @@ def test_a_training_leaves_an_item_and_its_maps_link_to_it(tmp_path, scheme, run
     assert target == (paths.models / "unet/model.stac.json").resolve()
     assert told["properties"]["processing:expression"] == {"format": "stac-mlm", "expression": link["href"]}
     assert item["assets"]["model"]["file:checksum"] == "1220" + told["properties"]["landcover:model_sha256"]
+    # described anew, it keeps the link
+    again = ["export", str(paths.data / "maps/a_landcover.tif"), "--to", "stac", "--overwrite", "-c", str(config)]
+    assert CliRunner().invoke(main, again, catch_exceptions=False).exit_code == 0
+    assert check(paths.data / "maps/a_landcover.stac.json") == told
     # there is no link to the item of another model
     (paths.models / "unet/model.stac.json").write_text(json.dumps(item).replace(_multihash(model), "1220" + MODEL))
     assert map_item(paths.data / "maps/a_landcover.tif", model)["links"] == []

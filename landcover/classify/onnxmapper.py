@@ -13,12 +13,18 @@ from pydantic import ValidationError
 
 from landcover.classify.mapper import Mapper
 from landcover.errors import ConfigError, ModelError
-from landcover.model import CARD_KEY, MEMORY_KEY, ModelCard
+from landcover.model import CARD_KEY, MEMORY_KEY, UNREADABLE, ModelCard, unknown_card
 from landcover.precision import Format
 from landcover.settings import ClassifySettings
 
 SCRATCH = 2.6
 """Memory of a forward pass over that of its live tensors: a guess with room to spare, not measured yet."""
+
+
+FLOAT = "tensor(float)"
+
+LARGEST = 2**31
+"""Bytes that an ONNX file can have: what claims more in a package is not unpacked."""
 
 
 class OnnxMapper(Mapper):
@@ -28,9 +34,8 @@ class OnnxMapper(Mapper):
         if settings.precision == "bfloat16":
             raise ConfigError("--precision bfloat16: an exported model computes in float32")
         self._session = _session(settings.model, onnx_bytes(settings.model))
-        known = self._session.get_modelmeta().custom_metadata_map
-        super().__init__(settings, _card(settings.model, known))
-        self._live = float(json.loads(known[MEMORY_KEY]))
+        card, self._live = _known(settings.model, self._session)
+        super().__init__(settings, card)
         self.engine = ("onnxruntime", _runtime().__version__)
 
     @property
@@ -64,20 +69,40 @@ def onnx_bytes(path: Path) -> bytes:
         if path.suffix.lower() != ".dlpk":
             return path.read_bytes()
         with zipfile.ZipFile(path) as archive:
-            names = [name for name in archive.namelist() if name.lower().endswith(".emd")]
-            if len(names) != 1:
-                raise ModelError(f"{path}: holds {len(names)} model definitions (.emd), and should hold one")
-            named = json.loads(archive.read(names[0])).get("ModelFile")
-            member = PurePosixPath(str(named).replace("\\", "/"))
-            if member.is_absolute() or ".." in member.parts or ":" in str(member):
-                raise ModelError(f"{path}: {names[0]} names a model outside the package: {named}")
-            if str(member) not in archive.namelist():
-                raise ModelError(f"{path}: lacks {named}, which its {names[0]} names: export the model again")
-            return archive.read(str(member))
+            return _packed(path, archive)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such model: run `landcover export` first, or name one with -m") from None
-    except (OSError, zipfile.BadZipFile, ValueError, AttributeError) as error:
+    except (AttributeError, *UNREADABLE) as error:
         raise ModelError(f"{path}: cannot be read ({' '.join(str(error).split())}): export the model again") from None
+
+
+def _packed(path: Path, archive: zipfile.ZipFile) -> bytes:
+    """The model that the definition in a package names, by its place beside the definition."""
+    # who packs a folder again on a Mac gets a shadow of each file, too
+    names = [n for n in archive.namelist() if n.lower().endswith(".emd") and not n.startswith("__MACOSX/")]
+    if len(names) != 1:
+        raise ModelError(
+            f"{path}: holds {len(names)} model definitions (.emd), and should hold one: export the model again"
+        )
+    named = json.loads(_unpacked(path, archive, names[0])).get("ModelFile")
+    if not isinstance(named, str):
+        raise ModelError(f"{path}: its {names[0]} names no model (ModelFile): export the model again")
+    member = PurePosixPath(names[0]).parent / named.replace("\\", "/")
+    if member.is_absolute() or ".." in member.parts or ":" in str(member):
+        raise ModelError(f"{path}: {names[0]} names a model outside the package: {named}: export the model again")
+    if str(member) not in archive.namelist():
+        raise ModelError(f"{path}: lacks {named}, which its {names[0]} names: export the model again")
+    if member.suffix.lower() != ".onnx":
+        raise ModelError(
+            f"{path}: its model, {named}, is no ONNX file: name a package that `landcover export --to dlpk` wrote"
+        )
+    return _unpacked(path, archive, str(member))
+
+
+def _unpacked(path: Path, archive: zipfile.ZipFile, name: str) -> bytes:
+    if (size := archive.getinfo(name).file_size) > LARGEST:
+        raise ModelError(f"{path}: its {name} would be {size / 1e6:,.0f} MB, as no ONNX model is: it is not unpacked")
+    return archive.read(name)
 
 
 def _runtime() -> Any:
@@ -97,11 +122,28 @@ def _session(path: Path, model: bytes) -> Any:
         raise ModelError(f"{path}: ONNX Runtime cannot load it ({told}): export the model again") from None
 
 
-def _card(path: Path, known: dict[str, str]) -> ModelCard:
+def _known(path: Path, session: Any) -> tuple[ModelCard, float]:
+    """The description in an ONNX file, and the memory that a pixel takes. Raises ModelError if it is none of ours, or
+    not of the network beside it."""
+    known = session.get_modelmeta().custom_metadata_map
     if CARD_KEY not in known:
-        raise ModelError(f"{path}: is not a model that `landcover export --to onnx` or `--to dlpk` wrote")
+        raise ModelError(
+            f"{path}: is not a model that `landcover export --to onnx` or `--to dlpk` wrote: name one that is, or "
+            "model.keras"
+        )
     try:
-        return ModelCard.model_validate_json(known[CARD_KEY])
+        card = ModelCard.model_validate_json(known[CARD_KEY])
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
-        raise ModelError(f"{path}: its description cannot be read ({where}): was it made by another version?") from None
+        raise unknown_card(path, error) from None
+    graph = [
+        [(tensor.name, tensor.type, tensor.shape[1:2]) for tensor in tensors]
+        for tensors in (session.get_inputs(), session.get_outputs())
+    ]
+    ours = [[("image", FLOAT, [card.bands])], [("probabilities", FLOAT, [1 + len(card.scheme)])]]
+    try:
+        live = float(known[MEMORY_KEY])
+    except (KeyError, ValueError):
+        live = 0.0
+    if graph != ours or not live > 0:
+        raise ModelError(f"{path}: another program has changed it since it was exported: export the model again")
+    return card, live

@@ -76,11 +76,11 @@ class LandcoverClassifier:
 
     def getConfiguration(self, **scalars: Any) -> dict[str, Any]:
         """How large the blocks are that ArcGIS hands over. Sizes are multiples of what the network halves by, so that
-        pixels fall alike into its pooling in every block."""
+        pixels fall alike into its pooling in every block, and tiles large enough to leave some of them without their
+        padding."""
         known, step = self.definition, self.definition["SizeMultiple"]
-        tile = max(_whole(scalars.get("tile_size"), known["ImageHeight"]) // step, 3) * step
-        padding = -(-max(_whole(scalars.get("padding"), known["Padding"]), 0) // step) * step
-        self.padding = padding = min(padding, (tile // step - 1) // 2 * step)
+        self.padding = padding = -(-max(_whole(scalars.get("padding"), known["Padding"]), 0) // step) * step
+        tile = max(_whole(scalars.get("tile_size"), known["ImageHeight"]) // step * step, 2 * padding + step)
         self.collar = str(scalars.get("collar", "True")).strip().lower() not in ("false", "0", "no")
         rows, columns = _rectangle(max(_whole(scalars.get("batch_size"), known["BatchSize"]), 1))
         return {
@@ -116,6 +116,9 @@ class LandcoverClassifier:
         """Classify a block: raster_pixels (bands, rows, columns) and raster_mask, 0 where there is no data, both with
         the padding of the configuration on every side; output_pixels (1, rows, columns) without it."""
         pixels = np.asarray(pixelBlocks["raster_pixels"], np.float32)
+        bands = len(self.definition["ExtractBands"])
+        if len(pixels) != bands:
+            raise RuntimeError(f"the image has {len(pixels)} bands for the model, which was trained on {bands}")
         mask = pixelBlocks.get("raster_mask")
         valid = np.ones(pixels.shape[1:], bool)
         if mask is not None:
@@ -123,6 +126,12 @@ class LandcoverClassifier:
             valid = (mask if mask.ndim == 2 else mask.any(axis=0)) != 0
         if self.collar:
             valid &= pixels.any(axis=0)
+        greatest, most = self.definition["GreatestValue"], pixels.max(axis=0, initial=0, where=valid).max()
+        if most > greatest:
+            raise RuntimeError(
+                f"the image has values up to {most:g}, but the model was trained on values up to {greatest}: rescale "
+                "the image as the training images were"
+            )
         classes = self._classify(pixels, valid)
         inside = tuple(slice(self.padding, side - self.padding) for side in classes.shape)
         there = valid[inside]

@@ -1,9 +1,15 @@
 """Models in the formats of other programs."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from landcover.errors import ConfigError, ModelError
 from landcover.files import check_free, whole_file, whole_folder
+
+if TYPE_CHECKING:
+    import keras
+
+    from landcover.model import ModelCard
 
 FORMATS = {
     "onnx": "{}.onnx",
@@ -16,37 +22,67 @@ FORMATS = {
 }
 """What the output is called, after the model."""
 
+SUFFIXES = {"onnx": (".onnx",), "deepness": (".onnx",), "dlpk": (".dlpk",), "h5": (".h5", ".hdf5")}
+"""How the name of a file must end for other programs, and `classify`, to take it for what it is."""
 
-def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False) -> Path:
+MARKS = {"emd": "*.emd", "savedmodel": "saved_model.pb"}
+"""A file by which a folder is known to be of a format."""
+
+
+def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False, made_by: Path | None = None) -> Path:
     """Write a model.keras of ours in one of FORMATS; the path of what was written.
 
     Without `out` it goes beside the model, named after the model's folder. A STAC item always lies beside what it
-    describes, which may be a map too. Raises ConfigError for a format that is none, ModelError, OutputExists.
+    describes, which may be a map too; `made_by` is the model that it links to, if that made it. Raises ConfigError for
+    a format that is none or a name that it cannot have, ModelError, OutputExists.
     """
     from landcover.model import load_network, read_card
 
     if to not in FORMATS:
         raise ConfigError(f"{to}: is no format to export to: there are {', '.join(FORMATS)}")
     if to == "stac":
-        return _describe(model, out, overwrite)
+        return _describe(model, out, overwrite, made_by)
     card = read_card(model)
     name = model.resolve().parent.name if model.name == "model.keras" else model.stem
     out = out or model.parent / FORMATS[to].format(name)
-    if out.resolve() == model.resolve():
-        raise ModelError(f"{out}: is the model itself: name another file with -o")
-    if to == "h5" and out.suffix not in (".h5", ".hdf5"):
-        raise ConfigError(f"--out {out}: Keras writes HDF5 only to a name that ends in .h5")
+    _check_out(out, model, to, FORMATS[to].format(name))
     check_free(out, overwrite)
     if to in ("onnx", "deepness", "dlpk", "emd"):
         _need_onnx()
     network = load_network(model)
+    try:
+        _write(network, card, model.parent, to, name, out)
+    except ModelError as error:
+        raise ModelError(f"{model}: {error}") from None
+    return out
+
+
+def _check_out(out: Path, model: Path, to: str, usual: str) -> None:
+    """Raise for a name that the format cannot have, and for a folder whose replacement would cost other files."""
+    if out.resolve() == model.resolve():
+        raise ModelError(f"{out}: is the model itself: name another file with -o")
+    if to in SUFFIXES:
+        if out.is_dir():
+            raise ConfigError(f"--out {out}: is a folder: name a file in it, such as {out / usual}")
+        if out.suffix not in SUFFIXES[to]:
+            raise ConfigError(f"--out {out}: must have a name that ends in {SUFFIXES[to][0]}")
+        return
+    if model.resolve().is_relative_to(out.resolve()):
+        raise ConfigError(f"--out {out}: holds the model, which would be replaced, too: name a new folder in it")
+    there = out.resolve()
+    if there.exists() and not (there.is_dir() and (any(there.glob(MARKS[to])) or not any(there.iterdir()))):
+        raise ConfigError(f"--out {out}: is there and no export to {to}, and is not replaced: name a new folder")
+
+
+def _write(network: "keras.Model", card: "ModelCard", folder: Path, to: str, name: str, out: Path) -> None:
+    """`folder`: that of the training, with its pictures."""
     if to in ("dlpk", "emd"):
         from landcover.export.esri import write_dlpk, write_emd
 
         if to == "dlpk":
-            write_dlpk(network, card, model.parent, out)
+            write_dlpk(network, card, folder, out)
         else:
-            write_emd(network, card, model.parent, name, out)
+            write_emd(network, card, folder, name, out)
     elif to in ("onnx", "deepness"):
         from landcover.export.onnxfile import deepness_file, onnx_file
 
@@ -57,18 +93,19 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
         with whole_file(out) as temporary:
             network.save(temporary)
     else:
-        with whole_folder(out) as folder:
-            network.export(folder, format="tf_saved_model", verbose=False)
-    return out
+        with whole_folder(out) as made:
+            network.export(made, format="tf_saved_model", verbose=False)
 
 
-def _describe(path: Path, out: Path | None, overwrite: bool) -> Path:
+def _describe(path: Path, out: Path | None, overwrite: bool, made_by: Path | None) -> Path:
     from landcover.export.stac import item_path, write_map_item, write_model_item
 
     if out is not None and out != item_path(path):
         raise ConfigError(f"--out {out}: an item names its files by where it lies, {item_path(path)}: leave out --out")
     check_free(item_path(path), overwrite)
-    return (write_map_item if path.suffix.lower() in (".tif", ".tiff") else write_model_item)(path)
+    if path.suffix.lower() in (".tif", ".tiff"):
+        return write_map_item(path, made_by)
+    return write_model_item(path)
 
 
 def _need_onnx() -> None:

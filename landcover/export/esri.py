@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 from jinja2 import Environment, FileSystemLoader
 
 from landcover.bands import CLASSIFIED_TILES, band_names
@@ -17,20 +18,23 @@ FUNCTION = "LandcoverClassifier"
 """The raster function: the name of its class and of its file, which ArcGIS expects to be the same."""
 
 TILE = 512
-"""Pixels a side of a tile, padding included, so that the padding is the smaller part of a block."""
+"""Pixels a side of a tile, padding included, so that the padding is the smaller part of a block. Deep networks look
+so far that their tiles are larger: three times the padding."""
 
 BATCH = 4
 
 
 def definition(card: ModelCard, name: str) -> dict[str, Any]:
-    """The content of <name>.emd; keys as in Esri's documentation, and three of our own for the raster function.
+    """The content of <name>.emd; keys as in Esri's documentation, and four of our own for the raster function.
 
     `Padding` is what the network looks at around a pixel: blocks meet without a seam. `OutputValues`: the class value
     of each output of the network, 0 for one that is never given; `SizeMultiple`: what block sizes are multiples of;
-    `NormalizationStats`: of the training; the network itself normalises.
+    `GreatestValue`: of the pixel type of the training; `NormalizationStats`: of the training; the network itself
+    normalises.
     """
     x, y = card.pixel_size
     names = band_names(card.bands)
+    side = -(-max(TILE, 3 * card.halo) // card.multiple) * card.multiple
     return {
         "Framework": "ONNX",
         "ModelConfiguration": FUNCTION,
@@ -40,8 +44,8 @@ def definition(card: ModelCard, name: str) -> dict[str, Any]:
         "InferenceFunction": f"{FUNCTION}.py",
         "Description": f"Land cover of {', '.join(card.scheme.names)} from images of {card.bands} bands; landcover "
         f"{card.version}",
-        "ImageHeight": TILE,
-        "ImageWidth": TILE,
+        "ImageHeight": side,
+        "ImageWidth": side,
         "ExtractBands": list(range(card.bands)),
         "Padding": card.halo,
         "BatchSize": BATCH,
@@ -58,6 +62,7 @@ def definition(card: ModelCard, name: str) -> dict[str, Any]:
         },
         "Classes": [{"Value": c.value, "Name": c.name, "Color": list(c.rgb)} for c in card.scheme],
         "OutputValues": card.outputs,
+        "GreatestValue": int(np.iinfo(card.dtype).max),
     }
 
 

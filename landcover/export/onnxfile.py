@@ -22,6 +22,9 @@ def onnx_file(network: keras.Model, card: ModelCard) -> bytes:
     model = to_onnx(network)
     names = {number: c.name for number, c in enumerate(card.scheme, start=1)}
     _tell(model, _for_deepness(card, {0: "no data"} | names, card.chip_size))
+    # Deepness divides grey values first: this takes it back, for who opens this file there and not its own
+    zero, one = [0.0] * card.bands, [1 / GREATEST] * card.bands
+    _tell(model, {"standardization_mean": json.dumps(zero), "standardization_std": json.dumps(one)})
     _tell(model, {CARD_KEY: card.model_dump_json(), MEMORY_KEY: json.dumps(bytes_a_pixel(network))})
     return bytes(model.SerializeToString())
 
