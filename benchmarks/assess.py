@@ -51,7 +51,7 @@ print(time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--side", type=int, default=10_000, help="pixels")
-    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--turns", type=int, default=21)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder) / "map.tif", Path(folder) / "reference.tif"]
