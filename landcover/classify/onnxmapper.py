@@ -18,8 +18,8 @@ from landcover.precision import Format
 from landcover.settings import ClassifySettings
 
 SCRATCH = 2.6
-"""Memory of a forward pass over that of its live tensors, with room to spare: with it the process took 2.33 of the 2.6 GB
-that it was allowed, mapping 104.9 megapixels with the default network (benchmarks/classify.py)."""
+"""Memory of a forward pass over that of its live tensors, with room to spare: with it the process took 2.33 GB of the
+2.6 GB that it was allowed, mapping 104.9 megapixels with the default network (benchmarks/classify.py)."""
 
 FLOAT = "tensor(float)"
 
