@@ -38,6 +38,13 @@ def holds_points(path: str) -> bool:
     return bool(len(first)) and str(first.geometry.iloc[0] and first.geom_type.iloc[0]).endswith("Point")
 
 
+def count_features(path: str) -> int:
+    """How many features lie in the first layer with geometry. Raises LabelError."""
+    layers = _layers(path)
+    with _opening(path):
+        return int(pyogrio.read_info(path, layer=layers[0][0], force_feature_count=True)["features"]) if layers else 0
+
+
 def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
     """The polygons of the only layer of a file, brought to a CRS.
 
