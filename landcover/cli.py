@@ -8,7 +8,7 @@ import click
 from landcover import __version__
 from landcover.cli_assess import assess, compare, points, report
 from landcover.cli_export import export
-from landcover.cli_project import init
+from landcover.cli_project import doctor, init
 from landcover.cli_stac import describe_maps, describe_model
 from landcover.console import Pipeline, bar, common, import_quietly, log, with_options
 
@@ -29,7 +29,8 @@ def main() -> None:
     """
 
 
-main.add_command(init)
+for command in (init, doctor):
+    main.add_command(command)
 
 
 @main.command()

@@ -39,3 +39,28 @@ def init(config: "Config", overwrite: bool, folder: Path, more: tuple[str, ...],
     if made.kept:
         log.info("kept what was there: %s", ", ".join(str(name) for name in made.kept if name.name != ".gitkeep"))
     click.echo(tell.project(made))
+
+
+@click.command()
+@common
+@click.option("--json", "as_json", is_flag=True, help="Print a list of findings for other programs to read.")
+def doctor(config: "Config", overwrite: bool, as_json: bool) -> None:
+    """Look for what would go wrong: on this machine, in the images, the labels and what is there already.
+
+    Of each finding it says where it is, why it matters, and how to mend it. The exit code is 1 if a stage would fail.
+
+    \b
+    Reads:   images, labels, reference and model of the configuration; of large images a part
+    Writes:  nothing
+    Example: landcover doctor
+             landcover doctor --json > findings.json
+    """
+    import json
+
+    from landcover.doctor import as_text, fails
+    from landcover.doctor import doctor as run
+
+    found = run(config, bar)
+    click.echo(json.dumps([f.record() for f in found], indent=2, ensure_ascii=False) if as_json else as_text(found))
+    if fails(found):
+        click.get_current_context().exit(1)

@@ -89,7 +89,8 @@ def _check_unlocked(path: str | Path, error: Exception) -> None:
         ) from None
 
 
-def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
+def read_as_is(path: str) -> gpd.GeoDataFrame:
+    """The features of the only layer of a file, whatever they are. Raises LabelError for no file or several layers."""
     layers = [name for name, _ in _layers(path)]
     if not layers:
         hint = (
@@ -99,7 +100,11 @@ def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoData
     if len(layers) > 1:
         raise LabelError(f"{path}: has several layers ({', '.join(layers)}): keep one layer to a file")
     with _opening(path):
-        frame = pyogrio.read_dataframe(path, layer=layers[0], fid_as_index=True)
+        return pyogrio.read_dataframe(path, layer=layers[0], fid_as_index=True)
+
+
+def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
+    frame = read_as_is(path)
     if not len(frame):
         raise LabelError(f"{path}: has no features")
     if kind == "point":
