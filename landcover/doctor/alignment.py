@@ -55,7 +55,8 @@ def check_shift(labels: LabelSet, scenes: Sequence[Scene], where: str, progress:
         where,
         "at every outline the network learns the neighbour's class",
         "see whether labels and images are of one date and in the CRS that they say; if all labels are off alike, move "
-        f"them by {shift.columns * x:+.6g}, {-shift.rows * y:+.6g} in units of the images' CRS (QGIS: Translate)",
+        f"them by {round(shift.columns, 1) * x:.6g}, {-round(shift.rows, 1) * y:.6g} in units of the images' CRS "
+        "(QGIS: Translate)",
         figures,
     )  # fmt: skip
 

@@ -77,7 +77,7 @@ def _geometry(path: str, frame: gpd.GeoDataFrame) -> Iterator[Finding]:
         yield _features("labels.geometry", path, frame, empty, "without a geometry", stops, "draw or delete them")
     if other.any():
         kinds = ", ".join(sorted(set(shapes[other].geom_type)))
-        told = f"that are no polygons but {kinds}"
+        told = f"of kind {kinds}, not Polygon"
         yield _features("labels.geometry", path, frame, other, told, stops, "delete them, or draw polygons around them")
     if invalid.any():
         reasons = Counter(shapely.is_valid_reason(s).partition("[")[0] for s in shapes[invalid])

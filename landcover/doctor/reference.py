@@ -8,6 +8,7 @@ from landcover.errors import LabelError
 from landcover.raster import RASTER_SUFFIXES
 from landcover.sources import expand
 from landcover.vector import VECTOR_SUFFIXES, read_as_is
+from landcover.words import counted
 
 
 def check_reference(config: Config) -> Iterator[Finding]:
@@ -31,7 +32,7 @@ def check_reference(config: Config) -> Iterator[Finding]:
         elif path.lower().endswith(RASTER_SUFFIXES):
             yield Finding("ok", "reference.file", "a raster", path)
         elif number := len(read_as_is(path)):
-            yield Finding("ok", "reference.file", f"{number:,} features", path)
+            yield Finding("ok", "reference.file", counted(number, "features"), path)
         else:
             told = "nothing is drawn in it yet"
             yield Finding("warning", "reference.file", told, path, "assess has nothing to compare with", mend)
