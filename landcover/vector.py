@@ -106,7 +106,7 @@ def read_as_is(path: str) -> gpd.GeoDataFrame:
 def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
     frame = read_as_is(path)
     if not len(frame):
-        raise LabelError(f"{path}: has no features")
+        raise LabelError(f"{path}: has no features: draw some in QGIS, or name another file")
     if kind == "point":
         frame = frame.set_geometry([_alone(shape) for shape in frame.geometry], crs=frame.crs)
     if frame.crs is None:

@@ -17,7 +17,7 @@ from landcover.console import bar, log
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = [
-    "init", "sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify", "points",
+    "init", "doctor", "sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify", "points",
     "assess", "report", "compare", "export",
 ]  # fmt: skip
 SMALL = """\
