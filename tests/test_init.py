@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 import geopandas as gpd
 import pyogrio
 import pytest
+import rasterio
 import yaml
 from click.testing import CliRunner, Result
 from conftest import ORIGIN, write_image
@@ -63,6 +64,7 @@ def test_a_project_has_a_place_for_everything(folder) -> None:
     config = load_config(folder / "configs/default.yaml")
     assert config.chips.max_background > 0.9
     assert config == load_config(None, [f"chips.max_background={config.chips.max_background}"])
+    assert "demo" in (folder / "configs/default.yaml").read_text().splitlines()[0]
     written, shown = ((root / "configs/default.yaml").read_text() for root in (folder, ROOT))
     assert written.count("# ") == shown.count("# ") > 50
 
@@ -235,3 +237,18 @@ def test_from_init_to_training_chips_with_nothing_else_to_do(folder, noise, monk
     assert result.exit_code == 0, result.output
     assert (folder / "data/processed/train").is_dir()
     assert run("classify").stderr.startswith("Error: models/unet/model.keras: no such model")
+
+
+def test_classify_without_images_maps_the_mosaic(folder, noise, random_model, monkeypatch) -> None:
+    run("init", folder)
+    monkeypatch.chdir(folder)
+    for n in range(2):
+        write_image(folder / f"data/raw/naip/{n}.tif", noise(96, 96), column=96 * n)
+    assert run("mosaic").exit_code == 0
+    result = run("classify", "-m", random_model, "--precision", "float32")
+    assert result.exit_code == 0, result.output
+    with rasterio.open("data/maps/mosaic_landcover.tif") as dataset:
+        assert dataset.shape == (96, 192)
+    other = run("assess", "--set", "scheme=[{value: 1, name: water, color: '#000000'}, {value: 2, name: forest, "
+                "color: '#000001'}, {value: 7, name: bare land, color: '#000002'}]")  # fmt: skip
+    assert other.stderr.startswith("Error: data/raw/reference.gpkg: has no features: draw some")

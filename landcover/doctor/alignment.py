@@ -18,7 +18,8 @@ PIECE = 256
 """Pixels a side of the windows in which edges are compared."""
 
 ENOUGH, A_CELL, TRIED = 40, 4, 300
-"""Windows with edges that are enough, those of one cell of the labels, and those that are tried at most."""
+"""Windows with edges that are enough, those of one cell of the labels where there are many, and those that are tried at
+most."""
 
 CHECK = "labels.shift"
 
@@ -69,6 +70,7 @@ def _direction(shift: Shift) -> str:
 def _matches(labels: LabelSet, scenes: Sequence[Scene]) -> Iterator[Match]:
     random = np.random.default_rng(0)
     cells = labels.cells()
+    most = max(A_CELL, -(-ENOUGH // max(len(cells), 1)))
     found = tried = 0
     for number in random.permutation(len(cells)).tolist():
         here = 0
@@ -81,7 +83,7 @@ def _matches(labels: LabelSet, scenes: Sequence[Scene]) -> Iterator[Match]:
                 yield match
             if found == ENOUGH or tried == TRIED:
                 return
-            if here == A_CELL:
+            if here == most:
                 break
 
 

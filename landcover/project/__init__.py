@@ -28,8 +28,10 @@ IMAGES, LABELS, REFERENCE = Path("data/raw/naip"), Path("data/raw/labels.gpkg"),
 PLAIN = CRS.from_epsg(4269)
 """NAD83, the datum of NAIP, in degrees: for labels of images whose zone is not known yet."""
 
-SPARSE = 0.95
+SPARSE = 0.99
 """chips.max_background of a new project: polygons that are drawn by hand leave most of a chip unlabelled."""
+
+HEADER = "# The settings of {}, with what each means. On the command line: --set section.key=value."
 
 
 @dataclass(frozen=True)
@@ -68,24 +70,26 @@ def init(
         told = [path if is_remote(path) else str(folder / path) for path in config.mosaic.images]
     crs, why = _crs(told, bool(images), progress)
     fresh = not folder.exists()
-    texts = {name: text_of(name, folder.absolute().name, config.scheme, bool(images)) for name in TEXTS}
-    texts[CONFIG] = fill(texts[CONFIG], _settings(config, folder, images))
+    name = folder.resolve().name
+    texts = {path: text_of(path, name, config.scheme, bool(images)) for path in TEXTS}
+    _, _, settings = texts[CONFIG].partition("\n")
+    texts[CONFIG] = HEADER.format(name) + "\n" + fill(settings, _settings(config, folder, images))
     for labels in (LABELS, REFERENCE):
         # beside the style in the file, for layers that are copied elsewhere
         texts[labels.with_suffix(".qml")] = config.scheme.polygon_style(FIELD)
         if overwrite:
             check_undrawn(folder / labels)
     wanted = [*texts, *(path / KEEP for path in FOLDERS), LABELS, REFERENCE]
-    kept = [name for name in wanted if (folder / name).exists() and not overwrite]
-    made = [name for name in wanted if name not in kept]
+    kept = [path for path in wanted if (folder / path).exists() and not overwrite]
+    made = [path for path in wanted if path not in kept]
     with whole_folder(folder) if fresh else nullcontext(folder) as into:
-        for name in made:
-            make_folder((into / name).parent)
-            if name in (LABELS, REFERENCE):
-                create_labels(into / name, config.scheme, crs)
+        for path in made:
+            make_folder((into / path).parent)
+            if path in (LABELS, REFERENCE):
+                create_labels(into / path, config.scheme, crs)
             else:
-                with whole_file(into / name) as temporary:
-                    temporary.write_text(texts.get(name, ""), encoding="utf-8")
+                with whole_file(into / path) as temporary:
+                    temporary.write_text(texts.get(path, ""), encoding="utf-8")
     return Project(folder, tuple(made), tuple(kept), name_of(crs), why)
 
 
