@@ -53,8 +53,10 @@ def create_layer(path: Path, layer: str, fields: Mapping[str, str], crs: CRS) ->
     frame = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in fields.items()})
     empty = gpd.GeoDataFrame(frame, geometry=gpd.GeoSeries([], crs=crs.to_wkt()))
     try:
-        # what is drawn as one part is stored as one, and a polygon of several parts has room as well
-        pyogrio.write_dataframe(empty, path, layer=layer, driver="GPKG", geometry_type="MultiPolygon")
+        # a polygon of several parts has room as well; older programs warn of later versions
+        pyogrio.write_dataframe(
+            empty, path, layer=layer, driver="GPKG", geometry_type="MultiPolygon", dataset_options={"VERSION": "1.2"}
+        )
     except (DataSourceError, DataLayerError) as error:
         raise LandcoverError(f"{path}: cannot be written ({' '.join(str(error).split())}): is the disk full?") from None
 

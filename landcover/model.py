@@ -1,6 +1,7 @@
 """The model file: Keras's own, with what the weights were trained on beside them."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,7 +73,8 @@ def read_card(path: Path) -> ModelCard:
     try:
         with zipfile.ZipFile(path) as archive:
             return ModelCard.model_validate_json(archive.read(ENTRY))
-    except (zipfile.BadZipFile, KeyError, OSError):
+    except (zipfile.BadZipFile, zlib.error, KeyError, OSError, EOFError, RuntimeError):
+        # zipfile takes damaged flags for encryption or unknown compression: a RuntimeError
         raise ModelError(f"{path}: is not a model that `landcover train` wrote") from None
     except ValidationError as error:
         where = ".".join(map(str, error.errors()[0]["loc"]))

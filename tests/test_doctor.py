@@ -321,7 +321,7 @@ def test_each_class_with_its_ground(healthy) -> None:
     kept = [b for b in boxes if b[4] not in (3, 4)] + [b for b in boxes if b[4] == 4][:2]
     write_polygons(LABELS, kept)
     missing, few = found("labels.class", "warning")
-    assert missing.what == "water (3) has no label on the images"
+    assert missing.what == "no label on the images of water (3)"
     assert few.what.startswith("harvested, open or bare land (4) has little: 2 polygons, ")
     (ok,) = found("labels.class", "ok")
     for row in ok.figures["classes"]:

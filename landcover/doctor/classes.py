@@ -54,14 +54,16 @@ def check_classes(ground: Ground, scheme: ClassScheme, pixel: float | None, wher
     """Findings on how much there is of each class; `pixel`: square metres of one of the images'."""
     if not any(ground.square_metres[value] for value in scheme.values):
         return
+    missing = [f"{c.name} ({c.value})" for c in scheme if not ground.square_metres[c.value]]
+    if missing:
+        yield Finding(
+            "warning", "labels.class", f"no label on the images of {', '.join(missing)}", where,
+            "what nothing shows will not be mapped", "draw some, or take the class out of the scheme",
+        )  # fmt: skip
     told, figures = [], []
     for c in scheme:
         polygons, m2 = ground.polygons[c.value], float(ground.square_metres[c.value])
         if not m2:
-            yield Finding(
-                "warning", "labels.class", f"{c.name} ({c.value}) has no label on the images", where,
-                "it will not be mapped", "draw some, or take the class out of the scheme",
-            )  # fmt: skip
             continue
         size = (f"{counted(polygons, 'polygons')}, " if polygons else "") + f"{m2 / 1e4:,.2f} ha"
         told.append(f"{c.name} {size}")
