@@ -42,14 +42,15 @@ def distortion(grid: Grid) -> float:
 
 def _of_degrees(crs: CRS, grid: Grid) -> NDArray[np.float64]:
     """By a cylinder of equal area around the same ellipsoid."""
-    project = Transformer.from_crs(crs.geodetic_crs, _cylinder(crs), always_xy=True)
+    project = Transformer.from_crs(crs.geodetic_crs, equal_area(crs), always_xy=True)
     edges = np.clip(grid.transform.f + grid.transform.e * np.arange(grid.height + 1), -90, 90)
     across, _ = project.transform([0.0, grid.pixel_size[0]], [0.0, 0.0])
     _, up = project.transform(np.zeros(len(edges)), edges)
     return np.asarray(-np.diff(up) * (across[1] - across[0]))
 
 
-def _cylinder(crs: CRS) -> CRS:
+def equal_area(crs: CRS) -> CRS:
+    """A CRS in metres, on the same ellipsoid, in which areas are true."""
     body = crs.ellipsoid
     assert body is not None
     return CRS.from_dict({"proj": "cea", "a": body.semi_major_metre, "b": body.semi_minor_metre})
@@ -57,7 +58,7 @@ def _cylinder(crs: CRS) -> CRS:
 
 def _scale(crs: CRS, grid: Grid) -> NDArray[np.float64]:
     """(rows,) plane over ground, from squares in the middle column, large enough for the projection's precision."""
-    project = Transformer.from_crs(crs, _cylinder(crs), always_xy=True)
+    project = Transformer.from_crs(crs, equal_area(crs), always_xy=True)
     x, y = grid.pixel_size
     rows = np.linspace(0, grid.height, min(grid.height, SQUARES) + 1)
     middle = grid.transform.c + x * grid.width / 2, grid.transform.f - y * rows

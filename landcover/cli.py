@@ -8,6 +8,7 @@ import click
 from landcover import __version__
 from landcover.cli_assess import assess, compare, points, report
 from landcover.cli_export import export
+from landcover.cli_project import doctor, init
 from landcover.cli_stac import describe_maps, describe_model
 from landcover.console import Pipeline, bar, common, import_quietly, log, with_options
 
@@ -28,6 +29,10 @@ def main() -> None:
     prepare runs:  mosaic, labels, chips, stack, augment.
     To try it:     landcover sample -c configs/sample.yaml
     """
+
+
+for command in (init, doctor):
+    main.add_command(command)
 
 
 @main.command()
@@ -260,7 +265,7 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 
 @main.command()
 @common
-@click.argument("images", nargs=-1, required=True)
+@click.argument("images", nargs=-1)
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="model.keras, or an exported .onnx or .dlpk.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
 @click.option("--confidence", is_flag=True, default=None, help="Also write how probable the mapped class is, per cent.")
@@ -276,12 +281,12 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 def classify(
     config: "Config", overwrite: bool, images: tuple[str, ...], out: Path | None, stac: bool, **options: Any
 ) -> None:
-    """Map the land cover of whole IMAGES (files, folders, globs, URLs), or of a mosaic.vrt.
+    """Map the land cover of whole IMAGES (files, folders, globs, URLs); without any, of the mosaic.
 
     A run that was cut off goes on where it stopped when the same command is given again.
 
     \b
-    Reads:   images; the model
+    Reads:   images, or <data>/interim/mosaic; the model
     Writes:  <data>/maps/<image>_landcover.tif, a Cloud Optimized GeoTIFF of class values with colours and names,
              0 where there is no data
     Example: landcover classify naip.tif -o map.tif
@@ -291,11 +296,15 @@ def classify(
     from landcover.classify import classify as run
     from landcover.classify.mapper import EXPORTED
     from landcover.errors import ConfigError, ImageError
+    from landcover.files import check_made
+    from landcover.prepare.mosaic import FILE
     from landcover.raster import RASTER_SUFFIXES
     from landcover.sources import expand
 
     settings = with_options(config, "classify", options)
-    paths = expand(images, RASTER_SUFFIXES, ImageError)
+    if not images:
+        check_made(config.paths.mosaic / FILE, "mosaic")
+    paths = expand(images or [str(config.paths.mosaic / FILE)], RASTER_SUFFIXES, ImageError)
     if settings.classify.model.suffix.lower() not in EXPORTED:
         import_quietly("keras")
     if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):

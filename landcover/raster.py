@@ -131,6 +131,17 @@ def read_window(dataset: DatasetReader, window: Window, band: int | None = None,
         ) from None
 
 
+def read_thinned(dataset: DatasetReader, side: int) -> NDArray[Any]:
+    """All bands (bands, rows, columns), at most `side` pixels a side: every n-th pixel, or an overview's. Raises
+    ImageError."""
+    step = max(1, -(-max(dataset.height, dataset.width) // side))
+    shape = (dataset.count, -(-dataset.height // step), -(-dataset.width // step))
+    try:
+        return np.asarray(dataset.read(out_shape=shape))
+    except RasterioError as error:
+        raise ImageError(f"{dataset.name}: cannot be read ({_reason(error)}): is the file whole?") from None
+
+
 def _reason(error: BaseException) -> str:
     """The first thing that went wrong, on one line."""
     while error.__cause__ is not None:

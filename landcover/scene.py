@@ -2,7 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -67,6 +68,17 @@ class Scene:
     def layer(self, path: str, window: Window) -> Layer:
         """The file at a path as a layer; with neither nodata value nor mask, 0 in all bands is no data."""
         return Layer(path, window, self.nodata or (MASK if self.masked else ZEROS), path)
+
+
+def usual_grid(scenes: Sequence[Scene]) -> Grid:
+    """The grid that most images share in CRS and pixel size; of those, the first one's by path."""
+
+    def kind(scene: Scene) -> tuple[str, float, float]:
+        x, y = scene.grid.pixel_size
+        return scene.grid.crs.to_wkt(), float(f"{x:.4g}"), float(f"{y:.4g}")
+
+    usual = Counter(kind(s) for s in scenes).most_common(1)[0][0]
+    return min((s for s in scenes if kind(s) == usual), key=lambda s: s.path).grid
 
 
 def is_remote(path: str) -> bool:

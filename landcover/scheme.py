@@ -13,6 +13,9 @@ IMAGE_TAG, IMAGE_PATH_TAG = "LANDCOVER_IMAGE_SHA256", "LANDCOVER_IMAGE"
 BACKGROUND = 0
 """Nothing here: unlabelled in labels, no data in maps. Never a class."""
 
+UNDECIDED = "no class yet"
+"""What QGIS calls a polygon that was drawn and not given a class."""
+
 
 def _hex_colour(text: object) -> object:
     if not isinstance(text, str) or not re.fullmatch(r"#[0-9a-fA-F]{6}", text):
@@ -124,38 +127,76 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
         palette = ET.SubElement(renderer, "colorPalette")
         for c in self.root:
             ET.SubElement(palette, "paletteEntry", value=str(c.value), label=c.name, color=c.color, alpha="255")
-        ET.indent(qgis)
-        return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"
+        return _document(qgis)
 
     def point_style(self, field: str, others: Mapping[int, tuple[str, str]], hidden: Sequence[str] = ()) -> str:
         """QGIS's .qml of points that are judged one by one: coloured by the class in `field`, and filled in from a list
         of the classes and of `others`, whose names and colours are given by value; without the `hidden` fields in the
         form."""
-        qgis = ET.Element("qgis", version="3.28", styleCategories="Symbology|Fields|Forms")
-        renderer = ET.SubElement(qgis, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0")
-        categories, symbols = ET.SubElement(renderer, "categories"), ET.SubElement(renderer, "symbols")
-        rows = [(c.value, c.name, c.color) for c in self.root] + [(v, *shown) for v, shown in others.items()]
-        for index, (value, name, colour) in enumerate(rows):
-            ET.SubElement(
-                categories, "category", value=str(value), symbol=str(index), label=name, type="long", render="true"
-            )
-            symbol = ET.SubElement(symbols, "symbol", type="marker", name=str(index), alpha="1", clip_to_extent="1")
-            layer = ET.SubElement(symbol, "layer", {"class": "SimpleMarker", "enabled": "1", "pass": "0"})
-            rgb = ",".join(map(str, bytes.fromhex(colour[1:])))
-            drawing = {"name": "cross_fill", "color": f"{rgb},255", "outline_color": "0,0,0,255",
+        rows = [(str(c.value), c.name, c.color) for c in self.root]
+        rows += [(str(value), *shown) for value, shown in others.items()]
+        qgis, symbols = _categories(field, [(value, name, "long") for value, name, _ in rows])
+        for index, (_, _, colour) in enumerate(rows):
+            drawing = {"name": "cross_fill", "color": f"{_rgb(colour)},255", "outline_color": "0,0,0,255",
                        "outline_width": "0.3", "size": "4", "size_unit": "MM"}  # fmt: skip
-            _options(layer, drawing)
+            _symbol(symbols, index, "marker", "SimpleMarker", drawing)
         fields = ET.SubElement(qgis, "fieldConfiguration")
         for name in hidden:
             out = ET.SubElement(fields, "field", name=name, configurationFlags="None")
             ET.SubElement(ET.SubElement(out, "editWidget", type="Hidden"), "config")
-        form = ET.SubElement(fields, "field", name=field, configurationFlags="None")
-        config = ET.SubElement(ET.SubElement(form, "editWidget", type="ValueMap"), "config")
-        choices = ET.SubElement(ET.SubElement(config, "Option", type="Map"), "Option", type="List", name="map")
-        for value, name, _ in rows:
-            _options(choices, {name: str(value)})
-        ET.indent(qgis)
-        return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"
+        _value_map(fields, field, rows)
+        return _document(qgis)
+
+    def polygon_style(self, field: str) -> str:
+        """QGIS's .qml of polygons that are drawn as labels: outlined and lightly filled by the class in `field`, which
+        the form asks for from a list of the classes and does not take without; what has none yet is hatched."""
+        rows = [(str(c.value), c.name, c.color) for c in self.root]
+        # QGIS takes the category without a value for all that no other is of
+        qgis, symbols = _categories(field, [*((v, name, "long") for v, name, _ in rows), ("", UNDECIDED, "string")])
+        for index, colour in enumerate([*(colour for _, _, colour in rows), "#ff00ff"]):
+            style = "solid" if index < len(rows) else "b_diagonal"
+            drawing = {"color": f"{_rgb(colour)},90", "style": style, "outline_color": f"{_rgb(colour)},255",
+                       "outline_style": "solid", "outline_width": "0.5", "outline_width_unit": "MM"}  # fmt: skip
+            _symbol(symbols, index, "fill", "SimpleFill", drawing)
+        ET.SubElement(qgis, "layerGeometryType").text = "2"
+        _value_map(ET.SubElement(qgis, "fieldConfiguration"), field, rows)
+        needed = {"constraints": "1", "notnull_strength": "1", "unique_strength": "0", "exp_strength": "0"}
+        ET.SubElement(ET.SubElement(qgis, "constraints"), "constraint", {"field": field, **needed})
+        return _document(qgis)
+
+
+def _rgb(colour: str) -> str:
+    return ",".join(map(str, bytes.fromhex(colour[1:])))
+
+
+def _categories(field: str, rows: Sequence[tuple[str, str, str]]) -> tuple[ET.Element, ET.Element]:
+    """A QGIS style whose symbols, yet to come, are chosen by a field: (value, name, QGIS's type of the value) of each;
+    and the place for the symbols."""
+    qgis = ET.Element("qgis", version="3.28", styleCategories="Symbology|Fields|Forms")
+    renderer = ET.SubElement(qgis, "renderer-v2", type="categorizedSymbol", attr=field, symbollevels="0")
+    categories = ET.SubElement(renderer, "categories")
+    for index, (value, name, kind) in enumerate(rows):
+        ET.SubElement(categories, "category", value=value, symbol=str(index), label=name, type=kind, render="true")
+    return qgis, ET.SubElement(renderer, "symbols")
+
+
+def _symbol(symbols: ET.Element, index: int, kind: str, layer_kind: str, drawing: Mapping[str, str]) -> None:
+    symbol = ET.SubElement(symbols, "symbol", type=kind, name=str(index), alpha="1", clip_to_extent="1")
+    _options(ET.SubElement(symbol, "layer", {"class": layer_kind, "enabled": "1", "pass": "0"}), drawing)
+
+
+def _value_map(fields: ET.Element, field: str, rows: Sequence[tuple[str, str, str]]) -> None:
+    """A field that the form fills in from a list: (value, name, colour) of each."""
+    form = ET.SubElement(fields, "field", name=field, configurationFlags="None")
+    config = ET.SubElement(ET.SubElement(form, "editWidget", type="ValueMap"), "config")
+    choices = ET.SubElement(ET.SubElement(config, "Option", type="Map"), "Option", type="List", name="map")
+    for value, name, _ in rows:
+        _options(choices, {name: value})
+
+
+def _document(qgis: ET.Element) -> str:
+    ET.indent(qgis)
+    return "<!DOCTYPE qgis>\n" + ET.tostring(qgis, encoding="unicode") + "\n"
 
 
 def _options(parent: ET.Element, values: Mapping[str, str]) -> None:

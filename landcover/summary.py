@@ -18,11 +18,18 @@ if TYPE_CHECKING:
     from landcover.prepare.labels import Labels
     from landcover.prepare.mosaic import Mosaic
     from landcover.prepare.stack import Stacks
+    from landcover.project import Project
     from landcover.splitreport import SplitReport
     from landcover.train.checkpoint import Epoch
     from landcover.train.fit import Trained
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+
+
+def project(made: "Project") -> str:
+    labels = [str(name) for name in made.written if name.suffix == ".gpkg"]
+    drawn = f"{' and '.join(labels)} to draw in, in {made.crs} ({made.why}); " if labels else ""
+    return f"{made.path}: {counted(len(made.written), 'files')} written; {drawn}README.md says how to go on"
 
 
 def mosaic(made: "Mosaic") -> str:

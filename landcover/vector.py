@@ -39,6 +39,13 @@ def holds_points(path: str) -> bool:
     return bool(len(first)) and str(first.geometry.iloc[0] and first.geom_type.iloc[0]).endswith("Point")
 
 
+def count_features(path: str) -> int:
+    """How many features lie in the first layer with geometry. Raises LabelError."""
+    layers = _layers(path)
+    with _opening(path):
+        return int(pyogrio.read_info(path, layer=layers[0][0], force_feature_count=True)["features"]) if layers else 0
+
+
 def read_polygons(path: str, crs: CRS) -> gpd.GeoDataFrame:
     """The polygons of the only layer of a file, brought to a CRS.
 
@@ -83,7 +90,8 @@ def _check_unlocked(path: str | Path, error: Exception) -> None:
         ) from None
 
 
-def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
+def read_as_is(path: str) -> gpd.GeoDataFrame:
+    """The features of the only layer of a file, whatever they are. Raises LabelError for no file or several layers."""
     layers = [name for name, _ in _layers(path)]
     if not layers:
         hint = (
@@ -93,9 +101,13 @@ def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoData
     if len(layers) > 1:
         raise LabelError(f"{path}: has several layers ({', '.join(layers)}): keep one layer to a file")
     with _opening(path):
-        frame = pyogrio.read_dataframe(path, layer=layers[0], fid_as_index=True)
+        return pyogrio.read_dataframe(path, layer=layers[0], fid_as_index=True)
+
+
+def _read(path: str, crs: CRS, kinds: tuple[str, ...], kind: str) -> gpd.GeoDataFrame:
+    frame = read_as_is(path)
     if not len(frame):
-        raise LabelError(f"{path}: has no features")
+        raise LabelError(f"{path}: has no features: draw some in QGIS, or name another file")
     if kind == "point":
         frame = frame.set_geometry([_alone(shape) for shape in frame.geometry], crs=frame.crs)
     if frame.crs is None:

@@ -10,8 +10,8 @@ import pytest
 import landcover
 
 PACKAGE = Path(landcover.__file__).parent
-VERBS = ("prepare", "train", "classify", "assess", "export")
-TERMINAL = ("__main__", "cli", "cli_assess", "cli_export", "cli_stac", "console", "summary")
+VERBS = ("prepare", "train", "classify", "assess", "export", "project", "doctor")
+TERMINAL = ("__main__", "cli", "cli_assess", "cli_export", "cli_project", "cli_stac", "console", "summary")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -108,5 +108,6 @@ def which_map(folder: Path) -> Path:
     maps = sorted(p for p in folder.glob("*.tif") if not p.name.startswith(".") and not p.stem.endswith("_confidence"))
     if len(maps) != 1:
         found = ", ".join(p.name for p in maps) or "none"
-        raise ConfigError(f"which map? {folder} holds {found}: name one, as in `landcover assess MAP`")
+        make = "" if maps else ", or make one with `landcover classify`"
+        raise ConfigError(f"which map? {folder} holds {found}: name one, as in `landcover assess MAP`{make}")
     return maps[0]

@@ -23,7 +23,7 @@ from landcover.grid import Grid, name_of
 from landcover.image import describe
 from landcover.progress import Progress, silent
 from landcover.raster import RASTER_SUFFIXES, open_raster
-from landcover.scene import MASK, Layer, Scene
+from landcover.scene import MASK, Layer, Scene, usual_grid
 from landcover.settings import MosaicSettings
 from landcover.sources import expand
 from landcover.vector import write_layers
@@ -58,7 +58,7 @@ def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progres
             advance(1)
     _check_alike(scenes)
     scenes = stacked(scenes, settings.order)
-    lattice = _lattice(scenes)
+    lattice = usual_grid(scenes)
     windows = [_placement(lattice, scene) for scene in scenes]
     grid, windows = _union(lattice, windows)
     with whole_folder(out) as folder:
@@ -100,17 +100,6 @@ def _check_alike(scenes: Sequence[Scene]) -> None:
         if odd is not None:
             value = odd.bands if what == "bands" else odd.dtype
             raise ImageError(f"{odd.path}: {what} {value}, but {usual} in the other images: convert or leave it out")
-
-
-def _lattice(scenes: Sequence[Scene]) -> Grid:
-    """The grid that most images share in CRS and pixel size; of those, the first one's by path."""
-
-    def kind(scene: Scene) -> tuple[str, float, float]:
-        x, y = scene.grid.pixel_size
-        return scene.grid.crs.to_wkt(), float(f"{x:.4g}"), float(f"{y:.4g}")
-
-    usual = Counter(kind(s) for s in scenes).most_common(1)[0][0]
-    return min((s for s in scenes if kind(s) == usual), key=lambda s: s.path).grid
 
 
 def _placement(lattice: Grid, scene: Scene) -> Window:
