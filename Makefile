@@ -27,7 +27,7 @@ demo: install ## a synthetic scene, from imagery to an assessed map, in a few mi
 	$(RUN) assess -c $(CONFIG) --overwrite
 
 test: install lint ## the linters and the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: install ## ruff and mypy
 	$(BIN)/ruff check .

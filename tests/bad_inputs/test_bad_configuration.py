@@ -61,7 +61,7 @@ CASES = [
     Case("no command of an option", "--config x.yaml", ("--config",), code=2),
     Case("an option without value", "classify x.tif --tile", ("--tile", "landcover classify --help"), code=2),
     Case("too many arguments", "train now", ("now", "landcover train --help"), code=2),
-    Case("a missing argument", "classify", ("IMAGE", "landcover classify --help"), code=2),
+    Case("a missing argument", "compare", ("MAP_A", "landcover compare --help"), code=2),
     Case("a word for a tile", "classify x.tif --tile big", ("--tile", "big"), code=2),
     Case("allocation without strata", "points x.tif --sampling random --allocation equal", ("allocation",), code=2),
 ]
