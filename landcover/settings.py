@@ -190,6 +190,7 @@ class TrainSettings(Section):
     focal_gamma: float = Field(2.0, ge=0, le=10)
     label_smoothing: Share = 0.0
     class_weights: Literal["auto"] | dict[ClassKey, Positive] = "auto"
+    class_prior: Literal["auto", "labels", "equal"] = "auto"
     weight_cap: float = Field(5.0, ge=1)
     learning_rate: Positive = 0.001
     warmup: Share = 0.05

@@ -121,6 +121,12 @@ def test_a_net_shows_classes_as_often_as_the_labels_whatever_it_learns_from() ->
     assert np.argmin([at(answer, emphasis.tolist()) for answer in answers]) == 0
     assert np.argmin([at(answer) for answer in answers]) != 0
 
+    # where labels tell nothing of how frequent classes are, none is preferred
+    alike = emphasis_of(pixels, shown, weights, "equal")
+    guesses = [np.array(shares) for shares in ((1, 1, 1), (1.2, 1, 1), (1, 1.2, 1), (1, 1, 1.2), (1, 1, 0.8))]
+    assert np.argmin([at(guess, alike.tolist()) for guess in guesses]) == 0
+    assert np.argmin([at(guess, emphasis.tolist()) for guess in guesses]) != 0
+
 
 def test_mean_iou_adds_up_batches_and_ignores_background() -> None:
     target = np.array([[[1, 1, 2, 0]]])

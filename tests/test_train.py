@@ -1,9 +1,11 @@
 import csv
 import json
+import math
 import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,12 +22,17 @@ from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError
 from landcover.model import load_network, read_card
 from landcover.settings import NetSettings, Paths, TrainSettings
 from landcover.splitreport import Side, SplitReport, write_report
+from landcover.train.chipset import open_chips
 from landcover.train.fit import fit
 from landcover.train.plan import plan
+from landcover.train.task import prepare_task
 
 QUICK = TrainSettings(
     epochs=4, batch=4, patience=9, precision="float32", learning_rate=0.003, net=NetSettings(depth=3, filters=4)
 )
+
+DENSE, SPARSE = (1, 1, 1, 1, 2, 2, 2, 7), (1, 1, 1, 2, 2, 7, 0, 0)
+"""The classes of the eighths of a chip."""
 
 PLAIN = QUICK.model_copy(update={"net": NetSettings(depth=3, filters=4, dropout=(0.0,))})
 """Without chance in the network, whose course depends on the devices."""
@@ -72,6 +79,30 @@ def _same_but_for_time(one: list[dict[str, str]], other: list[dict[str, str]]) -
     for a, b in zip(one, other, strict=True):
         for key in a.keys() - {"seconds", "chips_per_second"}:
             assert float(a[key]) == pytest.approx(float(b[key]), rel=1e-4), key
+
+
+@pytest.mark.parametrize(
+    ("shown", "settings", "prior"),
+    [
+        (DENSE, {}, "labels"),
+        (SPARSE, {}, "equal"),
+        (SPARSE, {"class_prior": "labels"}, "labels"),
+        (DENSE, {"class_prior": "equal"}, "equal"),
+        (SPARSE, {"class_weights": {"water": 2.0}}, None),
+        (SPARSE, {"class_weights": {"water": 2.0}, "class_prior": "equal"}, "equal"),
+    ],
+)
+def test_labels_tell_how_frequent_classes_are_where_they_cover_the_ground(
+    tmp_path, scheme, shown, settings, prior
+) -> None:
+    with closing(open_chips(_stores(tmp_path, scheme, classes=shown), scheme)) as chips:
+        task = prepare_task(chips, QUICK.model_copy(update=settings), scheme)
+        assert task.prior == prior
+        # what the loss adds to a pixel of the rarest class shows in the loss of a net that knows nothing
+        logits, target = np.zeros((1, 1, 1, 4), np.float32), np.array([[[3]]])
+        favour = float(np.ravel(task.learner.loss(target, logits))[0])
+    least = math.log(4) * task.weights[2]
+    assert (favour == pytest.approx(least)) == (prior is None)
 
 
 @pytest.fixture(scope="module")

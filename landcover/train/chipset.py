@@ -100,12 +100,14 @@ class Chips:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Of the training chips: mean and deviation of each band where there is data, labelled pixels of each class; and
-    in what proportion an epoch shows the classes, with copies and by the balance asked for."""
+    """Of the training chips: mean and deviation of each band where there is data, labelled pixels of each class, and
+    what share of the data they are; and in what proportion an epoch shows the classes, with copies and by the balance
+    asked for."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     pixels: NDArray[np.int64]
+    covered: float
     shown: NDArray[np.float64]
 
 
@@ -167,7 +169,8 @@ def statistics(chips: ChipSet, copies: ChipSet, scheme: ClassScheme, balance: Ba
     drawn = draws(np.array([len(group) for group in groups]), balance)
     shown = sum(share * pixels[group].mean(axis=0) for share, group in zip(drawn, groups, strict=True))
     own = pixels[: len(chips)].sum(axis=0)
-    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), own, np.asarray(shown, np.float64))
+    covered = float(own.sum() / max(number, 1))
+    return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), own, covered, np.asarray(shown, np.float64))
 
 
 def label_pixels(chips: ChipSet, scheme: ClassScheme) -> NDArray[np.int64]:

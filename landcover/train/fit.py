@@ -216,6 +216,7 @@ def _write_metrics(
         "precision": task.precision,
         "parameters": task.network.count_params(),
         "class_weights": dict(zip(scheme.names, task.weights, strict=True)),
+        "class_prior": task.prior,
         "seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
         "origin": state.origin,
     }

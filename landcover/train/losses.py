@@ -5,7 +5,7 @@ A background pixel's loss and gradient are exactly zero in each of them.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -16,6 +16,9 @@ from landcover.settings import TrainSettings
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
 
+Prior = Literal["labels", "equal"]
+"""How frequent a net takes classes to be where it sees nothing that tells them apart: as the labels, or all alike."""
+
 ROOT = 0.5
 """While a net learns, a class counts by its frequency to this power: rare ones are learnt as well as others."""
 
@@ -23,11 +26,11 @@ ROOT = 0.5
 def build_loss(settings: TrainSettings, weights: Sequence[float], emphasis: Sequence[float] | None = None) -> Loss:
     """The loss (1,) that the settings ask for, or the sum of several, each times its share. `weights`: one a class.
 
-    `emphasis`: how many times as often as it is there each class counts, by weights and by how often it is shown. A net
-    that learns from classes thus favoured takes them for that frequent; here it is the loss that adds the favour, as
-    logarithms to the logits, so that the net itself shows classes as often as its labels do (the adjustment of
-    logits of Menon et al. 2021, arXiv:2007.07314, turned round; of posteriors, Saerens et al. 2002, Neural Computation
-    14:21-41). Without it the favour stays in the net.
+    `emphasis`: how much more each class counts, by weights and by how often it is shown, than the net shall expect it.
+    A net that learns from classes thus favoured takes them for that frequent; here it is the loss that adds the favour,
+    as logarithms to the logits, and the net itself is left without it (the adjustment of logits of Menon et al. 2021,
+    arXiv:2007.07314; of posteriors, Saerens et al. 2002, Neural Computation 14:21-41). Without it the favour stays in
+    the net.
     """
     favour = np.log([1.0, *(emphasis or np.ones(len(weights)))]).astype(np.float32)
     shares = settings.loss if isinstance(settings.loss, dict) else {settings.loss: 1.0}
@@ -117,9 +120,13 @@ def class_weights(pixels: NDArray[np.int64], shown: NDArray[np.float64], cap: fl
     return np.where(present, np.minimum(weights, cap), 1.0)
 
 
-def emphasis_of(pixels: NDArray[np.int64], shown: NDArray[np.float64], weights: Sequence[float]) -> NDArray[np.float64]:
-    """(classes,) how many times as often as it is there a class counts; 1 for one without pixels."""
-    return np.where(pixels > 0, np.asarray(weights) * _shares(shown) / _shares(pixels), 1.0)
+def emphasis_of(
+    pixels: NDArray[np.int64], shown: NDArray[np.float64], weights: Sequence[float], prior: Prior = "labels"
+) -> NDArray[np.float64]:
+    """(classes,) how much more a class counts than the net shall expect it: as often as it is labelled, or as often as
+    any other; 1 for one without pixels."""
+    expected = _shares(pixels) if prior == "labels" else 1 / max(int((pixels > 0).sum()), 1)
+    return np.where(pixels > 0, np.asarray(weights) * _shares(shown) / expected, 1.0)
 
 
 def _shares(pixels: NDArray[Any]) -> NDArray[np.float64]:

@@ -17,12 +17,15 @@ from landcover.settings import TrainSettings
 from landcover.train.batches import Batches
 from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
-from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
+from landcover.train.losses import Loss, Prior, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
 from landcover.train.unet import build_unet, logits_of
 
 SAMPLED = 4
 """Of the training chips every fourth row and column is enough for a figure to watch."""
+
+DENSE = 0.9
+"""Labels that cover this share of the chips show how frequent the classes are; polygons that somebody drew do not."""
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +45,7 @@ class Task:
     statistics: Statistics
     held: int
     weights: tuple[float, ...]
+    prior: Prior | None
     precision: Format
     leaking: bool
 
@@ -58,9 +62,10 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, pre
         if absent:
             log.warning("Note: no %s pixel of %s: %s", side, ", ".join(absent), result)
     weights = _weights(settings, scheme, known)
-    emphasis = None
-    if settings.class_weights == "auto":
-        emphasis = emphasis_of(known.pixels, known.shown, weights).tolist()
+    prior, emphasis = _prior(settings, known), None
+    if prior is not None:
+        own = weights if settings.class_weights == "auto" else [1.0] * len(scheme)
+        emphasis = emphasis_of(known.pixels, known.shown, own, prior).tolist()
     keras.utils.set_random_seed(settings.seed)
     network = build_unet(chips.info.bands, len(scheme), known.mean, known.deviation, settings.seed, settings.net)
     loss = build_loss(settings, weights, emphasis)
@@ -83,7 +88,18 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, pre
         learner.optimizer.build(learner.trainable_variables)
     leaking = chips.info.split == "random"
     return Task(
-        network, learner, checker, metric, feed, check, known, int(held.sum()), tuple(weights), precision, leaking
+        network,
+        learner,
+        checker,
+        metric,
+        feed,
+        check,
+        known,
+        int(held.sum()),
+        tuple(weights),
+        prior,
+        precision,
+        leaking,
     )
 
 
@@ -117,6 +133,21 @@ def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules
     return keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm), warmup_target=settings.learning_rate, warmup_steps=warm
     )
+
+
+def _prior(settings: TrainSettings, known: Statistics) -> Prior | None:
+    """How frequent the net shall take the classes to be; None: as often as they count, by weights of the user's."""
+    if settings.class_prior != "auto":
+        return settings.class_prior
+    if settings.class_weights != "auto":
+        return None
+    if known.covered >= DENSE:
+        return "labels"
+    log.info(
+        "Labels cover %.0f %% of the training chips, and may show some classes more often than there are: the network "
+        "takes all to be as frequent (train.class_prior)", 100 * known.covered,
+    )  # fmt: skip
+    return "equal"
 
 
 def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) -> list[float]:
