@@ -26,7 +26,6 @@ from landcover.grid import Grid, clip, cut
 from landcover.scheme import BACKGROUND, ClassScheme
 
 BLOCK = 512
-RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg", ".mrf")
 NO_PERCENT = 255
 """Nodata of a raster of percentages."""
 
@@ -156,13 +155,16 @@ class Target:
 
 
 @contextmanager
-def class_raster(path: Path, grid: Grid, scheme: ClassScheme) -> Iterator[Target]:
-    """A new uint8 GeoTIFF of classes, nodata 0, with colours; names in its sidecar, and a style for QGIS beside it.
+def class_raster(
+    path: Path, grid: Grid, scheme: ClassScheme, beside: Mapping[str, str] | None = None
+) -> Iterator[Target]:
+    """A new uint8 GeoTIFF of classes, nodata 0, with colours; names and metadata items, if there are any `beside`, in
+    its sidecar, and a style for QGIS beside it.
 
     Blocks never written take no space. Raises LandcoverError where it cannot be written.
     """
     with ExitStack() as names:
-        temporary = _names(names, path, scheme)
+        temporary = _names(names, path, scheme, beside)
         with _content(temporary, path, grid, BACKGROUND, {}, scheme) as target:
             yield target
 

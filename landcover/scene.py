@@ -11,6 +11,7 @@ from typing import Any, Literal
 from rasterio.windows import Window
 
 from landcover.grid import Grid
+from landcover.sources import is_remote
 
 MASK: Literal["mask"] = "mask"
 ZEROS: Literal["zeros"] = "zeros"
@@ -67,11 +68,6 @@ class Scene:
     def layer(self, path: str, window: Window) -> Layer:
         """The file at a path as a layer; with neither nodata value nor mask, 0 in all bands is no data."""
         return Layer(path, window, self.nodata or (MASK if self.masked else ZEROS), path)
-
-
-def is_remote(path: str) -> bool:
-    """Whether GDAL reads this path by other means than the file system's."""
-    return "://" in path or path.startswith("/vsi")
 
 
 def acquisition_date(name: str) -> date | None:

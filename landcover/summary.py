@@ -1,5 +1,6 @@
 """What each stage made, in words: the lines that the commands print."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landcover.scheme import ClassScheme
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from landcover.train.fit import Trained
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+
+
+def current(path: Path) -> str:
+    return f"{path}: is up to date"
 
 
 def mosaic(made: "Mosaic") -> str:

@@ -21,14 +21,14 @@ from landcover.errors import ImageError
 from landcover.files import check_free, whole_folder
 from landcover.grid import Grid, name_of
 from landcover.image import describe
+from landcover.pipeline import MOSAIC
 from landcover.progress import Progress, silent
-from landcover.raster import RASTER_SUFFIXES, open_raster
+from landcover.raster import open_raster
 from landcover.scene import MASK, Layer, Scene
 from landcover.settings import MosaicSettings
-from landcover.sources import expand
+from landcover.sources import RASTER_SUFFIXES, expand
 from landcover.vector import write_layers
 
-FILE = "mosaic.vrt"
 FOOTPRINTS = "footprints.gpkg"
 
 
@@ -75,11 +75,11 @@ def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progres
             else:
                 layers.append(Layer(f"scenes/{shown}", window, MASK, _told_from(scene, out).source))
                 warped += 1
-        (folder / FILE).write_text(
+        (folder / MOSAIC).write_text(
             vrt.mosaic(grid, placed, layers[::-1], scenes[0].bands, scenes[0].dtype), encoding="utf-8"
         )
         _write_footprints(folder / FOOTPRINTS, grid, scenes, windows)
-    return Mosaic(out / FILE, grid, len(scenes), warped)
+    return Mosaic(out / MOSAIC, grid, len(scenes), warped)
 
 
 def stacked(scenes: Sequence[Scene], order: str) -> list[Scene]:
