@@ -8,6 +8,7 @@ import click
 from landcover import __version__
 from landcover.cli_assess import assess, compare, points, report
 from landcover.cli_export import export
+from landcover.cli_runs import explain, plan
 from landcover.cli_stac import describe_maps, describe_model
 from landcover.console import Pipeline, bar, common, import_quietly, log, tracked, with_options
 
@@ -219,6 +220,7 @@ def augment(config: "Config", overwrite: bool) -> None:
 
 @main.command()
 @common
+@tracked
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")
@@ -237,13 +239,16 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     Example: landcover train --set train.epochs=50
     """
     from landcover import summary as tell
-    from landcover.train import cross_validate, plan_training
+    from landcover.train import cross_validate, find_current, plan_training
     from landcover.train import train as run
 
     config = with_options(config, "train", options)
-    import_quietly("keras")
     if plan and folds:
         raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
+    if not (plan or folds or resume or overwrite) and (current := find_current(config)):
+        click.echo(tell.current(current))
+        return
+    import_quietly("keras")
     if plan:
         click.echo(tell.plan(plan_training(config)))
         return
@@ -262,6 +267,7 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 
 @main.command()
 @common
+@tracked
 @click.argument("images", nargs=-1, required=True)
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="model.keras, or an exported .onnx or .dlpk.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
@@ -289,26 +295,28 @@ def classify(
     Example: landcover classify naip.tif -o map.tif
     """
     from landcover import summary as tell
-    from landcover.classify import Failed, Kept, Outside, classify_all, find_current
-    from landcover.classify import classify as run
+    from landcover.classify import Failed, Kept, Outside, classify_all, classify_one, find_current, map_path, outs_of
     from landcover.classify.mapper import EXPORTED
     from landcover.errors import ConfigError, ImageError
     from landcover.sources import RASTER_SUFFIXES, expand
 
     settings = with_options(config, "classify", options)
     paths = expand(images, RASTER_SUFFIXES, ImageError)
-    if settings.classify.model.suffix.lower() not in EXPORTED:
+    alone = len(paths) == 1 and (out is None or (out.suffix != "" and not out.is_dir()))
+    if not alone and out is not None and out.suffix.lower() in (".tif", ".tiff"):
+        raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
+    folder = out or settings.paths.maps
+    outs = [out or map_path(folder, paths[0])] if alone else list(outs_of(paths, folder).values())
+    kept = None if overwrite else find_current(settings, paths, outs)
+    if kept is None and settings.classify.model.suffix.lower() not in EXPORTED:
         import_quietly("keras")
-    if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):
-        kept = None if overwrite else find_current(settings, paths[0], out)
-        made = kept or run(settings, paths[0], out, overwrite, bar)
+    if kept is None and alone:
+        made = classify_one(settings, paths[0], outs[0], overwrite, bar)
         click.echo(tell.many([made]) if isinstance(made, Kept) else tell.classified(made))
         if not describe_maps([made], settings.classify.model, stac):
             click.get_current_context().exit(1)
         return
-    if out is not None and out.suffix.lower() in (".tif", ".tiff"):
-        raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
-    results = classify_all(settings, paths, out, overwrite, bar)
+    results = kept or classify_all(settings, paths, out, overwrite, bar)
     click.echo(tell.many(results))
     described = describe_maps(results, settings.classify.model, stac)
     if all(isinstance(made, Outside) for made in results):
@@ -317,5 +325,5 @@ def classify(
         click.get_current_context().exit(1)
 
 
-for command in (points, assess, report, compare, export):
+for command in (points, assess, report, compare, export, plan, explain):
     main.add_command(command)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.console import bar, common, with_options
+from landcover.console import bar, common, tracked, with_options
 
 if TYPE_CHECKING:
     from landcover.config import Config
@@ -52,6 +52,7 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
 
 @click.command()
 @common
+@tracked
 @click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
 @click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
 @click.option("--field", help="The field that holds the class.  [default: found by its name]")
@@ -72,10 +73,15 @@ def assess(
              table.tex for a paper; of points also area_proportions.csv
     Example: landcover assess map.tif reference.gpkg
     """
-    from landcover.assess import as_text
+    from landcover import summary as tell
+    from landcover.assess import as_text, find_current
     from landcover.assess import assess as run
 
-    made = run(with_options(config, "assess", options), map_path, reference, overwrite, bar)
+    settings = with_options(config, "assess", options)
+    if not overwrite and (current := find_current(settings, map_path, reference)):
+        click.echo(tell.current(current))
+        return
+    made = run(settings, map_path, reference, overwrite, bar)
     click.echo(as_text(made.result))
     click.echo(f"{made.path}: report.html, accuracy.json and tables")
 

@@ -58,12 +58,15 @@ def train_stage(config: Config) -> Stage:
     return Stage("train", paths.models / config.train.name, inputs, _sections(config, "train", "scheme"), parts)
 
 
-def classify_stage(config: Config, image: str, out: Path) -> Stage:
+def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> Stage:
+    """`confidence`: where that of the map goes, if it is asked for."""
     settings = config.classify
-    shown = _shown(Path(image).parent) if Path(image).name == MOSAIC else (image,)
+    mosaic = Path(image).parent
+    shown = _shown(mosaic) if Path(image).name == MOSAIC and read_run(mosaic) else (image,)
     area = with_companions([settings.aoi]) if settings.aoi else []
     inputs = (str(settings.model), *shown, *area)
-    return Stage("classify", out, inputs, _sections(config, "classify"), single=True)
+    parts = (out.name, confidence.name) if settings.confidence else (out.name,)
+    return Stage("classify", out, inputs, _sections(config, "classify"), parts, single=True)
 
 
 def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage:

@@ -4,6 +4,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -26,6 +27,9 @@ COMPANIONS = (".dbf", ".shx", ".prj", ".cpg")
 
 LIBRARIES = ("rasterio", "numpy", "pyogrio", "shapely", "h5py", "keras", "tensorflow")
 """Whose versions a record names, if the run used them."""
+
+PROGRAM = ("landcover", "__main__.py", "-c")
+"""What the command line starts with where this program was started, by its name or by Python's."""
 
 NAMED = 20
 """So many inputs are named in an essence."""
@@ -82,7 +86,7 @@ def write_run(stage: Stage, inputs: tuple[Fingerprint, ...], seconds: float, out
         outputs=_outputs(stage, out or stage.out),
         versions=versions(),
         seed=stage.seed,
-        command=(Path(sys.argv[0]).name, *sys.argv[1:]),
+        command=("landcover" if Path(sys.argv[0]).name in PROGRAM else sys.argv[0], *sys.argv[1:]),
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(seconds, 3),
         peak_memory=peak_memory(),
@@ -92,15 +96,32 @@ def write_run(stage: Stage, inputs: tuple[Fingerprint, ...], seconds: float, out
     return run
 
 
+@dataclass(frozen=True)
+class Recorder:
+    """Of a run that is to be: its stage, and the inputs as they were before it."""
+
+    stage: Stage
+    inputs: tuple[Fingerprint, ...]
+
+    @property
+    def essence(self) -> Essence:
+        """What the output may say of its making."""
+        return essence(self.stage, self.inputs)
+
+    def write(self, seconds: float, out: Path | None = None) -> None:
+        """Record it now; `out`: where the output is as yet."""
+        write_run(self.stage, self.inputs, seconds, out)
+
+
 def _outputs(stage: Stage, out: Path) -> tuple[Fingerprint, ...]:
     """All content is read: what follows depends on it, whatever the times of the files are."""
+    folder = out.parent if stage.single else out
     if stage.parts:
-        parts = [out / part for part in stage.parts]
-    elif out.is_dir():
+        parts = [folder / part for part in stage.parts]
+    elif not stage.single:
         parts = sorted(p for p in out.iterdir() if not p.name.startswith(".") and not p.name.endswith(SIDECARS))
     else:
         parts = [out]
-    folder = record_path(out).parent
     return tuple(fingerprint(part, folder, full=True) for part in parts if part.exists())
 
 

@@ -310,6 +310,11 @@ def outlines(classes: DatasetReader) -> Iterator[tuple[BaseGeometry, int]]:
 
 def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
     """A small GeoTIFF of pixels (rows, columns, bands). Raises OSError on a full disk."""
+    path.write_bytes(chip_bytes(pixels, grid))
+
+
+def chip_bytes(pixels: NDArray[Any], grid: Grid) -> bytes:
+    """The content of such a file."""
     with MemoryFile() as memory:
         with memory.open(
             driver="GTiff",
@@ -325,4 +330,4 @@ def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
             alpha="unspecified",
         ) as dataset:
             dataset.write(np.moveaxis(pixels, -1, 0))
-        path.write_bytes(memory.read())
+        return bytes(memory.read())

@@ -11,14 +11,16 @@ PLACES = frozenset({
 })  # fmt: skip
 """Settings that name files: the files are compared, not what they are called in the configuration."""
 
-EFFORT = frozenset({"classify.memory", "classify.tile", "classify.batch"})
-"""Settings that change how a stage works, and not what it makes."""
+EFFORT = frozenset({"classify.memory", "classify.tile", "classify.batch", "classify.skip_bad", "assess.kappa"})
+"""Settings that change how a stage works or what it prints, and not what it makes. (Maps of damaged images, which
+`skip_bad` makes, have no record.)"""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """`name`: the command that runs it. `out`: its file or folder; of a folder it makes all, or only the `parts` named.
-    `inputs`: files, folders and URLs, in an order that matters. `settings`: the sections that it depends on."""
+    """`name`: the command that runs it. `out`: its file or folder; of a folder it makes all, or only the `parts` named,
+    and beside a file also those. `inputs`: files, folders and URLs, in an order that matters. `settings`: the sections
+    that it depends on."""
 
     name: str
     out: Path
@@ -36,7 +38,7 @@ class Stage:
     @property
     def made(self) -> list[Path]:
         """What is there once the stage was run."""
-        return [self.out / part for part in self.parts] or [self.out]
+        return [self.folder / part for part in self.parts] or [self.out]
 
     @property
     def seed(self) -> int | None:

@@ -174,7 +174,7 @@ def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
         elif isinstance(made, Outside):
             lines.append(f"outside  {made.path}: the area of interest does not touch it")
         elif isinstance(made, Kept):
-            lines.append(f"kept     {made.path}: was made before from the same image, model and options")
+            lines.append(f"kept     {made.path}: is up to date, of the same image, model and options")
         else:
             lines.append(f"mapped   {made.path}: {sum(made.pixels.values()):,} pixels")
     kinds = [line.split()[0] for line in lines]

@@ -13,7 +13,7 @@ from landcover import __version__
 from landcover.errors import OutputExists
 from landcover.files import is_locked, leftovers, only_one
 from landcover.fingerprint import Fingerprint, shown
-from landcover.provenance import Essence, Run, essence, read_run, taken, write_run
+from landcover.provenance import Essence, Recorder, Run, read_run, taken
 from landcover.stage import Stage
 
 Made = TypeVar("Made")
@@ -35,6 +35,11 @@ class State:
         """In a line, the first reasons."""
         more = len(self.reasons) - 3
         return "; ".join(self.reasons[:3]) + (f"; and {more} more" if more > 0 else "")
+
+    @property
+    def told(self) -> str:
+        """What to say of an output that is kept."""
+        return "it is up to date" if self.standing == "current" else f"it is not up to date: {self.why}"
 
 
 def check(stage: Stage, full: bool = False) -> State:
@@ -74,8 +79,9 @@ def bring_up_to_date(
         log.info("%s: is made anew: %s", stage.out, state.why)
     with only_one(stage.out, stage.made):
         started = time.monotonic()
-        made = make(essence(stage, state.inputs))
-        write_run(stage, state.inputs, time.monotonic() - started)
+        recorder = Recorder(stage, state.inputs)
+        made = make(recorder.essence)
+        recorder.write(time.monotonic() - started)
     return made
 
 

@@ -11,7 +11,7 @@ import landcover
 
 PACKAGE = Path(landcover.__file__).parent
 VERBS = ("prepare", "train", "classify", "assess", "export")
-TERMINAL = ("__main__", "cli", "cli_assess", "cli_export", "cli_stac", "console", "summary")
+TERMINAL = ("__main__", "cli", "cli_assess", "cli_export", "cli_runs", "cli_stac", "console", "summary", "summary_runs")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import textured, write_image, write_polygons
 
+from landcover import provenance
 from landcover.cli import main
 from landcover.config import Config, load_config
 from landcover.errors import LandcoverError, OutputExists
@@ -242,15 +243,15 @@ def test_two_runs_do_not_make_one_output(project) -> None:
 @pytest.mark.parametrize("stage", STAGES)
 def test_an_interruption_just_before_the_record_is_taken_up(project, monkeypatch, stage) -> None:
     """The output has its name already, and nothing tells what it was made of."""
-    from landcover import provenance, uptodate
+    write = provenance.write_run
 
     def interrupted(of, *rest):
         if of.out == getattr(_config(project).paths, stage):
             raise KeyboardInterrupt
-        return provenance.write_run(of, *rest)
+        return write(of, *rest)
 
     with monkeypatch.context() as patched:
-        patched.setattr(uptodate, "write_run", interrupted)
+        patched.setattr(provenance, "write_run", interrupted)
         with pytest.raises(KeyboardInterrupt):
             prepare(_config(project))
     assert stage in _redone(prepare(_config(project)))

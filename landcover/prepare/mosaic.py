@@ -56,11 +56,8 @@ def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progres
         for path in paths:
             scenes.append(describe(path))
             advance(1)
-    _check_alike(scenes)
     scenes = stacked(scenes, settings.order)
-    lattice = _lattice(scenes)
-    windows = [_placement(lattice, scene) for scene in scenes]
-    grid, windows = _union(lattice, windows)
+    grid, windows = lay_out(scenes)
     with whole_folder(out) as folder:
         (folder / "scenes").mkdir()
         placed: list[tuple[str, Window]] = []
@@ -91,6 +88,13 @@ def stacked(scenes: Sequence[Scene], order: str) -> list[Scene]:
         sign = 1 if order == "newest" else -1
         upwards.sort(key=lambda s: sign * (s.acquired.toordinal() if s.acquired else 0))
     return upwards
+
+
+def lay_out(scenes: Sequence[Scene]) -> tuple[Grid, list[Window]]:
+    """The grid of a mosaic, and the window of each scene on it. Raises ImageError for scenes that are not alike."""
+    _check_alike(scenes)
+    lattice = _lattice(scenes)
+    return _union(lattice, [_placement(lattice, scene) for scene in scenes])
 
 
 def _check_alike(scenes: Sequence[Scene]) -> None:
