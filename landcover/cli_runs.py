@@ -87,7 +87,7 @@ def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...
     from landcover.errors import LandcoverError
     from landcover.sources import RASTER_SUFFIXES, expand
 
-    if any(step.stage == "train" for step in todo):
+    if not config.classify.model.exists():
         raise LandcoverError("known once train has run")
     import_quietly("keras")
     from landcover.classify import map_path

@@ -86,7 +86,9 @@ def _wanted(config: Config, images: Sequence[str], shown: Path | None) -> list[W
 def _map(config: Config, image: str) -> Wanted:
     out = config.paths.maps / f"{Path(image).stem}_landcover.tif"
     confidence = out.with_name(f"{out.stem}_confidence.tif")
-    return Wanted("classify", out, lambda: classify_stage(config, image, out, confidence), ("train",))
+    trained = train_stage(config).made[0] == config.classify.model
+    after = ("train",) if trained else ()
+    return Wanted("classify", out, lambda: classify_stage(config, image, out, confidence), after)
 
 
 def the_map(config: Config, shown: Path | None, listed: Sequence[Wanted]) -> Path:
@@ -97,7 +99,9 @@ def the_map(config: Config, shown: Path | None, listed: Sequence[Wanted]) -> Pat
     there = (p for p in config.paths.maps.glob("*.tif") if not p.name.startswith("."))
     maps = {p for p in there if not p.stem.endswith("_confidence")}
     maps |= {wanted.out for wanted in listed if wanted.name == "classify"}
-    if len(maps) != 1:
+    if not maps:
+        raise ConfigError(f"there is no map in {config.paths.maps} yet: name IMAGES to plan their maps")
+    if len(maps) > 1:
         raise ConfigError(f"which map? there are {len(maps)} in {config.paths.maps}: name one with --map")
     return maps.pop()
 
@@ -107,8 +111,6 @@ def _step(wanted: Wanted, before: list[str], full: bool) -> Step:
         stage = wanted.make()
         state = check(stage, full)
     except LandcoverError as error:
-        if before:
-            return Step(wanted.name, str(wanted.out), "to do", f"after {' and '.join(before)}")
         return Step(wanted.name, str(wanted.out), "cannot", str(error))
     left = [str(path) for place in dict.fromkeys((stage.out, *stage.made)) for path in _left(place)]
     doing, why = _doing(stage, state, before)

@@ -2,8 +2,10 @@
 
 import logging
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -316,6 +318,18 @@ def test_killed_at_any_moment_prepare_is_taken_up_and_ends_the_same(project, tmp
     index = Path("data/interim/mosaic/mosaic.vrt")
     assert (project / index).read_bytes() == (other / index).read_bytes()
     assert not any(path.name.startswith(".") for path in project.rglob("*"))
+
+
+def test_ctrl_c_is_one_line_and_the_next_run_goes_on(project) -> None:
+    command = [sys.executable, "-m", "landcover", "prepare", "-q", *_options(project)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not list(project.glob("data/interim/.partial-chips/images/*")):
+        time.sleep(0.001)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate()
+    assert (process.returncode, told) == (130, "Interrupted: no output is left half-written\n")
+    assert not any(path.name.startswith(".") for path in project.rglob("*"))
+    assert _redone(prepare(_config(project))) == list(STAGES[2:])
 
 
 def test_what_a_killed_run_left_is_listed_and_removed_by_the_next(project) -> None:
