@@ -2,6 +2,7 @@
 
 import logging
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -233,6 +234,22 @@ def test_samples_do_not_see_what_full_hashes_see(project) -> None:
             file.write(bytes(np.random.default_rng(how == "full").integers(0, 255, 100, np.uint8)))
         os.utime(image, ns=(stat.st_atime_ns, stat.st_mtime_ns))
         assert ("chips" in _redone(prepare(_config(project, f"provenance.hash={how}")))) == (how == "full")
+
+
+def test_a_second_prepare_of_real_images_takes_little_time(tmp_path, real_data) -> None:
+    site = real_data / "ohio-naip-landcover/train"
+    options = [
+        f"paths.data={tmp_path}", f"mosaic.images={site}/site*/img", f"labels.source={site}/site00_labels.tif",
+        "labels.reclassify={0: 6}", "chips.stride=256",
+    ]  # fmt: skip
+    command = [sys.executable, "-m", "landcover", "prepare", "-q", *(part for o in options for part in ("--set", o))]
+    subprocess.run(command, check=True, capture_output=True)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    again = subprocess.run(command, check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    assert again.stdout == f"{tmp_path / 'processed'}: is up to date\n"
+    # of the processor's time: that of the clock is also that of other processes
+    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 3
 
 
 def test_two_runs_do_not_make_one_output(project) -> None:
