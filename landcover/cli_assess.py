@@ -41,13 +41,17 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
     from landcover import summary as tell
     from landcover.assess import which_map
     from landcover.assess.points import points as run
+    from landcover.pipeline import points_stage
+    from landcover.provenance import recorded
 
     settings = with_options(config, "points", options).points
     if options["allocation"] and settings.sampling != "stratified":
         raise click.UsageError("--allocation is of points by class: leave it out, or say --sampling stratified")
     shown = map_path or config.assess.map or which_map(config.paths.maps)
     out = out or config.paths.points / f"{shown.stem}.gpkg"
-    click.echo(tell.points(run(shown, settings, config.scheme, out, overwrite, bar)))
+    with recorded(points_stage(config.model_copy(update={"points": settings}), shown, out)):
+        made = run(shown, settings, config.scheme, out, overwrite, bar)
+    click.echo(tell.points(made))
 
 
 @click.command()
@@ -125,5 +129,10 @@ def compare(
     """
     from landcover import summary as tell
     from landcover.assess.compare import compare as run
+    from landcover.pipeline import compare_stage
+    from landcover.provenance import recorded
 
-    click.echo(tell.compared(run(with_options(config, "assess", options), first, second, reference, overwrite, bar)))
+    settings = with_options(config, "assess", options)
+    with recorded(compare_stage(settings, first, second, reference or settings.assess.reference)):
+        made = run(settings, first, second, reference, overwrite, bar)
+    click.echo(tell.compared(made))

@@ -11,7 +11,7 @@ from landcover.fingerprint import Fingerprint, located, shown
 from landcover.model import ENTRY
 from landcover.provenance import RUN_TAG, Essence, Run, read_run, record_path, taken
 from landcover.sources import RASTER_SUFFIXES, is_remote
-from landcover.uptodate import same_content
+from landcover.uptodate import is_whole, same_content
 
 DEEP = 3
 """A record tells of files so many folders below it."""
@@ -76,7 +76,7 @@ def _origin(path: Path, full: bool) -> Origin:
     out, run = found
     folder = record_path(out).parent
     parts = [part for part in run.outputs if out == path or _covers(located(part.path, folder), path)]
-    whole = all((part if part.untouched(folder) else part.again(folder, full)).digest == part.digest for part in parts)
+    whole = all(is_whole(part, folder, full) for part in parts)
     origins = [_input(part, folder, full) for part in run.inputs]
     behind = {inner.path for origin in origins for inner in origin.inputs}
     # the images of a mosaic stand below the mosaic

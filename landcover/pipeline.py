@@ -78,6 +78,19 @@ def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage
     return Stage("assess", config.paths.reports / shown.stem, inputs, settings, parts)
 
 
+def points_stage(config: Config, shown: Path, out: Path) -> Stage:
+    return Stage("points", out, (str(shown),), _sections(config, "points", "scheme"), single=True)
+
+
+def compare_stage(config: Config, first: Path, second: Path, reference: Sequence[str]) -> Stage:
+    """Raises LabelError where there is no reference."""
+    settings = _sections(config, "assess", "scheme")
+    settings["labels"] = config.labels.model_dump(mode="json", include={"field", "reclassify"})
+    out = config.paths.reports / f"{first.stem}_and_{second.stem}"
+    sources = with_companions(expand(reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError))
+    return Stage("compare", out, (str(first), str(second), *sources), settings)
+
+
 def _sections(config: Config, *names: str) -> dict[str, Any]:
     return {name: getattr(config, name).model_dump(mode="json") for name in names}
 

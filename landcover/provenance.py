@@ -3,7 +3,9 @@
 import json
 import platform
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
@@ -111,6 +113,15 @@ class Recorder:
     def write(self, seconds: float, out: Path | None = None) -> None:
         """Record it now; `out`: where the output is as yet."""
         write_run(self.stage, self.inputs, seconds, out)
+
+
+@contextmanager
+def recorded(stage: Stage, full: bool = False) -> Iterator[None]:
+    """Record the run that the block is, if it ends well."""
+    recorder = Recorder(stage, tuple(taken(path, stage.folder, full) for path in stage.inputs))
+    started = time.monotonic()
+    yield
+    recorder.write(time.monotonic() - started)
 
 
 def _outputs(stage: Stage, out: Path) -> tuple[Fingerprint, ...]:

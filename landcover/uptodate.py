@@ -51,7 +51,7 @@ def check(stage: Stage, full: bool = False) -> State:
     run = found
     reasons = [*_code(run), *_settings(run, stage), *_inputs(run, inputs, stage.folder, full)]
     reasons += [f"{shown(part.path, stage.folder)} was changed or removed after it was made"
-                for part in run.outputs if not _whole(part, stage.folder, full)]  # fmt: skip
+                for part in run.outputs if not is_whole(part, stage.folder, full)]  # fmt: skip
     return State("stale" if reasons else "current", tuple(reasons), inputs)
 
 
@@ -132,6 +132,13 @@ def _inputs(run: Run, now: tuple[Fingerprint, ...], folder: Path, full: bool) ->
     return reasons
 
 
+def is_whole(part: Fingerprint, folder: Path, full: bool) -> bool:
+    """Whether an output is still what was made, whatever its time of change says."""
+    if not full and part.untouched(folder):
+        return True
+    return part.again(folder, full).digest == part.digest
+
+
 def same_content(before: Fingerprint, now: Fingerprint, folder: Path, full: bool = False) -> bool:
     """Whether an input is as it was, even if its fingerprint was taken in another way then."""
     if before.how == now.how or "made" in (before.how, now.how) or now.digest is None:
@@ -144,7 +151,7 @@ def told_change(before: Fingerprint, now: Fingerprint) -> str:
     if now.digest is None and before.digest is not None:
         return "is gone"
     if now.how == "made":
-        return "was made anew and is another"
+        return "has another content than before"
     return f"has changed ({_stamp(before)} -> {_stamp(now)})"
 
 
@@ -152,10 +159,3 @@ def _stamp(part: Fingerprint) -> str:
     if part.bytes is None or part.mtime_ns is None:
         return "not there"
     return f"{part.bytes:,} bytes of {datetime.fromtimestamp(part.mtime_ns / 1e9):%Y-%m-%d %H:%M:%S}"
-
-
-def _whole(part: Fingerprint, folder: Path, full: bool) -> bool:
-    """Whether an output is still what was made, whatever its time of change says."""
-    if not full and part.untouched(folder):
-        return True
-    return part.again(folder, full).digest == part.digest
