@@ -11,8 +11,8 @@ PLACES = frozenset({
 })  # fmt: skip
 """Settings that name files: the files are compared, not what they are called in the configuration."""
 
-EFFORT = frozenset({"classify.memory", "classify.tile", "classify.batch", "classify.skip_bad", "assess.kappa"})
-"""Settings that change how a stage works or what it prints, and not what it makes. (Maps of damaged images, which
+EFFORT = frozenset({"classify.memory", "classify.tile", "classify.batch", "classify.skip_bad"})
+"""Settings that change how a stage works, and not what it makes. (Maps of damaged images, which
 `skip_bad` makes, have no record.)"""
 
 

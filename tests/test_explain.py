@@ -189,6 +189,10 @@ def test_a_map_and_a_report_are_up_to_date_until_something_changes(project) -> N
     assert f"{out}: is up to date" in kept.stdout
     report = project / "reports/m_1_landcover"
     assert _run("assess", *config).stdout == f"{report}: is up to date\n"
+    assert "kappa" in _run("assess", *config, "--kappa").stdout
+    (report / "report.html").unlink()
+    assert "overall accuracy" in _run("assess", *config, "--kappa").stdout
+    assert (report / "report.html").exists()
     train = _run("train", *config)
     assert (train.exit_code, train.stdout) == (0, f"{project / 'models/unet'}: is up to date\n")
     stale = _run("train", *config, "--set", "train.epochs=50")

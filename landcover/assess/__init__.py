@@ -12,6 +12,7 @@ from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.by_sample import assess_by_sample
 from landcover.assess.publish import esri_notes, write_tables
 from landcover.assess.reference import check_scheme, find_reference
+from landcover.assess.report import FILE as PAGE
 from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map
@@ -59,8 +60,10 @@ def assess(
     paths, by_points = find_reference(reference or settings.reference, (shown,))
     stage = assess_stage(config, shown, paths)
     state = check(stage, config.provenance.full)
-    if state.standing in ("current", "strange") and not overwrite:
-        raise OutputExists(out, state.told if state.standing == "current" else state.why)
+    if state.standing == "strange" and not overwrite:
+        raise OutputExists(out, state.why)
+    if state.standing == "current" and (out / PAGE).exists() and not overwrite:
+        raise OutputExists(out, state.told)
     started = time.monotonic()
     if by_points:
         made = assess_by_sample(shown, paths[0], config.remap, settings.field, settings.sampling, progress)
@@ -88,7 +91,9 @@ def find_current(config: Config, map_path: Path | None = None, reference: Sequen
         return None
     sources = expand(reference or config.assess.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
     stage = assess_stage(config, shown, sources)
-    return stage.out if check(stage, config.provenance.full).standing == "current" else None
+    # a run that was cut off may have left the figures without their page
+    whole = check(stage, config.provenance.full).standing == "current" and (stage.out / PAGE).exists()
+    return stage.out if whole else None
 
 
 def rebuild_report(config: Config, map_path: Path | None = None) -> Path:
