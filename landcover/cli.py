@@ -9,8 +9,9 @@ from landcover import __version__
 from landcover.cli_assess import assess, compare, points, report
 from landcover.cli_export import export
 from landcover.cli_project import doctor, init
+from landcover.cli_runs import explain, plan
 from landcover.cli_stac import describe_maps, describe_model
-from landcover.console import Pipeline, bar, common, import_quietly, log, with_options
+from landcover.console import Pipeline, bar, common, import_quietly, log, tracked, with_options
 
 if TYPE_CHECKING:
     from landcover.assess.suspects import Suspects
@@ -65,6 +66,7 @@ def sample(config: "Config", overwrite: bool, seed: int, size: int) -> None:
 
 @main.command()
 @common
+@tracked
 def prepare(config: "Config", overwrite: bool) -> None:
     """Make training chips of images and labels: mosaic, labels, chips, stack, augment.
 
@@ -76,17 +78,20 @@ def prepare(config: "Config", overwrite: bool) -> None:
     from landcover import summary as tell
     from landcover.prepare import prepare as run
 
-    made = run(config, overwrite, bar)
-    for line in (tell.mosaic(made.mosaic), tell.labels(made.labels, config.scheme), tell.chips(made.chips)):
-        log.info(line)
-    for line in tell.notes(made.chips):
+    made, paths = run(config, overwrite, bar), config.paths
+    log.info(tell.mosaic(made.mosaic) if made.mosaic else tell.current(paths.mosaic))
+    log.info(tell.labels(made.labels, config.scheme) if made.labels else tell.current(paths.labels))
+    log.info(tell.chips(made.chips) if made.chips else tell.current(paths.chips))
+    for line in tell.notes(made.chips) if made.chips else ():
         log.warning(line)
-    log.info(tell.augmented(made.augmented))
-    click.echo(tell.split(made.chips.report))
+    log.info(tell.stacks(made.stacks) if made.stacks else tell.current(paths.stacks))
+    log.info(tell.augmented(made.augmented) if made.augmented else tell.current(paths.augmented))
+    click.echo(tell.split(made.chips.report) if made.chips else tell.current(paths.stacks))
 
 
 @main.command()
 @common
+@tracked
 @click.argument("images", nargs=-1)
 def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
     """Index IMAGES (files, folders, globs, URLs) as one raster, without copying pixels.
@@ -97,14 +102,15 @@ def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
     Example: landcover mosaic data/raw/naip
     """
     from landcover import summary as tell
-    from landcover.prepare.mosaic import mosaic as run
+    from landcover.prepare.steps import run_mosaic
 
-    settings = config.mosaic.model_copy(update={"images": images}) if images else config.mosaic
-    click.echo(tell.mosaic(run(settings, config.paths.mosaic, overwrite, bar)))
+    made = run_mosaic(config, overwrite, bar, images)
+    click.echo(tell.mosaic(made) if made else tell.current(config.paths.mosaic))
 
 
 @main.command()
 @common
+@tracked
 @click.option("--check", is_flag=True, help="After a training: list polygons whose label the model contradicts.")
 def labels(config: "Config", overwrite: bool, check: bool) -> None:
     """Rasterize and reclassify labels on the mosaic's grid; or check them with a trained model.
@@ -120,15 +126,14 @@ def labels(config: "Config", overwrite: bool, check: bool) -> None:
              landcover labels --check
     """
     from landcover import summary as tell
-    from landcover.prepare.labels import labels as run
-    from landcover.prepare.mosaic import FILE
+    from landcover.pipeline import MOSAIC
+    from landcover.prepare.steps import run_labels
 
-    mosaic = config.paths.mosaic / FILE
     if check:
-        click.echo(tell.suspects(_check_labels(config, mosaic, overwrite)))
+        click.echo(tell.suspects(_check_labels(config, config.paths.mosaic / MOSAIC, overwrite)))
         return
-    made = run(mosaic, config.labels, config.scheme, config.paths.labels, overwrite, bar)
-    click.echo(tell.labels(made, config.scheme))
+    made = run_labels(config, overwrite, bar)
+    click.echo(tell.labels(made, config.scheme) if made else tell.current(config.paths.labels))
 
 
 def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects":
@@ -156,6 +161,7 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
 
 @main.command()
 @common
+@tracked
 @click.option("--from-esri", "exports", type=click.Path(path_type=Path), multiple=True, metavar="DIR",
               help="Take the Classified Tiles that ArcGIS exported to DIR; may be given several times.")  # fmt: skip
 def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
@@ -171,15 +177,12 @@ def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
              landcover chips --from-esri exported/north --from-esri exported/south
     """
     from landcover import summary as tell
-    from landcover.prepare.chips import chips as run
-    from landcover.prepare.from_esri import chips_from_esri
-    from landcover.prepare.mosaic import FILE
+    from landcover.prepare.steps import run_chips
 
-    paths, settings = config.paths, (config.chips, config.split)
-    if exports:
-        made = chips_from_esri(exports, *settings, config.remap, paths.chips, overwrite, bar)
-    else:
-        made = run(paths.mosaic / FILE, paths.labels, *settings, config.scheme, paths.chips, overwrite, bar)
+    made = run_chips(config, overwrite, bar, exports)
+    if made is None:
+        click.echo(tell.current(config.paths.chips))
+        return
     for line in tell.notes(made):
         log.warning(line)
     click.echo(tell.chips(made))
@@ -188,6 +191,7 @@ def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
 
 @main.command()
 @common
+@tracked
 def stack(config: "Config", overwrite: bool) -> None:
     """Pack chips into HDF5 files, one a class and side of the split.
 
@@ -197,14 +201,15 @@ def stack(config: "Config", overwrite: bool) -> None:
     Example: landcover stack
     """
     from landcover import summary as tell
-    from landcover.prepare.stack import stack as run
+    from landcover.prepare.steps import run_stack
 
-    made = run(config.paths.chips, config.scheme, config.paths.stacks, overwrite, bar)
-    click.echo(tell.stacks(made))
+    made = run_stack(config, overwrite, bar)
+    click.echo(tell.stacks(made) if made else tell.current(config.paths.stacks))
 
 
 @main.command()
 @common
+@tracked
 def augment(config: "Config", overwrite: bool) -> None:
     """Add turned and zoomed copies of the training chips of rare classes.
 
@@ -214,14 +219,15 @@ def augment(config: "Config", overwrite: bool) -> None:
     Example: landcover augment --set augment.copies=1
     """
     from landcover import summary as tell
-    from landcover.prepare.augment import augment as run
+    from landcover.prepare.steps import run_augment
 
-    made = run(config.paths.train, config.augment, config.scheme, config.paths.augmented, overwrite, bar)
-    click.echo(tell.augmented(made))
+    made = run_augment(config, overwrite, bar)
+    click.echo(tell.augmented(made) if made else tell.current(config.paths.augmented))
 
 
 @main.command()
 @common
+@tracked
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")
@@ -240,13 +246,16 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     Example: landcover train --set train.epochs=50
     """
     from landcover import summary as tell
-    from landcover.train import cross_validate, plan_training
+    from landcover.train import cross_validate, find_current, plan_training
     from landcover.train import train as run
 
     config = with_options(config, "train", options)
-    import_quietly("keras")
     if plan and folds:
         raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
+    if not (plan or folds or resume or overwrite) and (current := find_current(config)):
+        click.echo(tell.current(current))
+        return
+    import_quietly("keras")
     if plan:
         click.echo(tell.plan(plan_training(config)))
         return
@@ -265,6 +274,7 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 
 @main.command()
 @common
+@tracked
 @click.argument("images", nargs=-1)
 @click.option("-m", "--model", type=click.Path(path_type=Path), help="model.keras, or an exported .onnx or .dlpk.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
@@ -292,31 +302,32 @@ def classify(
     Example: landcover classify naip.tif -o map.tif
     """
     from landcover import summary as tell
-    from landcover.classify import Failed, Kept, Outside, classify_all, find_current
-    from landcover.classify import classify as run
+    from landcover.classify import Failed, Kept, Outside, classify_all, classify_one, find_current, map_path, outs_of
     from landcover.classify.mapper import EXPORTED
     from landcover.errors import ConfigError, ImageError
     from landcover.files import check_made
-    from landcover.prepare.mosaic import FILE
-    from landcover.raster import RASTER_SUFFIXES
-    from landcover.sources import expand
+    from landcover.pipeline import MOSAIC
+    from landcover.sources import RASTER_SUFFIXES, expand
 
     settings = with_options(config, "classify", options)
     if not images:
-        check_made(config.paths.mosaic / FILE, "mosaic")
-    paths = expand(images or [str(config.paths.mosaic / FILE)], RASTER_SUFFIXES, ImageError)
-    if settings.classify.model.suffix.lower() not in EXPORTED:
+        check_made(config.paths.mosaic / MOSAIC, "mosaic")
+    paths = expand(images or [str(config.paths.mosaic / MOSAIC)], RASTER_SUFFIXES, ImageError)
+    alone = len(paths) == 1 and (out is None or (out.suffix != "" and not out.is_dir()))
+    if not alone and out is not None and out.suffix.lower() in (".tif", ".tiff"):
+        raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
+    folder = out or settings.paths.maps
+    outs = [out or map_path(folder, paths[0])] if alone else list(outs_of(paths, folder).values())
+    kept = None if overwrite else find_current(settings, paths, outs)
+    if kept is None and settings.classify.model.suffix.lower() not in EXPORTED:
         import_quietly("keras")
-    if len(paths) == 1 and (out is None or (out.suffix and not out.is_dir())):
-        kept = None if overwrite else find_current(settings, paths[0], out)
-        made = kept or run(settings, paths[0], out, overwrite, bar)
+    if kept is None and alone:
+        made = classify_one(settings, paths[0], outs[0], overwrite, bar)
         click.echo(tell.many([made]) if isinstance(made, Kept) else tell.classified(made))
         if not describe_maps([made], settings.classify.model, stac, overwrite):
             click.get_current_context().exit(1)
         return
-    if out is not None and out.suffix.lower() in (".tif", ".tiff"):
-        raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
-    results = classify_all(settings, paths, out, overwrite, bar)
+    results = kept or classify_all(settings, paths, out, overwrite, bar)
     click.echo(tell.many(results))
     described = describe_maps(results, settings.classify.model, stac, overwrite)
     if all(isinstance(made, Outside) for made in results):
@@ -325,5 +336,5 @@ def classify(
         click.get_current_context().exit(1)
 
 
-for command in (points, assess, report, compare, export):
+for command in (points, assess, report, compare, export, plan, explain):
     main.add_command(command)

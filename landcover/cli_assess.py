@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.console import bar, common, with_options
+from landcover.console import bar, common, tracked, with_options
 
 if TYPE_CHECKING:
     from landcover.config import Config
@@ -41,17 +41,22 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
     from landcover import summary as tell
     from landcover.assess import which_map
     from landcover.assess.points import points as run
+    from landcover.pipeline import points_stage
+    from landcover.provenance import recorded
 
     settings = with_options(config, "points", options).points
     if options["allocation"] and settings.sampling != "stratified":
         raise click.UsageError("--allocation is of points by class: leave it out, or say --sampling stratified")
     shown = map_path or config.assess.map or which_map(config.paths.maps)
     out = out or config.paths.points / f"{shown.stem}.gpkg"
-    click.echo(tell.points(run(shown, settings, config.scheme, out, overwrite, bar)))
+    with recorded(points_stage(config.model_copy(update={"points": settings}), shown, out)):
+        made = run(shown, settings, config.scheme, out, overwrite, bar)
+    click.echo(tell.points(made))
 
 
 @click.command()
 @common
+@tracked
 @click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
 @click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
 @click.option("--field", help="The field that holds the class.  [default: found by its name]")
@@ -72,10 +77,15 @@ def assess(
              table.tex for a paper; of points also area_proportions.csv
     Example: landcover assess map.tif reference.gpkg
     """
-    from landcover.assess import as_text
+    from landcover import summary as tell
+    from landcover.assess import as_text, find_current
     from landcover.assess import assess as run
 
-    made = run(with_options(config, "assess", options), map_path, reference, overwrite, bar)
+    settings = with_options(config, "assess", options)
+    if not overwrite and (current := find_current(settings, map_path, reference)):
+        click.echo(tell.current(current))
+        return
+    made = run(settings, map_path, reference, overwrite, bar)
     click.echo(as_text(made.result))
     click.echo(f"{made.path}: report.html, accuracy.json and tables")
 
@@ -119,5 +129,10 @@ def compare(
     """
     from landcover import summary as tell
     from landcover.assess.compare import compare as run
+    from landcover.pipeline import compare_stage
+    from landcover.provenance import recorded
 
-    click.echo(tell.compared(run(with_options(config, "assess", options), first, second, reference, overwrite, bar)))
+    settings = with_options(config, "assess", options)
+    with recorded(compare_stage(settings, first, second, reference or settings.assess.reference)):
+        made = run(settings, first, second, reference, overwrite, bar)
+    click.echo(tell.compared(made))

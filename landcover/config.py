@@ -21,6 +21,7 @@ from landcover.settings import (
     MosaicSettings,
     Paths,
     PointSettings,
+    ProvenanceSettings,
     Section,
     SplitSettings,
     TrainSettings,
@@ -35,6 +36,7 @@ class Config(Section):
 
     scheme: ClassScheme = Field(default_factory=lambda: ClassScheme.model_validate(ALABAMA))
     paths: Paths = Paths()
+    provenance: ProvenanceSettings = ProvenanceSettings()
     mosaic: MosaicSettings = MosaicSettings()
     labels: LabelSettings = LabelSettings()
     chips: ChipSettings = ChipSettings()

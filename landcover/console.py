@@ -68,7 +68,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
 
     @click.option("-c", "--config", "path", metavar="FILE", help="YAML file.  [default: configs/default.yaml]")
     @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a setting: chips.stride=128.")
-    @click.option("--overwrite", is_flag=True, help="Replace output that exists.")
+    @click.option("--overwrite", "--force", is_flag=True, help="Make anew, and replace output that exists.")
     @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
     @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors, notes and the result.")
     @wraps(command)
@@ -86,6 +86,17 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         # a raster without a place is refused by name where a place is needed
         warnings.filterwarnings("ignore", "Dataset has no geotransform")
         command(config, **rest)
+
+    return run
+
+
+def tracked(command: Callable[..., None]) -> Callable[..., None]:
+    """The option of the commands that look whether there is anything to do; below `common`."""
+
+    @click.option("--hash", "how", type=click.Choice(["fast", "full"]), help="Read samples of large inputs, or all.")
+    @wraps(command)
+    def run(config: "Config", how: str | None, **rest: Any) -> None:
+        command(with_options(config, "provenance", {"hash": how}), **rest)
 
     return run
 

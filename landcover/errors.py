@@ -37,8 +37,9 @@ class ModelError(LandcoverError):
 class OutputExists(LandcoverError):
     """An output that is there already; it is kept unless the user says otherwise."""
 
-    def __init__(self, path: object) -> None:
-        super().__init__(f"{path} exists already: add --overwrite to replace it")
+    def __init__(self, path: object, why: str = "") -> None:
+        known = f" ({why})" if why else ""
+        super().__init__(f"{path} exists already: add --overwrite to replace it{known}")
 
 
 class Interrupted(KeyboardInterrupt):

@@ -2,8 +2,8 @@
 
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landcover.errors import LandcoverError, OutputExists
@@ -94,26 +94,76 @@ def recover(path: Path) -> None:
 
 
 @contextmanager
-def only_one(path: Path) -> Iterator[None]:
+def only_one(path: Path, outputs: Sequence[Path] = ()) -> Iterator[None]:
     """Raise LandcoverError if another process is at work on a path. The lock is a file beside it, and ends with its
-    process."""
+    process.
+
+    What a killed run left of the `outputs` is removed first. The file stays if the block fails after one of them was
+    replaced: it tells the next run that this one did not come to its end.
+    """
     try:
         import fcntl
     except ImportError:
         # on Windows, files that are open cannot be replaced anyway
         yield
         return
+    new = [folder for folder in path.parents if not folder.exists()]
     make_folder(path.parent)
-    lock = path.with_name(f".lock-{path.name}")
-    with lock.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise LandcoverError(f"{path}: another process is at work on it: wait for it, or stop it") from None
-        try:
-            yield
-        finally:
+    lock = _lock(path)
+    try:
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise LandcoverError(f"{path}: another process is at work on it: wait for it, or stop it") from None
+            for output in outputs:
+                _sweep(output)
+            before = [_identity(output) for output in outputs]
+            try:
+                yield
+            except BaseException:
+                if before == [_identity(output) for output in outputs]:
+                    lock.unlink(missing_ok=True)
+                raise
             lock.unlink(missing_ok=True)
+    finally:
+        for folder in new:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a run is at work on a path, or was cut off."""
+    return _lock(path).exists()
+
+
+def leftovers(path: Path) -> list[Path]:
+    """What a run that was killed, or is at work, has beside its output: locks, temporary files, what is replaced."""
+    if not path.parent.is_dir():
+        return []
+    names = {f".{kind}-{path.name}" for kind in ("partial", "former", "lock")} | {f".partial-{path.stem}.qml"}
+    starts = f".partial-{path.name}."
+    return sorted(p for p in path.parent.iterdir() if p.name in names or p.name.startswith(starts))
+
+
+def _sweep(path: Path) -> None:
+    """Put back what was being replaced, and remove what is half made."""
+    recover(path)
+    for left in leftovers(path):
+        if left != _lock(path):
+            _remove(left)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_ino, stat.st_mtime_ns
+
+
+def _lock(path: Path) -> Path:
+    return path.with_name(f".lock-{path.name}")
 
 
 def _former(path: Path) -> Path:

@@ -19,7 +19,8 @@ from landcover import vrt
 from landcover.errors import ImageError
 from landcover.grid import Grid, clip, cut
 from landcover.raster import connect, grid_of, open_raster, read_window
-from landcover.scene import MASK, ZEROS, Gaps, Layer, Scene, acquisition_date, is_remote
+from landcover.scene import MASK, ZEROS, Gaps, Layer, Scene, acquisition_date
+from landcover.sources import is_remote
 
 IMAGE_TYPES = ("uint8", "uint16")
 OPEN_FILES = 32

@@ -23,11 +23,11 @@ from landcover.grid import Grid, clip, cut, grow, name_of
 from landcover.histogram import byte_counts
 from landcover.owners import Owners
 from landcover.parallel import on_all_cores
-from landcover.raster import RASTER_SUFFIXES, OpenInThreads, grid_of, open_raster, read_band
+from landcover.raster import OpenInThreads, grid_of, open_raster, read_band
 from landcover.remap import NODATA, Code, Remap, code_of
 from landcover.scheme import BACKGROUND
-from landcover.sources import expand
-from landcover.vector import VECTOR_SUFFIXES, read_polygons
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.vector import read_polygons
 
 UNTOUCHED = 255
 """In a part of the labels: no polygon and no raster pixel here. Not a class, and not 0, which may be meant."""

@@ -32,7 +32,7 @@ FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 
 class ModelCard(BaseModel):
     """What a model must know of its training to be used rightly. Means and deviations are per band, in grey values;
-    `pixel_size` is (x, y) in metres."""
+    `pixel_size` is (x, y) in metres; `run` is the essence of the run that made it, if one was recorded."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,6 +49,7 @@ class ModelCard(BaseModel):
     pixels: dict[str, int]
     scores: dict[str, Any]
     version: str = __version__
+    run: dict[str, Any] | None = None
 
     @property
     def outputs(self) -> list[int]:

@@ -1,34 +1,191 @@
-"""What an output was made from, and with."""
+"""The record of a run: what an output was made from, with what, when, and at what cost."""
 
-import hashlib
+import json
 import platform
-from collections.abc import Iterable
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import rasterio
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landcover import __version__
+from landcover.files import whole_file
+from landcover.fingerprint import SIDECARS, Fingerprint, combined, digest, fingerprint, told_from
 from landcover.parallel import on_all_cores
+from landcover.stage import Stage
 
-PIECE = 2**22
+FILE = "run.json"
+RUN_TAG = "LANDCOVER_RUN"
+"""Metadata item of a class raster: the essence of the run that made it."""
+
 COMPANIONS = (".dbf", ".shx", ".prj", ".cpg")
 """Suffixes of the files that make up a shapefile with it."""
+
+LIBRARIES = ("rasterio", "numpy", "pyogrio", "shapely", "h5py", "keras", "tensorflow")
+"""Whose versions a record names, if the run used them."""
+
+PROGRAM = ("landcover", "__main__.py", "-c")
+"""What the command line starts with where this program was started, by its name or by Python's."""
+
+NAMED = 20
+"""So many inputs are named in an essence."""
+
+Essence = dict[str, Any]
+"""What is the same each time that the same is made: stage, version, settings, and names and fingerprints of inputs."""
+
+
+class Run(BaseModel):
+    """How an output was made. Inputs and outputs are told as seen from the folder of the record; `made` is when, in
+    UTC; `peak_memory` is in bytes, of the process until then."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    stage: str
+    version: str
+    settings: dict[str, Any]
+    inputs: tuple[Fingerprint, ...]
+    outputs: tuple[Fingerprint, ...]
+    versions: dict[str, str]
+    seed: int | None
+    command: tuple[str, ...]
+    made: str
+    seconds: float
+    peak_memory: int
+
+    @property
+    def content(self) -> str:
+        """The same for the same outputs, whenever they were made."""
+        return combined((part.path, part.digest) for part in self.outputs)
+
+
+def record_path(out: Path) -> Path:
+    """The record of a folder is in it, that of a file beside it."""
+    return out / FILE if out.is_dir() else out.with_name(f"{out.name}.{FILE}")
+
+
+def read_run(out: Path) -> Run | None:
+    """The record of an output, None where there is none that can be read."""
+    try:
+        return Run.model_validate_json(record_path(out).read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError):
+        return None
+
+
+def write_run(stage: Stage, inputs: tuple[Fingerprint, ...], seconds: float, out: Path | None = None) -> Run:
+    """Record a run beside or in what it made; `out`: where that is as yet."""
+    place = record_path(out or stage.out)
+    run = Run(
+        stage=stage.name,
+        version=__version__,
+        settings=stage.settings,
+        inputs=inputs,
+        outputs=_outputs(stage, out or stage.out),
+        versions=versions(),
+        seed=stage.seed,
+        command=("landcover" if Path(sys.argv[0]).name in PROGRAM else sys.argv[0], *sys.argv[1:]),
+        made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        seconds=round(seconds, 3),
+        peak_memory=peak_memory(),
+    )
+    with whole_file(place) as temporary:
+        temporary.write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return run
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Of a run that is to be: its stage, and the inputs as they were before it."""
+
+    stage: Stage
+    inputs: tuple[Fingerprint, ...]
+
+    @property
+    def essence(self) -> Essence:
+        """What the output may say of its making."""
+        return essence(self.stage, self.inputs)
+
+    def write(self, seconds: float, out: Path | None = None) -> None:
+        """Record it now; `out`: where the output is as yet."""
+        write_run(self.stage, self.inputs, seconds, out)
+
+
+@contextmanager
+def recorded(stage: Stage, full: bool = False) -> Iterator[None]:
+    """Record the run that the block is, if it ends well."""
+    recorder = Recorder(stage, tuple(taken(path, stage.folder, full) for path in stage.inputs))
+    started = time.monotonic()
+    yield
+    recorder.write(time.monotonic() - started)
+
+
+def _outputs(stage: Stage, out: Path) -> tuple[Fingerprint, ...]:
+    """All content is read: what follows depends on it, whatever the times of the files are."""
+    folder = out.parent if stage.single else out
+    if stage.parts:
+        parts = [folder / part for part in stage.parts]
+    elif not stage.single:
+        parts = sorted(p for p in out.iterdir() if not p.name.startswith(".") and not p.name.endswith(SIDECARS))
+    else:
+        parts = [out]
+    return tuple(fingerprint(part, folder, full=True) for part in parts if part.exists())
+
+
+def taken(path: str | Path, folder: Path, full: bool = False) -> Fingerprint:
+    """The fingerprint of an input as seen from a folder; of what a stage made, that of its content: by its record if it
+    was not touched since, else read again."""
+    place = Path(path)
+    run = read_run(place)
+    if run is None:
+        return fingerprint(path, folder, full)
+    where = record_path(place).parent
+    whole = not full and all(part.untouched(where) for part in run.outputs)
+    parts = run.outputs if whole else [part.again(where, full) for part in run.outputs]
+    size = sum(part.bytes or 0 for part in parts)
+    content = combined((part.path, part.digest) for part in parts)
+    return Fingerprint(path=told_from(place, folder), bytes=size, digest=content, how="made")
+
+
+def essence(stage: Stage, inputs: Sequence[Fingerprint]) -> Essence:
+    """Of many inputs, such as the images of a mosaic, those after the first are one."""
+    listed = [{"name": Path(i.path).name, "digest": i.digest} for i in inputs[:NAMED]]
+    if rest := inputs[NAMED:]:
+        listed.append({"name": f"{len(rest)} more", "digest": combined((Path(i.path).name, i.digest) for i in rest)})
+    return {
+        "stage": stage.name,
+        "version": __version__,
+        "settings": stage.compared(stage.settings),
+        "inputs": listed,
+    }
+
+
+def as_tag(told: Mapping[str, Any]) -> dict[str, str]:
+    """An essence as a metadata item."""
+    return {RUN_TAG: json.dumps(told, sort_keys=True)}
 
 
 def inputs(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     """Path, bytes and SHA-256 of files, shapefiles with their companions; None for what is no file here."""
-    files: list[tuple[str, Path]] = []
+    return list(on_all_cores(_input, with_companions(paths)))
+
+
+def with_companions(paths: Iterable[str | Path]) -> list[str]:
+    """Shapefiles followed by the files that make them up with them."""
+    files: list[str] = []
     for path in paths:
         own = Path(path)
         beside = [own.with_suffix(s) for s in COMPANIONS] if own.suffix.lower() == ".shp" else []
-        files += [(str(path), own), *((str(b), b) for b in beside if b.exists())]
-    return list(on_all_cores(_input, files))
+        files += [str(path), *(str(b) for b in beside if b.exists())]
+    return files
 
 
-def _input(named: tuple[str, Path]) -> dict[str, Any]:
-    name, file = named
+def _input(name: str) -> dict[str, Any]:
+    file = Path(name)
     there = file.is_file()
     return {
         "path": name,
@@ -37,21 +194,26 @@ def _input(named: tuple[str, Path]) -> dict[str, Any]:
     }
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, as hexadecimal digits."""
-    found = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(PIECE):
-            found.update(piece)
-    return found.hexdigest()
-
-
 def versions() -> dict[str, str]:
-    """Of this program and of what its figures depend on."""
-    return {
-        "landcover": __version__,
-        "Python": platform.python_version(),
-        "GDAL": rasterio.__gdal_version__,
-        "rasterio": rasterio.__version__,
-        "NumPy": np.__version__,
-    }
+    """Of this program and of the libraries that were used."""
+    found = {"landcover": __version__, "Python": platform.python_version()}
+    if "rasterio" in sys.modules:
+        found["GDAL"] = sys.modules["rasterio"].__gdal_version__
+    for name in LIBRARIES:
+        if name in sys.modules:
+            try:
+                found[name] = version(name)
+            except PackageNotFoundError:
+                continue
+    return found
+
+
+def peak_memory() -> int:
+    """The most main memory in bytes that this process has taken."""
+    try:
+        import resource
+    except ImportError:
+        # Windows does not tell
+        return 0
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most if sys.platform == "darwin" else most * 1024

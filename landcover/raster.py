@@ -26,7 +26,6 @@ from landcover.grid import Grid, clip, cut
 from landcover.scheme import BACKGROUND, ClassScheme
 
 BLOCK = 512
-RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg", ".mrf")
 NO_PERCENT = 255
 """Nodata of a raster of percentages."""
 
@@ -168,13 +167,16 @@ class Target:
 
 
 @contextmanager
-def class_raster(path: Path, grid: Grid, scheme: ClassScheme) -> Iterator[Target]:
-    """A new uint8 GeoTIFF of classes, nodata 0, with colours; names in its sidecar, and a style for QGIS beside it.
+def class_raster(
+    path: Path, grid: Grid, scheme: ClassScheme, beside: Mapping[str, str] | None = None
+) -> Iterator[Target]:
+    """A new uint8 GeoTIFF of classes, nodata 0, with colours; names and metadata items, if there are any `beside`, in
+    its sidecar, and a style for QGIS beside it.
 
     Blocks never written take no space. Raises LandcoverError where it cannot be written.
     """
     with ExitStack() as names:
-        temporary = _names(names, path, scheme)
+        temporary = _names(names, path, scheme, beside)
         with _content(temporary, path, grid, BACKGROUND, {}, scheme) as target:
             yield target
 
@@ -320,6 +322,11 @@ def outlines(classes: DatasetReader) -> Iterator[tuple[BaseGeometry, int]]:
 
 def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
     """A small GeoTIFF of pixels (rows, columns, bands). Raises OSError on a full disk."""
+    path.write_bytes(chip_bytes(pixels, grid))
+
+
+def chip_bytes(pixels: NDArray[Any], grid: Grid) -> bytes:
+    """The content of such a file."""
     with MemoryFile() as memory:
         with memory.open(
             driver="GTiff",
@@ -335,4 +342,4 @@ def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
             alpha="unspecified",
         ) as dataset:
             dataset.write(np.moveaxis(pixels, -1, 0))
-        path.write_bytes(memory.read())
+        return bytes(memory.read())

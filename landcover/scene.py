@@ -12,6 +12,7 @@ from typing import Any, Literal
 from rasterio.windows import Window
 
 from landcover.grid import Grid
+from landcover.sources import is_remote
 
 MASK: Literal["mask"] = "mask"
 ZEROS: Literal["zeros"] = "zeros"
@@ -79,11 +80,6 @@ def usual_grid(scenes: Sequence[Scene]) -> Grid:
 
     usual = Counter(kind(s) for s in scenes).most_common(1)[0][0]
     return min((s for s in scenes if kind(s) == usual), key=lambda s: s.path).grid
-
-
-def is_remote(path: str) -> bool:
-    """Whether GDAL reads this path by other means than the file system's."""
-    return "://" in path or path.startswith("/vsi")
 
 
 def acquisition_date(name: str) -> date | None:

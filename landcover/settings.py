@@ -111,6 +111,14 @@ class Paths(Section):
         return self.data / "points"
 
 
+class ProvenanceSettings(Section):
+    hash: Literal["fast", "full"] = "fast"
+
+    @property
+    def full(self) -> bool:
+        return self.hash == "full"
+
+
 class MosaicSettings(Section):
     images: Sources = ("data/raw/naip",)
     order: Literal["newest", "oldest", "first", "last"] = "newest"

@@ -6,6 +6,14 @@ from pathlib import Path
 
 from landcover.errors import LandcoverError
 
+RASTER_SUFFIXES = (".tif", ".tiff", ".vrt", ".img", ".jp2", ".png", ".jpg", ".jpeg", ".mrf")
+VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".kml", ".gml", ".sqlite", ".parquet")
+
+
+def is_remote(path: str) -> bool:
+    """Whether GDAL reads this path by other means than the file system's."""
+    return "://" in path or path.startswith("/vsi")
+
 
 def expand(sources: Sequence[str], suffixes: Sequence[str], error: type[LandcoverError]) -> list[str]:
     """Every path that the sources name, each once, in the order given; a folder's or glob's by name.
@@ -14,7 +22,7 @@ def expand(sources: Sequence[str], suffixes: Sequence[str], error: type[Landcove
     """
     paths: dict[str, None] = {}
     for source in sources:
-        if "://" in source or source.startswith("/vsi"):
+        if is_remote(source):
             found = [source]
         elif Path(source).is_dir() and not source.lower().endswith(".gdb"):
             found = _inside(source, suffixes)

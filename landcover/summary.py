@@ -1,5 +1,6 @@
 """What each stage made, in words: the lines that the commands print."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landcover.scheme import ClassScheme
@@ -30,6 +31,10 @@ def project(made: "Project") -> str:
     labels = [str(name) for name in made.written if name.suffix == ".gpkg"]
     drawn = f"{' and '.join(labels)} to draw in, in {made.crs} ({made.why}); " if labels else ""
     return f"{made.path}: {counted(len(made.written), 'files')} written; {drawn}README.md says how to go on"
+
+
+def current(path: Path) -> str:
+    return f"{path}: is up to date"
 
 
 def mosaic(made: "Mosaic") -> str:
@@ -176,7 +181,7 @@ def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
         elif isinstance(made, Outside):
             lines.append(f"outside  {made.path}: the area of interest does not touch it")
         elif isinstance(made, Kept):
-            lines.append(f"kept     {made.path}: was made before from the same image, model and options")
+            lines.append(f"kept     {made.path}: is up to date, of the same image, model and options")
         else:
             lines.append(f"mapped   {made.path}: {sum(made.pixels.values()):,} pixels")
     kinds = [line.split()[0] for line in lines]

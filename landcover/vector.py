@@ -20,8 +20,6 @@ from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
 from landcover.grid import name_of
 
-VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".kml", ".gml", ".sqlite", ".parquet")
-
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".ods")
 
 

@@ -18,7 +18,7 @@ from landcover.console import bar, log
 ROOT = Path(__file__).parents[1]
 PIPELINE = [
     "init", "doctor", "sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify",
-    "points", "assess", "report", "compare", "export",
+    "points", "assess", "report", "compare", "export", "plan", "explain",
 ]  # fmt: skip
 SMALL = """\
 paths: {{data: {0}/data, models: {0}/models, reports: {0}/reports}}

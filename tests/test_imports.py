@@ -11,7 +11,10 @@ import landcover
 
 PACKAGE = Path(landcover.__file__).parent
 VERBS = ("prepare", "train", "classify", "assess", "export", "project", "doctor")
-TERMINAL = ("__main__", "cli", "cli_assess", "cli_export", "cli_project", "cli_stac", "console", "summary")
+TERMINAL = (
+    "__main__", "cli", "cli_assess", "cli_export", "cli_project", "cli_runs", "cli_stac", "console", "summary",
+    "summary_runs",
+)  # fmt: skip
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -476,7 +476,7 @@ def test_each_of_several_maps_has_its_item_and_one_without_a_place_costs_no_othe
     # 300 km west of its zone's meridian, on Alaska's islands
     write_image(tmp_path / "naip/far.tif", textured(40, 50), -310_000, -2_400_000, crs="EPSG:32601")
     result = run(tmp_path / "naip", "--stac", "-o", tmp_path / "maps")
-    names = sorted(path.name for path in (tmp_path / "maps").glob("*.json"))
+    names = sorted(path.name for path in (tmp_path / "maps").glob("*.stac.json"))
     assert names == ["a_landcover.stac.json", "far_landcover.stac.json"]
     assert result.exit_code == 0
     check(tmp_path / "maps/a_landcover.stac.json")

@@ -1,6 +1,7 @@
 """From a map and a reference to figures of accuracy."""
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -11,16 +12,20 @@ from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.by_sample import assess_by_sample
 from landcover.assess.publish import esri_notes, write_tables
 from landcover.assess.reference import check_scheme, find_reference
+from landcover.assess.report import FILE as PAGE
 from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map
 from landcover.assess.table import as_text
 from landcover.config import Config
-from landcover.errors import ConfigError
-from landcover.files import check_free, whole_folder
+from landcover.errors import ConfigError, LabelError, OutputExists
+from landcover.files import only_one, whole_folder
+from landcover.pipeline import assess_stage
 from landcover.progress import Progress, silent
-from landcover.provenance import inputs, versions
+from landcover.provenance import RUN_TAG, Recorder, inputs, versions
 from landcover.raster import SCHEME_TAG, grid_of, open_raster
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.uptodate import check
 
 __all__ = ["Assessed", "Assessment", "as_text", "assess", "rebuild_report", "which_map"]
 
@@ -53,7 +58,13 @@ def assess(
     with open_map(shown) as dataset:
         check_scheme(shown, dataset, config.scheme)
     paths, by_points = find_reference(reference or settings.reference, (shown,))
-    check_free(out, overwrite)
+    stage = assess_stage(config, shown, paths)
+    state = check(stage, config.provenance.full)
+    if state.standing == "strange" and not overwrite:
+        raise OutputExists(out, state.why)
+    if state.standing == "current" and (out / PAGE).exists() and not overwrite:
+        raise OutputExists(out, state.told)
+    started = time.monotonic()
     if by_points:
         made = assess_by_sample(shown, paths[0], config.remap, settings.field, settings.sampling, progress)
     else:
@@ -64,12 +75,25 @@ def assess(
     if settings.esri:
         made = replace(made, notes=(*made.notes, *esri_notes(made)))
     record = made.record() | {"provenance": _provenance(shown, paths, config)}
-    with whole_folder(out) as folder:
+    with only_one(out, (out,)), whole_folder(out) as folder:
         (folder / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
         write_tables(made, folder, settings.esri)
+        Recorder(stage, state.inputs).write(time.monotonic() - started, folder)
     # the figures are kept whatever becomes of the page
     _report(config, shown)
     return Assessed(out, made)
+
+
+def find_current(config: Config, map_path: Path | None = None, reference: Sequence[str] = ()) -> Path | None:
+    """The folder of an assessment that is there already, of this map, reference and these settings."""
+    shown = map_path or config.assess.map or which_map(config.paths.maps)
+    if not shown.exists():
+        return None
+    sources = expand(reference or config.assess.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
+    stage = assess_stage(config, shown, sources)
+    # a run that was cut off may have left the figures without their page
+    whole = check(stage, config.provenance.full).standing == "current" and (stage.out / PAGE).exists()
+    return stage.out if whole else None
 
 
 def rebuild_report(config: Config, map_path: Path | None = None) -> Path:
@@ -87,7 +111,11 @@ def _report(config: Config, shown: Path) -> Path:
 def _provenance(map_path: Path, reference: Sequence[str], config: Config) -> dict[str, Any]:
     with open_raster(map_path) as dataset:
         grid = str(grid_of(dataset))
-        tags = {key: text for key, text in dataset.tags().items() if key.startswith("LANDCOVER_") and key != SCHEME_TAG}
+        tags = {
+            key: text
+            for key, text in dataset.tags().items()
+            if key.startswith("LANDCOVER_") and key not in (SCHEME_TAG, RUN_TAG)
+        }
     settings = config.model_dump(
         mode="json", include={"scheme": True, "labels": {"reclassify", "field"}, "assess": True}
     )

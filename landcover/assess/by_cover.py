@@ -16,8 +16,9 @@ from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map, survey
 from landcover.labelset import UNTOUCHED, LabelSet, Pixels, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import RASTER_SUFFIXES, grid_of
+from landcover.raster import grid_of
 from landcover.remap import Remap
+from landcover.sources import RASTER_SUFFIXES
 from landcover.words import counted as number_of
 
 FEW = 10

@@ -24,10 +24,10 @@ from landcover.assess.survey import open_map, read_map, survey, values_at
 from landcover.config import Config
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, whole_file, whole_folder
+from landcover.fingerprint import digest
 from landcover.labelset import Pixels, open_labels
 from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
-from landcover.provenance import digest
 from landcover.raster import OpenInThreads, grid_of
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme

@@ -6,10 +6,10 @@ from pathlib import Path
 from rasterio.io import DatasetReader
 
 from landcover.errors import LabelError
-from landcover.raster import MODEL_TAG, RASTER_SUFFIXES, open_raster, scheme_of
+from landcover.raster import MODEL_TAG, open_raster, scheme_of
 from landcover.scheme import BACKGROUND, ClassScheme
-from landcover.sources import expand
-from landcover.vector import VECTOR_SUFFIXES, holds_points
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.vector import holds_points
 
 
 def find_reference(sources: Sequence[str], maps: Sequence[Path]) -> tuple[list[str], bool]:

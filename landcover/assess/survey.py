@@ -17,7 +17,7 @@ from landcover.histogram import byte_counts
 from landcover.progress import Progress, silent
 from landcover.raster import BLOCK, CONFIDENCE, CONTENT_TAG, grid_of, open_raster, read_band
 from landcover.scheme import BACKGROUND
-from landcover.vector import VECTOR_SUFFIXES
+from landcover.sources import VECTOR_SUFFIXES
 
 CELL = 2048
 """Pixels a side of what is read at a time."""

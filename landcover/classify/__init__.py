@@ -1,15 +1,21 @@
 """From a model and images to maps."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landcover.config import Config
-from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutsideArea
+from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutputExists, OutsideArea
+from landcover.pipeline import classify_stage
 from landcover.progress import Progress, silent
+from landcover.provenance import Recorder, record_path, taken
+from landcover.stage import Stage
+from landcover.uptodate import check
 
 if TYPE_CHECKING:
+    from landcover.classify.mapper import Mapper
     from landcover.classify.predict import Classified
 
 
@@ -44,20 +50,70 @@ def classify(
     config: Config, image: str | Path, out: Path | None = None, overwrite: bool = False, progress: Progress = silent
 ) -> "Classified":
     """Map an image, or a mosaic, with the model of the configuration. Raises LandcoverError."""
+    return _classify(config, str(image), out or map_path(config.paths.maps, image), overwrite, progress)
+
+
+def _classify(
+    config: Config, image: str, out: Path, overwrite: bool, progress: Progress, mapper: "Mapper | None" = None
+) -> "Classified":
+    """Map an image and record how; a map of a damaged image has no record, so that it is looked at again."""
     from landcover.classify.predict import classify_image
 
-    return classify_image(image, config.classify, out or map_path(config.paths.maps, image), overwrite, progress)
+    stage = _stage(config, image, out)
+    recorder = Recorder(stage, tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs))
+    started = time.monotonic()
+    made = classify_image(image, config.classify, out, overwrite, progress, mapper, recorder.essence)
+    if made.unreadable:
+        record_path(out).unlink(missing_ok=True)
+    else:
+        recorder.write(time.monotonic() - started)
+    return made
 
 
-def find_current(config: Config, image: str, out: Path | None = None) -> Kept | None:
-    """The map that is there already, if it is of this image as it is now, of this model and these options."""
-    out = out or map_path(config.paths.maps, image)
-    if not out.exists():
+def _stage(config: Config, image: str, out: Path) -> Stage:
+    from landcover.raster import confidence_path
+
+    return classify_stage(config, image, out, confidence_path(out))
+
+
+def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
+    """The map that is there already, if its record says that it is of this image as it is now, of this model and these
+    options. Raises OutputExists for one that is not, and says what differs."""
+    stage = _stage(config, image, out)
+    state = check(stage, config.provenance.full)
+    if state.standing == "stale":
+        raise OutputExists(out, state.told)
+    return Kept(out) if state.standing == "current" else None
+
+
+def find_current(config: Config, images: Sequence[str], outs: Sequence[Path]) -> list[Kept] | None:
+    """The maps of all images, if all are there and up to date by their records: no model is opened."""
+    try:
+        kept = [find_recorded(config, image, out) for image, out in zip(images, outs, strict=True)]
+    except OutputExists:
         return None
+    return None if None in kept else [made for made in kept if made]
+
+
+def classify_one(
+    config: Config,
+    image: str,
+    out: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    mapper: "Mapper | None" = None,
+) -> "Classified | Kept":
+    """As `classify`; a map that was made before from the same image, model and options is kept."""
     from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import is_current
 
-    return Kept(out) if is_current(out, image, config.classify, open_mapper(config.classify)) else None
+    kept = None if overwrite else find_recorded(config, image, out)
+    if kept is not None:
+        return kept
+    mapper = mapper or open_mapper(config.classify)
+    if not overwrite and out.exists() and is_current(out, image, config.classify, mapper):
+        return Kept(out)
+    return _classify(config, image, out, overwrite, progress, mapper)
 
 
 def classify_all(
@@ -73,17 +129,13 @@ def classify_all(
     Raises LandcoverError for what concerns all of them: the model, the settings, two images of one name.
     """
     from landcover.classify.mapper import open_mapper
-    from landcover.classify.predict import classify_image, is_current
 
-    outs = _outs(images, folder or config.paths.maps)
+    outs = outs_of(images, folder or config.paths.maps)
     mapper = open_mapper(config.classify)
     results: list[Classified | Kept | Outside | Failed] = []
     for image, out in outs.items():
-        if not overwrite and is_current(out, image, config.classify, mapper):
-            results.append(Kept(out))
-            continue
         try:
-            results.append(classify_image(image, config.classify, out, overwrite, progress, mapper))
+            results.append(classify_one(config, image, out, overwrite, progress, mapper))
         except OutsideArea:
             results.append(Outside(image))
         except (ConfigError, ModelError):
@@ -93,7 +145,7 @@ def classify_all(
     return results
 
 
-def _outs(images: Sequence[str], folder: Path) -> dict[str, Path]:
+def outs_of(images: Sequence[str], folder: Path) -> dict[str, Path]:
     """The map of each image. Raises ImageError where two would be one."""
     outs: dict[str, Path] = {}
     for image in images:

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from landcover.classify.mapper import Mapper
 from landcover.classify.network import map_network
 from landcover.errors import ModelError
+from landcover.fingerprint import digest
 from landcover.memory import bytes_a_pixel
 from landcover.model import in_precision, load_network, read_card
 from landcover.precision import Format, choose_precision
-from landcover.provenance import digest
 from landcover.settings import ClassifySettings
 
 SCRATCH = 1.64

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.classify.area import polygons_digest
+from landcover.fingerprint import digest
 from landcover.model import ModelCard
 from landcover.precision import Format
-from landcover.provenance import digest
 from landcover.settings import ClassifySettings
 
 EXPORTED = (".onnx", ".dlpk")

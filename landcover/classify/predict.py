@@ -23,6 +23,7 @@ from landcover.files import check_free, check_space
 from landcover.image import CELL, Image, find_image
 from landcover.precision import Format
 from landcover.progress import Progress, silent
+from landcover.provenance import Essence, as_tag
 from landcover.raster import (
     CONFIDENCE,
     CONTENT_TAG,
@@ -70,11 +71,13 @@ def classify_image(
     overwrite: bool = False,
     progress: Progress = silent,
     mapper: Mapper | None = None,
+    told: Essence | None = None,
 ) -> Classified:
     """Map an image, or a mosaic, to a Cloud Optimized GeoTIFF of class values; 0 where the image has no data.
 
     In float32 the map is the same whatever the tiling. A run that was cut off is taken up where it stopped. `mapper`:
-    the model of the settings, if it is at hand already. Raises ImageError, ModelError, ConfigError, OutputExists.
+    the model of the settings, if it is at hand already; `told`: what the map says of its making. Raises ImageError,
+    ModelError, ConfigError, OutputExists.
     """
     mapper = mapper or open_mapper(settings)
     with rasterio.Env(GDAL_CACHEMAX=CACHE):
@@ -97,7 +100,7 @@ def classify_image(
                 same, filled = image.fingerprint() == fingerprint, journal.filled()
                 if same and filled:
                     started = time.perf_counter()
-                    pixels = _assemble(job, journal, out, settings, fingerprint)
+                    pixels = _assemble(job, journal, out, settings, fingerprint, told)
                     timing.finish = time.perf_counter() - started
             unreadable = journal.unreadable()
             journal.remove()
@@ -205,14 +208,16 @@ def _resumable(out: Path, journal: Journal) -> Iterator[None]:
         raise type(error)(f"{error} (what is done is kept: the same command goes on from there)") from None
 
 
-def _assemble(job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str) -> dict[int, int]:
+def _assemble(
+    job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str, told: Essence | None
+) -> dict[int, int]:
     """Make the GeoTIFFs of the tiles in a journal; pixels by class value."""
     done = journal.done()
     tags = _tags(settings, job.mapper) | {PRECISION_TAG: job.precision}
     if unreadable := journal.unreadable():
         tags[UNREADABLE_TAG] = str(len(unreadable))
     beside = confidence_path(out)
-    image = {IMAGE_TAG: fingerprint, IMAGE_PATH_TAG: _absolute(job.image.path)}
+    image = {IMAGE_TAG: fingerprint, IMAGE_PATH_TAG: _absolute(job.image.path)} | (as_tag(told) if told else {})
     with map_rasters(
         out, job.image.grid, job.mapper.card.scheme, tags, image, beside if settings.confidence else None
     ) as targets:

@@ -12,10 +12,9 @@ from landcover.doctor.image import Look, check_image, look_at
 from landcover.errors import ImageError
 from landcover.grid import Grid, name_of
 from landcover.progress import Progress
-from landcover.raster import RASTER_SUFFIXES
 from landcover.scene import Scene, usual_grid
 from landcover.settings import MosaicSettings
-from landcover.sources import expand
+from landcover.sources import RASTER_SUFFIXES, expand
 from landcover.words import counted
 
 SAME_SIZE = 0.01

@@ -19,10 +19,9 @@ from landcover.doctor.polygons import Drawn, check_overlaps, check_polygons, lis
 from landcover.errors import LabelError
 from landcover.grid import Grid
 from landcover.labelset import LabelSet, Pixels, Polygons, open_labels
-from landcover.raster import RASTER_SUFFIXES, grid_of, open_raster
+from landcover.raster import grid_of, open_raster
 from landcover.scene import Scene, usual_grid
-from landcover.sources import expand
-from landcover.vector import VECTOR_SUFFIXES
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.words import counted
 
 ALL_OUTSIDE = "no label lies on the images"

@@ -5,9 +5,8 @@ from collections.abc import Iterator
 from landcover.config import Config
 from landcover.doctor.finding import Finding
 from landcover.errors import LabelError
-from landcover.raster import RASTER_SUFFIXES
-from landcover.sources import expand
-from landcover.vector import VECTOR_SUFFIXES, read_as_is
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.vector import read_as_is
 from landcover.words import counted
 
 

@@ -7,7 +7,8 @@ from typing import Any
 from landcover.errors import ImageError
 from landcover.image import find_image, is_mosaic
 from landcover.raster import open_raster
-from landcover.scene import acquisition_date, is_remote
+from landcover.scene import acquisition_date
+from landcover.sources import is_remote
 
 DATETIME_TAG = "TIFFTAG_DATETIME"
 Span = tuple[datetime, datetime]

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from landcover.errors import LandcoverError
-from landcover.provenance import digest
+from landcover.fingerprint import digest
 from landcover.scheme import BACKGROUND, ClassScheme, LandClass
 
 STAC_VERSION = "1.1.0"

@@ -1,38 +1,39 @@
 """From images and labels to training chips: mosaic, labels, chips, stack, augment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from landcover.config import Config
-from landcover.files import check_free
-from landcover.prepare.augment import Augmented, augment
-from landcover.prepare.chips import Chips, chips
-from landcover.prepare.labels import Labels, labels
-from landcover.prepare.mosaic import Mosaic, mosaic
-from landcover.prepare.stack import Stacks, stack
+from landcover.pipeline import PREPARE
+from landcover.prepare.steps import run_augment, run_chips, run_labels, run_mosaic, run_stack
 from landcover.progress import Progress, silent
+from landcover.uptodate import check_ours
+
+if TYPE_CHECKING:
+    from landcover.prepare.augment import Augmented
+    from landcover.prepare.chips import Chips
+    from landcover.prepare.labels import Labels
+    from landcover.prepare.mosaic import Mosaic
+    from landcover.prepare.stack import Stacks
 
 
 @dataclass(frozen=True)
 class Prepared:
-    """What each stage of `prepare` made."""
+    """What each stage of `prepare` made, None where all was up to date."""
 
-    mosaic: Mosaic
-    labels: Labels
-    chips: Chips
-    stacks: Stacks
-    augmented: Augmented
+    mosaic: "Mosaic | None"
+    labels: "Labels | None"
+    chips: "Chips | None"
+    stacks: "Stacks | None"
+    augmented: "Augmented | None"
 
 
 def prepare(config: Config, overwrite: bool = False, progress: Progress = silent) -> Prepared:
-    """Run the five stages on the paths of a configuration. Raises LandcoverError."""
-    paths, scheme = config.paths, config.scheme
-    for path in (paths.mosaic, paths.labels, paths.chips, paths.train, paths.validation, paths.augmented):
-        check_free(path, overwrite)
-    made = mosaic(config.mosaic, paths.mosaic, overwrite, progress)
-    labelled = labels(made.path, config.labels, scheme, paths.labels, overwrite, progress)
-    cut = chips(
-        made.path, labelled.path, config.chips, config.split, scheme, paths.chips, overwrite, progress
-    )  # fmt: skip
-    stacked = stack(paths.chips, scheme, paths.stacks, overwrite, progress)
-    augmented = augment(paths.train, config.augment, scheme, paths.augmented, overwrite, progress)
-    return Prepared(made, labelled, cut, stacked, augmented)
+    """Run those of the five stages that are not up to date on the paths of a configuration; with `overwrite` all of
+    them. Raises LandcoverError."""
+    if not overwrite:
+        for stage in PREPARE:
+            check_ours(stage(config))
+    steps: tuple[Callable[..., Any], ...] = (run_mosaic, run_labels, run_chips, run_stack, run_augment)
+    return Prepared(*(run(config, overwrite, progress) for run in steps))

@@ -1,5 +1,6 @@
 """Labels on exactly the mosaic's grid: rasterized, then reclassified."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,11 +30,12 @@ def labels(
     out: Path,
     overwrite: bool = False,
     progress: Progress = silent,
+    told: Mapping[str, str] | None = None,
 ) -> Labels:
     """Write labels.tif: a class value where something is labelled, 0 elsewhere. A pixel belongs to the polygon
     that holds its centre.
 
-    Only cells that a label touches are made and stored. Raises LabelError, OutputExists.
+    Only cells that a label touches are made and stored. `told`: metadata items for it. Raises LabelError, OutputExists.
     """
     check_free(out, overwrite)
     check_made(mosaic, "mosaic")
@@ -41,7 +43,7 @@ def labels(
         grid = grid_of(dataset)
     source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
     cells = source.cells()
-    with class_raster(out, grid, scheme) as target, progress("labels", len(cells), "cells") as advance:
+    with class_raster(out, grid, scheme, told) as target, progress("labels", len(cells), "cells") as advance:
         for window in cells:
             classes = source.read(window)
             if classes.any():

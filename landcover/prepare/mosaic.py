@@ -21,14 +21,14 @@ from landcover.errors import ImageError
 from landcover.files import check_free, whole_folder
 from landcover.grid import Grid, name_of
 from landcover.image import describe
+from landcover.pipeline import MOSAIC
 from landcover.progress import Progress, silent
-from landcover.raster import RASTER_SUFFIXES, open_raster
+from landcover.raster import open_raster
 from landcover.scene import MASK, Layer, Scene, usual_grid
 from landcover.settings import MosaicSettings
-from landcover.sources import expand
+from landcover.sources import RASTER_SUFFIXES, expand
 from landcover.vector import write_layers
 
-FILE = "mosaic.vrt"
 FOOTPRINTS = "footprints.gpkg"
 
 
@@ -56,11 +56,8 @@ def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progres
         for path in paths:
             scenes.append(describe(path))
             advance(1)
-    _check_alike(scenes)
     scenes = stacked(scenes, settings.order)
-    lattice = usual_grid(scenes)
-    windows = [_placement(lattice, scene) for scene in scenes]
-    grid, windows = _union(lattice, windows)
+    grid, windows = lay_out(scenes)
     with whole_folder(out) as folder:
         (folder / "scenes").mkdir()
         placed: list[tuple[str, Window]] = []
@@ -75,11 +72,11 @@ def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progres
             else:
                 layers.append(Layer(f"scenes/{shown}", window, MASK, _told_from(scene, out).source))
                 warped += 1
-        (folder / FILE).write_text(
+        (folder / MOSAIC).write_text(
             vrt.mosaic(grid, placed, layers[::-1], scenes[0].bands, scenes[0].dtype), encoding="utf-8"
         )
         _write_footprints(folder / FOOTPRINTS, grid, scenes, windows)
-    return Mosaic(out / FILE, grid, len(scenes), warped)
+    return Mosaic(out / MOSAIC, grid, len(scenes), warped)
 
 
 def stacked(scenes: Sequence[Scene], order: str) -> list[Scene]:
@@ -91,6 +88,13 @@ def stacked(scenes: Sequence[Scene], order: str) -> list[Scene]:
         sign = 1 if order == "newest" else -1
         upwards.sort(key=lambda s: sign * (s.acquired.toordinal() if s.acquired else 0))
     return upwards
+
+
+def lay_out(scenes: Sequence[Scene]) -> tuple[Grid, list[Window]]:
+    """The grid of a mosaic, and the window of each scene on it. Raises ImageError for scenes that are not alike."""
+    _check_alike(scenes)
+    lattice = usual_grid(scenes)
+    return _union(lattice, [_placement(lattice, scene) for scene in scenes])
 
 
 def _check_alike(scenes: Sequence[Scene]) -> None:

@@ -18,9 +18,8 @@ from landcover.progress import Progress, silent
 from landcover.project.configfile import fill
 from landcover.project.labels import FIELD, check_undrawn, create_labels
 from landcover.project.layout import FOLDERS, KEEP, TEXTS, text_of
-from landcover.raster import RASTER_SUFFIXES
-from landcover.scene import is_remote, usual_grid
-from landcover.sources import expand
+from landcover.scene import usual_grid
+from landcover.sources import RASTER_SUFFIXES, expand, is_remote
 
 CONFIG = Path("configs/default.yaml")
 IMAGES, LABELS, REFERENCE = Path("data/raw/naip"), Path("data/raw/labels.gpkg"), Path("data/raw/reference.gpkg")

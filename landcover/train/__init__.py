@@ -1,10 +1,15 @@
 """From training chips to a model: the slim U-Net with a masked weighted loss."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landcover.config import Config
+from landcover.errors import OutputExists
+from landcover.pipeline import train_stage
 from landcover.progress import Progress, silent
+from landcover.provenance import Recorder
+from landcover.uptodate import check
 
 if TYPE_CHECKING:
     from landcover.train.fit import Trained
@@ -20,10 +25,25 @@ def train(
     on_epoch: Callable[[dict[str, Any]], None] = lambda epoch: None,
 ) -> "Trained":
     """Train on what `prepare` made and write models/<name>/, or go on with a training that was cut off. Raises
-    LandcoverError."""
+    LandcoverError; OutputExists for a model that is there, up to date or not."""
     from landcover.train.fit import fit
 
-    return fit(config.paths, config.train, config.scheme, overwrite, resume, progress, on_epoch)
+    stage = train_stage(config)
+    state = check(stage, config.provenance.full)
+    if state.standing in ("current", "stale") and not (overwrite or resume):
+        raise OutputExists(stage.out, state.told)
+    recorder = Recorder(stage, state.inputs)
+    return fit(config.paths, config.train, config.scheme, overwrite, resume, progress, on_epoch, recorder)
+
+
+def find_current(config: Config) -> Path | None:
+    """The folder of a model that is there already, of these chips and these settings. Raises OutputExists for one of
+    others, and says what differs."""
+    stage = train_stage(config)
+    state = check(stage, config.provenance.full)
+    if state.standing == "stale":
+        raise OutputExists(stage.out, state.told)
+    return stage.out if state.standing == "current" else None
 
 
 def plan_training(config: Config) -> "Plan":

@@ -3,6 +3,7 @@
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from landcover.field import receptive_field
 from landcover.files import make_folder, only_one, recover, replace_folder, whole_file
 from landcover.model import ModelCard, save_model
 from landcover.progress import Progress, silent
+from landcover.provenance import Essence, Recorder
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import output_table
@@ -52,6 +54,7 @@ def fit(
     resume: bool = False,
     progress: Progress = silent,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    recorder: Recorder | None = None,
 ) -> Trained:
     """Train the U-Net on the stores under `paths`; writes models/<name>/ with model.keras, history.csv, curves.png,
     metrics.json, validation/ with pictures and tensorboard/.
@@ -70,7 +73,10 @@ def fit(
             _check_free(out, folder, overwrite, resume)
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
-            made = learn(chips, settings, scheme, folder, progress, on_epoch)
+            started, told = time.monotonic(), None if recorder is None else recorder.essence
+            made = learn(chips, settings, scheme, folder, progress, on_epoch, told)
+            if recorder is not None:
+                recorder.write(time.monotonic() - started, folder)
             # cut off here, there is a checkpoint too many, never a finished training without its name
             replace_folder(folder, out)
             (out / FILE).unlink()
@@ -98,8 +104,10 @@ def learn(
     folder: Path,
     progress: Progress = silent,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    told: Essence | None = None,
 ) -> Trained:
-    """Train in a folder, from its checkpoint if it holds one, until there are epochs enough."""
+    """Train in a folder, from its checkpoint if it holds one, until there are epochs enough. `told`: what the model
+    says of its making."""
     origin = origin_of(chips, settings, scheme)
     state = load_state(folder / FILE) if (folder / FILE).exists() else None
     if state is not None:
@@ -118,7 +126,7 @@ def learn(
     def keep(state: State) -> None:
         """Of the weights that the learner has now: model and pictures."""
         task.network.set_weights(learner.get_weights())
-        save_model(task.network, _card(chips, scheme, task, state), folder / "model.keras")
+        save_model(task.network, _card(chips, scheme, task, state, told), folder / "model.keras")
         _draw(chips, typical, scheme, task, state, folder)
 
     left = settings.epochs - len(state.history)
@@ -143,7 +151,7 @@ def learn(
             if not state.history:
                 shutil.rmtree(folder, ignore_errors=True)
     task.network.set_weights(state.best_weights)
-    save_model(task.network, _card(chips, scheme, task, state), folder / "model.keras")
+    save_model(task.network, _card(chips, scheme, task, state, told), folder / "model.keras")
     best = state.history[state.best]
     iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
     _write_metrics(folder / METRICS, chips, settings, scheme, task, state, iou)
@@ -168,13 +176,13 @@ def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> No
             )
 
 
-def _card(chips: Chips, scheme: ClassScheme, task: Task, state: State) -> ModelCard:
+def _card(chips: Chips, scheme: ClassScheme, task: Task, state: State, told: Essence | None) -> ModelCard:
     halo, multiple = receptive_field(task.network)
     info, known = chips.info, task.statistics
     return ModelCard(
         scheme=scheme, bands=info.bands, dtype=info.dtype, mean=known.mean, deviation=known.deviation,
         pixel_size=info.pixel_size, chip_size=info.size, halo=halo, multiple=multiple, split=info.split,
-        pixels=dict(zip(scheme.names, known.pixels.tolist(), strict=True)), scores=state.history[state.best],
+        pixels=dict(zip(scheme.names, known.pixels.tolist(), strict=True)), scores=state.history[state.best], run=told,
     )  # fmt: skip
 
 

@@ -1,7 +1,5 @@
 """What a training would take, from a few of its steps; nothing is written."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -9,6 +7,7 @@ from dataclasses import dataclass
 from itertools import count
 
 from landcover.precision import Format
+from landcover.provenance import peak_memory
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.chipset import open_chips
@@ -55,7 +54,7 @@ def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
             precision=task.precision,
             step_seconds=step,
             seconds=settings.epochs * (len(feed) * step + len(check) * test),
-            memory=_most_memory(),
+            memory=peak_memory(),
         )
 
 
@@ -69,8 +68,3 @@ def _seconds(work: Callable[[int], object]) -> float:
         if time.monotonic() - started > TRIAL:
             break
     return (time.monotonic() - started) / (number - 1)
-
-
-def _most_memory() -> int:
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most if sys.platform == "darwin" else most * 1024

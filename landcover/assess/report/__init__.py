@@ -18,7 +18,7 @@ from landcover.assess.report.views import image_view, map_view
 from landcover.assess.table import part_of, size
 from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
-from landcover.provenance import digest
+from landcover.fingerprint import digest
 from landcover.raster import MODEL_TAG, open_raster
 from landcover.scheme import IMAGE_PATH_TAG, ClassScheme
 from landcover.words import counted

@@ -1,0 +1,122 @@
+"""The commands that tell of runs, those that were and those that would be: parse, one call, one line of result."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from landcover.console import common, import_quietly, tracked
+
+if TYPE_CHECKING:
+    from landcover.config import Config
+    from landcover.plan import Step
+
+
+@click.command()
+@common
+@tracked
+@click.argument("images", nargs=-1)
+@click.option("--map", "shown", type=click.Path(path_type=Path), help="The map to assess.")
+@click.option("--quick", is_flag=True, help="Only say what is up to date: without estimates, no image is opened.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def plan(
+    config: "Config", overwrite: bool, images: tuple[str, ...], shown: Path | None, quick: bool, as_json: bool
+) -> None:
+    """Say what prepare, train, classify (of IMAGES) and assess would do now, why, and what it would take.
+
+    What is up to date stays; what is not is named with the file or the setting that changed. For what is to do, a trial
+    of a few seconds tells about how long it takes on this machine.
+
+    \b
+    Reads:   what the stages read, and the records of their runs
+    Writes:  nothing
+    Example: landcover plan data/raw/naip --set chips.stride=128
+    """
+    import json
+    from dataclasses import asdict
+
+    from landcover import summary_runs as tell
+    from landcover.plan import steps
+
+    found = steps(config, images, shown)
+    costs = {} if quick else _costs(config, found, images)
+    if as_json:
+        told = {"steps": [asdict(s) for s in found], "costs": {n: c if isinstance(c, str) else asdict(c)
+                                                                for n, c in costs.items()}}  # fmt: skip
+        click.echo(json.dumps(told, indent=2))
+        return
+    click.echo(tell.plan(found, costs))
+
+
+def _costs(config: "Config", found: "list[Step]", images: tuple[str, ...]) -> "dict[str, Any]":
+    """By verb, an estimate of what it would take, or why there is none."""
+    from landcover.errors import LandcoverError
+
+    todo = {step.stage for step in found if step.works}
+    costs: dict[str, Any] = {}
+    for verb, needed, work in (
+        ("prepare", todo & {"mosaic", "labels", "chips", "stack", "augment"}, _prepare_costs),
+        ("train", todo & {"train"}, _train_costs),
+        ("classify", todo & {"classify"}, _classify_costs),
+    ):
+        if needed:
+            try:
+                costs[verb] = work(config, [step for step in found if step.works], images)
+            except LandcoverError as error:
+                costs[verb] = str(error)
+    return costs
+
+
+def _prepare_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) -> Any:
+    from landcover.prepare.estimate import estimate
+
+    return estimate(config)
+
+
+def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) -> Any:
+    from landcover.errors import LandcoverError
+    from landcover.train import plan_training
+
+    if any(step.stage in ("stack", "augment") for step in todo):
+        raise LandcoverError("known once prepare has run")
+    import_quietly("keras")
+    return plan_training(config)
+
+
+def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) -> Any:
+    from landcover.errors import LandcoverError
+    from landcover.sources import RASTER_SUFFIXES, expand
+
+    if not config.classify.model.exists():
+        raise LandcoverError("known once train has run")
+    import_quietly("keras")
+    from landcover.classify import map_path
+    from landcover.classify.estimate import estimate
+
+    outs = {step.out for step in todo}
+    paths = expand(images, RASTER_SUFFIXES, LandcoverError)
+    return estimate([p for p in paths if str(map_path(config.paths.maps, p)) in outs], config.classify)
+
+
+@click.command()
+@common
+@tracked
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="All that the records say, as JSON.")
+def explain(config: "Config", overwrite: bool, file: Path, as_json: bool) -> None:
+    """Say how FILE was made, back to the raw inputs, and which of them have changed since, or are gone.
+
+    FILE may be a map, a model, a report, labels.tif, or any file or folder that a stage made.
+
+    \b
+    Reads:   the run.json of the runs behind FILE, and their inputs
+    Writes:  nothing
+    Example: landcover explain data/maps/naip_landcover.tif
+    """
+    import json
+
+    from landcover import summary_runs as tell
+    from landcover.lineage import lineage
+
+    found = lineage(file, config.provenance.full)
+    click.echo(json.dumps(found.record(), indent=2) if as_json else tell.origin(found))

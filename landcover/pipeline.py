@@ -1,0 +1,102 @@
+"""The stages of a configuration: what each reads, depends on and writes, without opening a file of data."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from landcover.config import Config
+from landcover.errors import ImageError, LabelError
+from landcover.fingerprint import located
+from landcover.provenance import read_run, with_companions
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.stage import Stage
+
+MOSAIC = "mosaic.vrt"
+
+
+def mosaic_stage(config: Config, images: Sequence[str] = ()) -> Stage:
+    """Raises ImageError where there is no image."""
+    settings = config.mosaic.model_copy(update={"images": tuple(images)}) if images else config.mosaic
+    paths = expand(settings.images, RASTER_SUFFIXES, ImageError)
+    return Stage("mosaic", config.paths.mosaic, tuple(paths), {"mosaic": settings.model_dump(mode="json")})
+
+
+def labels_stage(config: Config) -> Stage:
+    """Raises LabelError where there are no labels."""
+    sources = with_companions(expand(config.labels.source, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError))
+    inputs = (str(config.paths.mosaic), *sources)
+    return Stage("labels", config.paths.labels, inputs, _sections(config, "labels", "scheme"), single=True)
+
+
+def chips_stage(config: Config, exports: Sequence[Path] = ()) -> Stage:
+    paths, sections = config.paths, _sections(config, "chips", "split", "scheme")
+    if exports:
+        sections["labels"] = {"reclassify": config.labels.model_dump(mode="json")["reclassify"]}
+        return Stage("chips --from-esri", paths.chips, tuple(map(str, exports)), sections)
+    return Stage("chips", paths.chips, (*_shown(paths.mosaic), str(paths.labels)), sections)
+
+
+def stack_stage(config: Config) -> Stage:
+    paths = config.paths
+    parts = (paths.train.name, paths.validation.name, "split.json")
+    return Stage("stack", paths.stacks, (str(paths.chips),), _sections(config, "scheme"), parts)
+
+
+def augment_stage(config: Config) -> Stage:
+    paths = config.paths
+    return Stage("augment", paths.augmented, (str(paths.stacks),), _sections(config, "augment", "scheme"))
+
+
+PREPARE = (mosaic_stage, labels_stage, chips_stage, stack_stage, augment_stage)
+"""The stages of `prepare`, in order."""
+
+
+def train_stage(config: Config) -> Stage:
+    paths = config.paths
+    inputs = (str(paths.stacks), str(paths.augmented))
+    parts = ("model.keras", "history.csv", "metrics.json")
+    return Stage("train", paths.models / config.train.name, inputs, _sections(config, "train", "scheme"), parts)
+
+
+def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> Stage:
+    """`confidence`: where that of the map goes, if it is asked for."""
+    settings = config.classify
+    mosaic = Path(image).parent
+    shown = _shown(mosaic) if Path(image).name == MOSAIC and read_run(mosaic) else (image,)
+    area = with_companions([settings.aoi]) if settings.aoi else []
+    inputs = (str(settings.model), *shown, *area)
+    parts = (out.name, confidence.name) if settings.confidence else (out.name,)
+    return Stage("classify", out, inputs, _sections(config, "classify"), parts, single=True)
+
+
+def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage:
+    settings = _sections(config, "assess", "scheme")
+    settings["labels"] = config.labels.model_dump(mode="json", include={"field", "reclassify"})
+    image = [] if config.assess.image is None else [str(config.assess.image)]
+    inputs = (str(shown), *with_companions(reference), *image)
+    parts = ("accuracy.json", "contingency.csv", "measures.csv")
+    return Stage("assess", config.paths.reports / shown.stem, inputs, settings, parts)
+
+
+def points_stage(config: Config, shown: Path, out: Path) -> Stage:
+    return Stage("points", out, (str(shown),), _sections(config, "points", "scheme"), single=True)
+
+
+def compare_stage(config: Config, first: Path, second: Path, reference: Sequence[str]) -> Stage:
+    """Raises LabelError where there is no reference."""
+    settings = _sections(config, "assess", "scheme")
+    settings["labels"] = config.labels.model_dump(mode="json", include={"field", "reclassify"})
+    out = config.paths.reports / f"{first.stem}_and_{second.stem}"
+    sources = with_companions(expand(reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError))
+    return Stage("compare", out, (str(first), str(second), *sources), settings)
+
+
+def _sections(config: Config, *names: str) -> dict[str, Any]:
+    return {name: getattr(config, name).model_dump(mode="json") for name in names}
+
+
+def _shown(mosaic: Path) -> tuple[str, ...]:
+    """A mosaic, which is only an index, and the images behind it, as its record names them."""
+    run = read_run(mosaic)
+    images = [] if run is None else [str(located(image.path, mosaic)) for image in run.inputs]
+    return (str(mosaic), *images)

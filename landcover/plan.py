@@ -1,0 +1,136 @@
+"""What the stages would do now, and why; nothing is written, and no data is opened but to tell whether it changed."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from landcover.config import Config
+from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError
+from landcover.files import leftovers
+from landcover.pipeline import (
+    assess_stage,
+    augment_stage,
+    chips_stage,
+    classify_stage,
+    labels_stage,
+    mosaic_stage,
+    stack_stage,
+    train_stage,
+)  # fmt: skip
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.stage import Stage
+from landcover.uptodate import State, check
+
+Doing = Literal["up to date", "to do", "perhaps", "kept", "cannot"]
+CAREFUL = ("train", "classify")
+"""Stages that replace nothing unasked."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a stage would do with its output `out`: nothing (`up to date`), make it (`to do`), make it if what comes
+    before it comes out another (`perhaps`), keep what needs --overwrite to be replaced (`kept`), or stop with an
+    error (`cannot`); why; and what a run that was cut off has left."""
+
+    stage: str
+    out: str
+    doing: Doing
+    why: str
+    left: tuple[str, ...] = ()
+
+    @property
+    def works(self) -> bool:
+        return self.doing in ("to do", "perhaps")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A stage as far as it is known before those `after` which it comes were run."""
+
+    name: str
+    out: Path
+    make: Callable[[], Stage]
+    after: tuple[str, ...]
+
+
+def steps(config: Config, images: Sequence[str] = (), shown: Path | None = None) -> list[Step]:
+    """Of `prepare`, of `train`, of `classify` for the images, and of `assess` for a map, by default the one that
+    `assess` would take."""
+    found: list[Step] = []
+    for wanted in _wanted(config, images, shown):
+        before = [step.stage for step in found if step.stage in wanted.after and step.works]
+        found.append(_step(wanted, list(dict.fromkeys(before)), config.provenance.full))
+    return found
+
+
+def _wanted(config: Config, images: Sequence[str], shown: Path | None) -> list[Wanted]:
+    paths = config.paths
+    listed = [
+        Wanted("mosaic", paths.mosaic, lambda: mosaic_stage(config), ()),
+        Wanted("labels", paths.labels, lambda: labels_stage(config), ("mosaic",)),
+        Wanted("chips", paths.chips, lambda: chips_stage(config), ("mosaic", "labels")),
+        Wanted("stack", paths.stacks, lambda: stack_stage(config), ("chips",)),
+        Wanted("augment", paths.augmented, lambda: augment_stage(config), ("stack",)),
+        Wanted("train", paths.models / config.train.name, lambda: train_stage(config), ("stack", "augment")),
+    ]
+    listed += [_map(config, image) for image in (expand(images, RASTER_SUFFIXES, ImageError) if images else ())]
+
+    def assessed() -> Stage:
+        reference = expand(config.assess.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
+        return assess_stage(config, the_map(config, shown, listed), reference)
+
+    return [*listed, Wanted("assess", paths.reports, assessed, ("classify",))]
+
+
+def _map(config: Config, image: str) -> Wanted:
+    out = config.paths.maps / f"{Path(image).stem}_landcover.tif"
+    confidence = out.with_name(f"{out.stem}_confidence.tif")
+    trained = train_stage(config).made[0] == config.classify.model
+    after = ("train",) if trained else ()
+    return Wanted("classify", out, lambda: classify_stage(config, image, out, confidence), after)
+
+
+def the_map(config: Config, shown: Path | None, listed: Sequence[Wanted]) -> Path:
+    """The map that would be assessed. Raises ConfigError where there are several or none."""
+    named = shown or config.assess.map
+    if named is not None:
+        return named
+    there = (p for p in config.paths.maps.glob("*.tif") if not p.name.startswith("."))
+    maps = {p for p in there if not p.stem.endswith("_confidence")}
+    maps |= {wanted.out for wanted in listed if wanted.name == "classify"}
+    if not maps:
+        raise ConfigError(f"there is no map in {config.paths.maps} yet: name IMAGES to plan their maps")
+    if len(maps) > 1:
+        raise ConfigError(f"which map? there are {len(maps)} in {config.paths.maps}: name one with --map")
+    return maps.pop()
+
+
+def _step(wanted: Wanted, before: list[str], full: bool) -> Step:
+    try:
+        stage = wanted.make()
+        state = check(stage, full)
+    except LandcoverError as error:
+        return Step(wanted.name, str(wanted.out), "cannot", str(error))
+    left = [str(path) for place in dict.fromkeys((stage.out, *stage.made)) for path in _left(place)]
+    doing, why = _doing(stage, state, before)
+    return Step(stage.name, str(stage.out), doing, why, tuple(left))
+
+
+def _doing(stage: Stage, state: State, before: list[str]) -> tuple[Doing, str]:
+    after = f"after {' and '.join(before)}"
+    if state.standing == "missing":
+        return "to do", f"not there yet; {after}" if before else "not there yet"
+    if state.standing == "strange" or (state.standing == "stale" and stage.name in CAREFUL):
+        return "kept", f"{state.why}; --overwrite replaces it"
+    if state.standing == "stale":
+        return "to do", state.why
+    if before and stage.name in CAREFUL:
+        return "kept", f"up to date now; out of date if {' or '.join(before)} comes out another"
+    return ("perhaps", f"if {' or '.join(before)} comes out another") if before else ("up to date", "")
+
+
+def _left(place: Path) -> list[Path]:
+    """What a run that was cut off has beside an output; some of it is gone on with."""
+    journal, training = place.with_name(f".unfinished-{place.name}.sqlite"), place.with_name(f"{place.name}.training")
+    return [*leftovers(place), *(path for path in (journal, training) if path.exists())]

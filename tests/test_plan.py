@@ -1,0 +1,119 @@
+"""What would be done now is told, with why and about at what cost, and nothing is written."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from conftest import textured, write_image, write_polygons
+
+from landcover.cli import main
+from landcover.config import Config, load_config
+from landcover.plan import steps
+from landcover.prepare import prepare
+from landcover.prepare.estimate import estimate
+from landcover.provenance import read_run
+
+BOXES = [(x, y, x + 60, y + 60, 1 + (x // 64 + y // 64) % 6) for x in range(0, 256, 64) for y in range(0, 256, 64)]
+SMALL = ("chips.size=64", "chips.stride=64", "split.block=128", "split.validation=0.2")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    write_image(tmp_path / "data/raw/naip/m_1.tif", textured(256, 256))
+    write_polygons(tmp_path / "data/raw/labels.gpkg", BOXES)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _config(*more: str) -> Config:
+    return load_config(None, [*SMALL, *more])
+
+
+def _doing(*more: str, **given: object) -> dict[str, str]:
+    return {step.stage: step.doing for step in steps(_config(*more), **given)}  # type: ignore[arg-type]
+
+
+def _plan(*arguments: str) -> Result:
+    result = CliRunner().invoke(main, ["plan", *arguments, *(f"--set={s}" for s in SMALL)])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def test_before_the_first_run_all_is_to_do_and_nothing_is_written(project) -> None:
+    before = {p: p.stat().st_mtime_ns for p in project.rglob("*")}
+    result = _plan("data/raw/naip")
+    assert result.exit_code == 0
+    assert [line.split()[0] for line in result.stdout.splitlines()[:7]] == [
+        "mosaic", "labels", "chips", "stack", "augment", "train", "classify",
+    ]  # fmt: skip
+    assert _doing()["chips"] == "to do"
+    assert "1 image, 0.1 Mpx, 7 ha; 57,600 labelled pixels" in result.stdout
+    assert "about 14 chips" in result.stdout
+    assert "train:\n  known once prepare has run" in result.stdout
+    assert {p: p.stat().st_mtime_ns for p in project.rglob("*")} == before
+
+
+def test_the_estimate_is_near_what_is_made(project) -> None:
+    told = estimate(_config())
+    made = prepare(_config())
+    assert made.chips is not None
+    report = made.chips.report
+    assert told.chips == pytest.approx(report.train.chips + report.validation.chips + report.dropped, rel=0.2)
+    outputs = [read_run(path) for path in (_config().paths.chips, _config().paths.stacks, _config().paths.augmented)]
+    assert sum(part.bytes or 0 for run in outputs if run for part in run.outputs) < 4 * told.disk
+    assert told.seconds > 0
+    assert told.memory is None
+    assert (estimate(_config()).memory or 0) > 1e7
+
+
+def test_a_change_is_named_and_followed_through(project) -> None:
+    prepare(_config())
+    assert list(_doing().values())[:5] == ["up to date"] * 5
+    write_polygons(project / "data/raw/labels.gpkg", BOXES[:9])
+    found = {step.stage: step for step in steps(_config())}
+    assert {name: step.doing for name, step in found.items()} == {
+        "mosaic": "up to date", "labels": "to do", "chips": "perhaps", "stack": "perhaps", "augment": "perhaps",
+        "train": "to do", "assess": "cannot",
+    }  # fmt: skip
+    assert found["labels"].why.startswith("data/raw/labels.gpkg has changed (")
+    assert found["chips"].why == "if labels comes out another"
+    assert _doing("augment.copies=1")["augment"] == "to do"
+    assert "augment.copies: 2 -> 1" in _plan("--quick", "--set", "augment.copies=1").stdout
+
+
+def test_what_needs_overwrite_is_said(project) -> None:
+    (project / "data/interim/mosaic").mkdir(parents=True)
+    (project / "models/unet").mkdir(parents=True)
+    (project / "models/unet/model.keras").write_text("")
+    found = {step.stage: step for step in steps(_config())}
+    assert found["mosaic"].doing == found["train"].doing == "kept"
+    assert found["train"].why == "no record tells how it was made; --overwrite replaces it"
+
+
+def test_what_killed_runs_left_is_said(project) -> None:
+    (project / "data/interim/.partial-mosaic").mkdir(parents=True)
+    (project / "models/unet.training").mkdir(parents=True)
+    told = _plan("--quick").stdout
+    for left in ("data/interim/.partial-mosaic", "models/unet.training"):
+        assert f"left by a run that was cut off, or is at work: {left}" in told
+
+
+def test_what_cannot_be_done_is_said_where_it_would_stop(project) -> None:
+    (project / "data/raw/labels.gpkg").unlink()
+    found = {step.stage: step for step in steps(_config())}
+    assert (found["labels"].doing, found["labels"].why) == ("cannot", "data/raw/labels.gpkg: no such file or folder")
+    result = _plan()
+    assert result.exit_code == 0
+    assert "prepare:\n  data/raw/labels.gpkg: no such file or folder" in result.stdout
+
+
+def test_a_model_tells_how_long_mapping_takes(project, random_model) -> None:
+    given = ["data/raw/naip/m_1.tif", f"--set=classify.model={random_model}", "--set=classify.precision=float32"]
+    assert json.loads(_plan(given[0], "--json").stdout)["costs"]["classify"] == "known once train has run"
+    told = json.loads(_plan(*given, "--json").stdout)
+    # not of the model that train would make
+    assert [s["why"] for s in told["steps"] if s["stage"] == "classify"] == ["not there yet"]
+    assert told["costs"]["classify"]["pixels"] == 256 * 256
+    assert 0 < told["costs"]["classify"]["seconds"] < 600
