@@ -107,8 +107,8 @@ CASES = [
     Case("a text called .tif", "mosaic", ("east.tif",), partial(text_file, str(EAST))),
     Case("an empty file", "mosaic", ("east.tif",), partial(truncate, str(EAST), 0)),
     Case("half an image", "mosaic", ("east.tif",), partial(truncate, str(EAST))),
-    Case("three bands beside four", "mosaic", ("west.tif", "bands 4, but 3"), partial(other_image, 3)),
-    Case("16 bit beside 8", "mosaic", ("west.tif", "uint8, but uint16"), partial(other_image, dtype="uint16")),
+    Case("three bands beside four", "mosaic", ("east.tif", "bands 3, but 4"), partial(other_image, 3)),
+    Case("16 bit beside 8", "mosaic", ("east.tif", "uint16, but uint8"), partial(other_image, dtype="uint16")),
     Case("no CRS", "mosaic", ("east.tif", "no coordinate reference system"), partial(other_image, crs=None)),
     Case("a turned image", "mosaic", ("east.tif", "rotated"), turned),
     Case("complex numbers", "mosaic", ("east.tif", "complex64"), complex_numbers),
@@ -164,7 +164,8 @@ CASES = [
     Case("no stores yet", "augment", ("landcover stack",), after("mosaic", "labels", "chips")),
     Case("half a store", "augment --overwrite", ("water.h5",), after("prepare", then=store_cut_short)),
     Case("another HDF5", "augment --overwrite", ("water.h5",), after("prepare", then=store_of_another_kind)),
-    Case("a mosaic that is there", "mosaic", ("mosaic", "--overwrite"), after("mosaic")),
+    Case("a mosaic of unknown make", "mosaic", ("mosaic", "--overwrite"), after(
+        "mosaic", then=Path("data/interim/mosaic/run.json").unlink)),
     Case("an ArcGIS folder of nothing", "chips --from-esri data/raw", ("data/raw",)),
 ]  # fmt: skip
 

@@ -147,7 +147,7 @@ def test_a_spoilt_file(prepared: Path, tmp_path: Path, file: str, command: str, 
             shutil.copytree(prepared / part, part)
         spoilt = Path(file)
         spoilt.write_bytes(spoil(spoilt.read_bytes()))
-        result = CliRunner().invoke(main, [command, "--overwrite"])
+        result = CliRunner().invoke(main, [command, "--overwrite", "--quiet"])
     if result.exception and not isinstance(result.exception, SystemExit):
         raise result.exception
     if result.exit_code:
