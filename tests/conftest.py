@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from click.testing import CliRunner, Result
 from numpy.typing import NDArray
 from shapely.geometry import box
 
+from landcover.cli import main
 from landcover.scheme import ClassScheme
 
 CRS = "EPSG:26916"
@@ -37,6 +39,14 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("LANDCOVER_REAL_DATA names no folder")
     return Path(folder).resolve()
+
+
+def run(*arguments: object) -> Result:
+    """`landcover ARGUMENTS`; a bug keeps its traceback."""
+    result = CliRunner().invoke(main, [str(a) for a in arguments])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
 
 
 def write_image(

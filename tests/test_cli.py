@@ -9,8 +9,7 @@ import click
 import numpy as np
 import pytest
 import rasterio
-from click.testing import CliRunner, Result
-from conftest import write_image, write_polygons
+from conftest import run, write_image, write_polygons
 
 from landcover.cli import main
 from landcover.console import bar, log
@@ -28,13 +27,6 @@ train: {{epochs: 1, batch: 16}}
 classify: {{tile: 256}}
 assess: {{reference: [{0}/data/raw/holdout/reference.gpkg]}}
 """
-
-
-def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture

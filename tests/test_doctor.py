@@ -12,15 +12,13 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-from click.testing import CliRunner, Result
-from conftest import CRS, ORIGIN, write_image, write_polygons
+from conftest import CRS, ORIGIN, run, write_image, write_polygons
 from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.features import rasterize
 from scipy import ndimage
 from shapely.geometry import LineString, Polygon, box
 
-from landcover.cli import main
 from landcover.config import Config, load_config
 from landcover.doctor import Finding, as_text, doctor, fails, machine
 from landcover.doctor.environment import check_environment
@@ -31,13 +29,6 @@ from landcover.scheme import ClassScheme
 ROOT = Path(__file__).parents[1]
 NAIP = Path("data/raw/naip")
 LABELS = Path("data/raw/labels.gpkg")
-
-
-def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 import rasterio
-from click.testing import CliRunner, Result
-from conftest import textured, write_image, write_polygons
+from conftest import run, textured, write_image, write_polygons
 
 from landcover.assess import assess
 from landcover.classify import classify
-from landcover.cli import main
 from landcover.config import Config, load_config
 from landcover.errors import LandcoverError
 from landcover.lineage import Origin, lineage
@@ -63,13 +61,6 @@ def project(made, tmp_path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "p", copy_function=shutil.copy2))
 
 
-def _run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
 def _all(origin: Origin) -> dict[str, Origin]:
     found = {origin.path: origin}
     for inner in origin.inputs:
@@ -98,7 +89,7 @@ def test_a_report_is_told_back_to_the_raw_inputs(project, monkeypatch) -> None:
 
 def test_the_words_say_what_is_not_the_default(project, monkeypatch) -> None:
     monkeypatch.chdir(project)
-    told = _run("explain", "data/maps/m_1_landcover.tif").stdout
+    told = run("explain", "data/maps/m_1_landcover.tif").stdout
     assert told.startswith("data/maps/m_1_landcover.tif\n  made by `landcover classify`, 0.1.0, 20")
     assert "settings: classify.precision=float32" in told
     assert "seed: 3" in told
@@ -114,14 +105,14 @@ def test_what_has_changed_or_is_gone_is_named(project, monkeypatch) -> None:
     (project / "data/raw/reference.gpkg").unlink()
     with Path("models/unet/model.keras").open("ab") as file:
         file.write(b"x")
-    told = _run("explain", "reports/m_1_landcover/accuracy.json").stdout
+    told = run("explain", "reports/m_1_landcover/accuracy.json").stdout
     assert "+- data/raw/labels.gpkg, has changed since" in told
     assert "+- models/unet/model.keras, has changed since" in told
     assert "+- data/raw/reference.gpkg, is gone" in told
     changed, gone = told.splitlines()[-2:]
     assert changed == "changed since: data/raw/labels.gpkg, models/unet/model.keras"
     assert gone == "gone: data/raw/reference.gpkg"
-    found = json.loads(_run("explain", "reports/m_1_landcover", "--json").stdout)
+    found = json.loads(run("explain", "reports/m_1_landcover", "--json").stdout)
     since = {path["path"]: path["since"] for path in found["inputs"]}
     assert since == {"data/maps/m_1_landcover.tif": "same", "data/raw/reference.gpkg": "gone"}
     assert found["run"]["settings"]["assess"]["sampling"] == "auto"
@@ -158,11 +149,11 @@ def test_a_file_copied_away_from_its_record_tells_the_essence(project, tmp_path,
     found = lineage(away)
     assert found.run is None
     assert found.essence is not None
-    run = lineage(project / name).run
-    assert run is not None
-    assert found.essence["stage"] == run.stage
-    assert {i["digest"] for i in found.essence["inputs"]} == {part.digest for part in run.inputs}
-    assert "it says so itself, its record is not here" in _run("explain", away).stdout
+    known = lineage(project / name).run
+    assert known is not None
+    assert found.essence["stage"] == known.stage
+    assert {i["digest"] for i in found.essence["inputs"]} == {part.digest for part in known.inputs}
+    assert "it says so itself, its record is not here" in run("explain", away).stdout
 
 
 def test_the_record_of_a_map_names_model_and_image(project) -> None:
@@ -177,34 +168,34 @@ def test_the_record_of_a_map_names_model_and_image(project) -> None:
 def test_a_raw_file_and_none_are_refused(project, tmp_path) -> None:
     with pytest.raises(LandcoverError, match=r"m_1\.tif: nothing tells how it was made"):
         lineage(project / "data/raw/naip/m_1.tif")
-    result = _run("explain", tmp_path / "none.tif")
+    result = run("explain", tmp_path / "none.tif")
     assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path / 'none.tif'}: no such file\n")
 
 
 def test_a_map_and_a_report_are_up_to_date_until_something_changes(project) -> None:
     config = ["-c", project / "c.yaml", *(f"--set=paths.{n}={project / n}" for n in ("data", "models", "reports"))]
     image, out = project / "data/raw/naip/m_1.tif", project / "data/maps/m_1_landcover.tif"
-    kept = _run("classify", image, *config)
+    kept = run("classify", image, *config)
     assert (kept.exit_code, kept.stdout.splitlines()[-1]) == (0, "1 kept")
     assert f"{out}: is up to date" in kept.stdout
     report = project / "reports/m_1_landcover"
-    assert _run("assess", *config).stdout == f"{report}: is up to date\n"
-    assert "kappa" in _run("assess", *config, "--kappa").stdout
+    assert run("assess", *config).stdout == f"{report}: is up to date\n"
+    assert "kappa" in run("assess", *config, "--kappa").stdout
     (report / "report.html").unlink()
-    assert "overall accuracy" in _run("assess", *config, "--kappa").stdout
+    assert "overall accuracy" in run("assess", *config, "--kappa").stdout
     assert (report / "report.html").exists()
-    train = _run("train", *config)
+    train = run("train", *config)
     assert (train.exit_code, train.stdout) == (0, f"{project / 'models/unet'}: is up to date\n")
-    stale = _run("train", *config, "--set", "train.epochs=50")
+    stale = run("train", *config, "--set", "train.epochs=50")
     assert stale.exit_code == 1
     assert "unet exists already: add --overwrite to replace it (it is not up to date: train.epochs: 30" in stale.stderr
     # new points, or polygons, are what an assessment is looked at again for
     write_polygons(project / "data/raw/reference.gpkg", BOXES[:9])
-    assert "overall accuracy" in _run("assess", *config).stdout
-    refused = _run("classify", image, *config, "--no-collar")
+    assert "overall accuracy" in run("assess", *config).stdout
+    refused = run("classify", image, *config, "--no-collar")
     assert refused.exit_code == 1
     assert "(it is not up to date: classify.collar: True -> False)" in refused.stdout + refused.stderr
     write_image(image, textured(256, 256) // 2)
-    refused = _run("classify", image, *config)
+    refused = run("classify", image, *config)
     assert refused.exit_code == 1
     assert "m_1.tif has changed (" in refused.stdout + refused.stderr

@@ -9,11 +9,9 @@ import pyogrio
 import pytest
 import rasterio
 import yaml
-from click.testing import CliRunner, Result
-from conftest import ORIGIN, write_image
+from conftest import ORIGIN, run, write_image
 from shapely.geometry import box
 
-from landcover.cli import main
 from landcover.config import Config, load_config
 from landcover.project.configfile import fill
 
@@ -22,13 +20,6 @@ TEMPLATE = ROOT / "landcover/project/template"
 SCHEME = (
     'scheme=[{value: 3, name: "lakes, ponds", color: "#1f78b4"}, {value: 8, name: trees & bushes, color: "#1b7837"}]'
 )
-
-
-def run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
 
 
 @pytest.fixture

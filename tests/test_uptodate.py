@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
-from conftest import textured, write_image, write_polygons
+from conftest import run, textured, write_image, write_polygons
 
 from landcover import provenance
-from landcover.cli import main
 from landcover.config import Config, load_config
 from landcover.errors import LandcoverError, OutputExists
 from landcover.files import leftovers, only_one
@@ -184,13 +182,6 @@ def test_what_no_record_tells_of_is_not_replaced(project) -> None:
     assert not kept.exists()
 
 
-def _run(*arguments: object) -> Result:
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    if result.exception and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    return result
-
-
 def _options(project: Path) -> list[str]:
     return [part for override in _overrides(project) for part in ("--set", override)]
 
@@ -200,25 +191,25 @@ def test_chips_of_arcgis_are_not_replaced_by_those_of_a_mosaic(project) -> None:
     chips = project / "data/interim/chips"
     exported = chips.rename(project / "exported")
     record_path(exported).unlink()
-    assert _run("chips", "--from-esri", exported, *_options(project)).exit_code == 0
-    again = _run("chips", "--from-esri", exported, *_options(project))
+    assert run("chips", "--from-esri", exported, *_options(project)).exit_code == 0
+    again = run("chips", "--from-esri", exported, *_options(project))
     assert (again.exit_code, again.stdout) == (0, f"{chips}: is up to date\n")
-    refused = _run("prepare", *_options(project))
+    refused = run("prepare", *_options(project))
     assert refused.exit_code == 1
     assert "(it was made by `landcover chips --from-esri`)" in refused.stderr
 
 
 def test_each_stage_says_in_a_line_that_it_is_up_to_date(project) -> None:
     data = project / "data"
-    assert _run("prepare", *_options(project)).exit_code == 0
+    assert run("prepare", *_options(project)).exit_code == 0
     outputs = {
         "prepare": data / "processed", "mosaic": data / "interim/mosaic", "labels": data / "interim/labels.tif",
         "chips": data / "interim/chips", "stack": data / "processed", "augment": data / "processed/augmented",
     }  # fmt: skip
     for command, out in outputs.items():
-        result = _run(command, "-q", *_options(project))
+        result = run(command, "-q", *_options(project))
         assert (result.exit_code, result.stdout, result.stderr) == (0, f"{out}: is up to date\n", ""), command
-    forced = _run("mosaic", "--force", *_options(project))
+    forced = run("mosaic", "--force", *_options(project))
     assert "2 images" in forced.stdout
 
 
