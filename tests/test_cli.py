@@ -12,7 +12,7 @@ import rasterio
 from conftest import run, write_image, write_polygons
 
 from landcover.cli import main
-from landcover.console import bar, log
+from landcover.cli.console import bar, log
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = [
@@ -214,7 +214,7 @@ def test_progress_is_quiet_when_stderr_is_no_terminal(capsys) -> None:
 def test_progress_shows_rate_and_time_left_on_a_terminal(capsys, monkeypatch) -> None:
     log.setLevel(logging.INFO)
     monkeypatch.setenv("FORCE_COLOR", "1")
-    monkeypatch.setattr("landcover.console.PATIENCE", 0.0)
+    monkeypatch.setattr("landcover.cli.console.PATIENCE", 0.0)
     with bar("working", 10, "chips") as advance:
         for _ in range(5):
             advance(1)

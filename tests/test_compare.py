@@ -12,9 +12,9 @@ from scipy.sparse import csr_array
 from landcover.assess.compare import compare
 from landcover.assess.designbased import difference, estimate
 from landcover.assess.paired import compare_pieces, compare_points, mcnemar
+from landcover.cli.summary import compared
 from landcover.config import Config
 from landcover.errors import LabelError, LandcoverError, OutputExists
-from landcover.summary import compared
 
 TRUTH = np.kron(np.random.default_rng(0).choice([1, 2, 7], (20, 20), p=[0.3, 0.4, 0.3]), np.ones((32, 32))).astype(
     np.uint8

@@ -14,8 +14,8 @@ from conftest import CRS, ORIGIN, textured, write_image, write_polygons
 from numpy.typing import NDArray
 from rasterio.crs import CRS as Crs
 
-from landcover import summary as tell
 from landcover.chipstore import ChipStore
+from landcover.cli import summary as tell
 from landcover.errors import ImageError, LabelError, LandcoverError, OutputExists
 from landcover.grid import name_of
 from landcover.prepare.chips import Chips, chips

@@ -11,10 +11,7 @@ import landcover
 
 PACKAGE = Path(landcover.__file__).parent
 VERBS = ("prepare", "train", "classify", "assess", "export", "project", "doctor")
-TERMINAL = (
-    "__main__", "cli", "cli_assess", "cli_export", "cli_project", "cli_runs", "cli_stac", "console", "summary",
-    "summary_runs",
-)  # fmt: skip
+TERMINAL = ("__main__", "cli")
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -23,11 +23,11 @@ from landcover.assess.compare import compare
 from landcover.assess.points import points
 from landcover.assess.survey import draw, survey
 from landcover.cli import main
+from landcover.cli.summary import compared
+from landcover.cli.summary import points as drawn
 from landcover.config import Config, load_config
 from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError
 from landcover.settings import PointSettings
-from landcover.summary import compared
-from landcover.summary import points as drawn
 
 SHARES = {1: 0.1, 2: 0.6, 7: 0.3}
 

@@ -15,10 +15,10 @@ from landcover.assess import as_text, assess
 from landcover.assess.compare import compare
 from landcover.assess.points import points
 from landcover.assess.strata import probability
+from landcover.cli.summary import compared
 from landcover.config import Config
 from landcover.errors import LabelError
 from landcover.settings import PointSettings
-from landcover.summary import compared
 
 SIDE = 400
 CLASSES = np.random.default_rng(3).choice([1, 2, 7], (SIDE, SIDE), p=[0.04, 0.56, 0.4]).astype(np.uint8)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from landcover import summary as tell
+from landcover.cli import summary as tell
 from landcover.prepare.ground import labelled_ground
 from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels
 

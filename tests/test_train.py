@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import landcover
-from landcover import summary as tell
 from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.cli import main
+from landcover.cli import summary as tell
 from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.model import load_network, read_card
 from landcover.settings import NetSettings, Paths, TrainSettings

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from landcover.cli.summary import duration
+from landcover.cli.summary import plan as training
 from landcover.config import Config
 from landcover.lineage import Origin
 from landcover.provenance import Essence, Run
 from landcover.stage import Stage
-from landcover.summary import duration
-from landcover.summary import plan as training
 from landcover.words import counted
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.console import common, import_quietly, tracked
+from landcover.cli.console import common, import_quietly, tracked
 
 if TYPE_CHECKING:
     from landcover.config import Config
@@ -35,7 +35,7 @@ def plan(
     import json
     from dataclasses import asdict
 
-    from landcover import summary_runs as tell
+    from landcover.cli import summary_runs as tell
     from landcover.plan import steps
 
     found = steps(config, images, shown)
@@ -115,7 +115,7 @@ def explain(config: "Config", overwrite: bool, file: Path, as_json: bool) -> Non
     """
     import json
 
-    from landcover import summary_runs as tell
+    from landcover.cli import summary_runs as tell
     from landcover.lineage import lineage
 
     found = lineage(file, config.provenance.full)

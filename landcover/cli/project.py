@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from landcover.console import bar, common, log
+from landcover.cli.console import bar, common, log
 
 if TYPE_CHECKING:
     from landcover.config import Config
@@ -30,7 +30,7 @@ def init(config: "Config", overwrite: bool, folder: Path, more: tuple[str, ...],
     Example: landcover init demo && cd demo
              landcover init demo --from-images quads/*.tif
     """
-    from landcover import summary as tell
+    from landcover.cli import summary as tell
     from landcover.project import init as run
 
     if more and not images:

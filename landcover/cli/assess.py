@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.console import bar, common, tracked, with_options
+from landcover.cli.console import bar, common, tracked, with_options
 
 if TYPE_CHECKING:
     from landcover.config import Config
@@ -38,9 +38,9 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
     Example: landcover points map.tif --target-error 0.02
              landcover assess map.tif data/points/map.gpkg
     """
-    from landcover import summary as tell
     from landcover.assess import which_map
     from landcover.assess.points import points as run
+    from landcover.cli import summary as tell
     from landcover.pipeline import points_stage
     from landcover.provenance import recorded
 
@@ -77,9 +77,9 @@ def assess(
              table.tex for a paper; of points also area_proportions.csv
     Example: landcover assess map.tif reference.gpkg
     """
-    from landcover import summary as tell
     from landcover.assess import as_text, find_current
     from landcover.assess import assess as run
+    from landcover.cli import summary as tell
 
     settings = with_options(config, "assess", options)
     if not overwrite and (current := find_current(settings, map_path, reference)):
@@ -127,8 +127,8 @@ def compare(
     Writes:  <reports>/<MAP_A>_and_<MAP_B>: comparison.json, difference.png
     Example: landcover compare old.tif new.tif points.gpkg
     """
-    from landcover import summary as tell
     from landcover.assess.compare import compare as run
+    from landcover.cli import summary as tell
     from landcover.pipeline import compare_stage
     from landcover.provenance import recorded
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from landcover.console import common, import_quietly
+from landcover.cli.console import common, import_quietly
 from landcover.export import FORMATS
 
 if TYPE_CHECKING:

@@ -1,0 +1,76 @@
+"""From images and a model to maps."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from landcover.cli.console import bar, common, import_quietly, tracked, with_options
+from landcover.cli.stac import describe_maps
+
+if TYPE_CHECKING:
+    from landcover.config import Config
+
+
+@click.command()
+@common
+@tracked
+@click.argument("images", nargs=-1)
+@click.option("-m", "--model", type=click.Path(path_type=Path), help="model.keras, or an exported .onnx or .dlpk.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
+@click.option("--confidence", is_flag=True, default=None, help="Also write how probable the mapped class is, per cent.")
+@click.option("--aoi", type=click.Path(path_type=Path), help="Polygons: map only what is inside.")
+@click.option("--memory", metavar="SIZE", help="What the process may take up, such as 2GB: sets the tile size.")
+@click.option("--tile", metavar="N|auto", help="Tiles of at most N pixels a side.")
+@click.option("--batch", metavar="N|auto", help="Tiles computed together.")
+@click.option("--halo", metavar="N|auto", help="Pixels around a tile that are read but not kept.")
+@click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Number format of the network.")
+@click.option("--collar/--no-collar", default=None, help="0 in all bands is no data where the file declares none.")
+@click.option("--skip-bad", is_flag=True, default=None, help="Map parts of a file that cannot be read as no data.")
+@click.option("--stac", is_flag=True, help="Also describe each map for STAC catalogues, in <map>.stac.json beside it.")
+def classify(
+    config: "Config", overwrite: bool, images: tuple[str, ...], out: Path | None, stac: bool, **options: Any
+) -> None:
+    """Map the land cover of whole IMAGES (files, folders, globs, URLs); without any, of the mosaic.
+
+    A run that was cut off goes on where it stopped when the same command is given again.
+
+    \b
+    Reads:   images, or <data>/interim/mosaic; the model
+    Writes:  <data>/maps/<image>_landcover.tif, a Cloud Optimized GeoTIFF of class values with colours and names,
+             0 where there is no data
+    Example: landcover classify naip.tif -o map.tif
+    """
+    from landcover.classify import Failed, Kept, Outside, classify_all, classify_one, find_current, map_path, outs_of
+    from landcover.classify.mapper import EXPORTED
+    from landcover.cli import summary as tell
+    from landcover.errors import ConfigError, ImageError
+    from landcover.files import check_made
+    from landcover.pipeline import MOSAIC
+    from landcover.sources import RASTER_SUFFIXES, expand
+
+    settings = with_options(config, "classify", options)
+    if not images:
+        check_made(config.paths.mosaic / MOSAIC, "mosaic")
+    paths = expand(images or [str(config.paths.mosaic / MOSAIC)], RASTER_SUFFIXES, ImageError)
+    alone = len(paths) == 1 and (out is None or (out.suffix != "" and not out.is_dir()))
+    if not alone and out is not None and out.suffix.lower() in (".tif", ".tiff"):
+        raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
+    folder = out or settings.paths.maps
+    outs = [out or map_path(folder, paths[0])] if alone else list(outs_of(paths, folder).values())
+    kept = None if overwrite else find_current(settings, paths, outs)
+    if kept is None and settings.classify.model.suffix.lower() not in EXPORTED:
+        import_quietly("keras")
+    if kept is None and alone:
+        made = classify_one(settings, paths[0], outs[0], overwrite, bar)
+        click.echo(tell.many([made]) if isinstance(made, Kept) else tell.classified(made))
+        if not describe_maps([made], settings.classify.model, stac, overwrite):
+            click.get_current_context().exit(1)
+        return
+    results = kept or classify_all(settings, paths, out, overwrite, bar)
+    click.echo(tell.many(results))
+    described = describe_maps(results, settings.classify.model, stac, overwrite)
+    if all(isinstance(made, Outside) for made in results):
+        raise ImageError(f"{settings.classify.aoi}: no polygon lies on any of the images: is its CRS the right one?")
+    if not described or any(isinstance(made, Failed) for made in results):
+        click.get_current_context().exit(1)

@@ -1,0 +1,173 @@
+"""From images and labels to training chips: each stage a command, and all of them one."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from landcover.cli.console import bar, common, import_quietly, log, tracked, with_options
+
+if TYPE_CHECKING:
+    from landcover.assess.suspects import Suspects
+    from landcover.config import Config
+
+
+@click.command()
+@common
+@tracked
+def prepare(config: "Config", overwrite: bool) -> None:
+    """Make training chips of images and labels: mosaic, labels, chips, stack, augment.
+
+    \b
+    Reads:   mosaic.images and labels.source of the configuration
+    Writes:  <data>/interim and <data>/processed
+    Example: landcover prepare --set chips.stride=128
+    """
+    from landcover.cli import summary as tell
+    from landcover.prepare import prepare as run
+
+    made, paths = run(config, overwrite, bar), config.paths
+    log.info(tell.mosaic(made.mosaic) if made.mosaic else tell.current(paths.mosaic))
+    log.info(tell.labels(made.labels, config.scheme) if made.labels else tell.current(paths.labels))
+    log.info(tell.chips(made.chips) if made.chips else tell.current(paths.chips))
+    for line in tell.notes(made.chips) if made.chips else ():
+        log.warning(line)
+    log.info(tell.stacks(made.stacks) if made.stacks else tell.current(paths.stacks))
+    log.info(tell.augmented(made.augmented) if made.augmented else tell.current(paths.augmented))
+    click.echo(tell.split(made.chips.report) if made.chips else tell.current(paths.stacks))
+
+
+@click.command()
+@common
+@tracked
+@click.argument("images", nargs=-1)
+def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
+    """Index IMAGES (files, folders, globs, URLs) as one raster, without copying pixels.
+
+    \b
+    Reads:   IMAGES, or mosaic.images
+    Writes:  <data>/interim/mosaic: mosaic.vrt, scenes/, footprints.gpkg
+    Example: landcover mosaic data/raw/naip
+    """
+    from landcover.cli import summary as tell
+    from landcover.prepare.steps import run_mosaic
+
+    made = run_mosaic(config, overwrite, bar, images)
+    click.echo(tell.mosaic(made) if made else tell.current(config.paths.mosaic))
+
+
+@click.command()
+@common
+@tracked
+@click.option("--check", is_flag=True, help="After a training: list polygons whose label the model contradicts.")
+def labels(config: "Config", overwrite: bool, check: bool) -> None:
+    """Rasterize and reclassify labels on the mosaic's grid; or check them with a trained model.
+
+    With --check the labelled ground is mapped, and the polygons that the map contradicts with most confidence come
+    first in a layer to open in QGIS. A model contradicts its own training labels less than it should: look at
+    the first ones, whatever their share.
+
+    \b
+    Reads:   the mosaic; labels.source, vector or raster, in any CRS; with --check also labels.tif and the model
+    Writes:  <data>/interim/labels.tif; with --check <data>/interim/label_check: suspects.gpkg and the map
+    Example: landcover labels --set labels.field=Classvalue
+             landcover labels --check
+    """
+    from landcover.cli import summary as tell
+    from landcover.pipeline import MOSAIC
+    from landcover.prepare.steps import run_labels
+
+    if check:
+        click.echo(tell.suspects(_check_labels(config, config.paths.mosaic / MOSAIC, overwrite)))
+        return
+    made = run_labels(config, overwrite, bar)
+    click.echo(tell.labels(made, config.scheme) if made else tell.current(config.paths.labels))
+
+
+def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects":
+    """Map the labelled ground and compare."""
+    from landcover.assess.suspects import FILE, find_suspects, labelled_squares
+    from landcover.classify import classify as run
+    from landcover.errors import ModelError
+    from landcover.files import check_free, check_made
+    from landcover.model import read_card
+
+    check_made(mosaic, "mosaic")
+    folder, out = config.paths.label_check, config.paths.label_check / FILE
+    check_free(out, overwrite)
+    import_quietly("keras")
+    if read_card(config.classify.model).scheme != config.scheme:
+        raise ModelError(f"{config.classify.model}: knows other classes than the scheme of the configuration")
+    squares = labelled_squares(config.paths.labels, folder / "labelled.gpkg", overwrite=True)
+    settings = with_options(config, "classify", {"aoi": squares, "confidence": True})
+    made = run(settings, mosaic, folder / "map.tif", overwrite=True, progress=bar)
+    assert made.confidence is not None
+    return find_suspects(
+        made.path, made.confidence, config.paths.labels, config.labels, config.scheme, out, overwrite, bar
+    )
+
+
+@click.command()
+@common
+@tracked
+@click.option("--from-esri", "exports", type=click.Path(path_type=Path), multiple=True, metavar="DIR",
+              help="Take the Classified Tiles that ArcGIS exported to DIR; may be given several times.")  # fmt: skip
+def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
+    """Cut chips and decide by place which train and which validate.
+
+    With --from-esri nothing is cut: the chips are those of the folders, in size and place. Their codes become classes
+    by labels.reclassify, by value or by the class name that the folder gives it, or by that name in the scheme.
+
+    \b
+    Reads:   the mosaic and labels.tif, or with --from-esri folders of ArcGIS's Export Training Data
+    Writes:  <data>/interim/chips: images/, labels/, chips.gpkg, Esri's Classified Tiles metadata
+    Example: landcover chips --set chips.max_background=0.9
+             landcover chips --from-esri exported/north --from-esri exported/south
+    """
+    from landcover.cli import summary as tell
+    from landcover.prepare.steps import run_chips
+
+    made = run_chips(config, overwrite, bar, exports)
+    if made is None:
+        click.echo(tell.current(config.paths.chips))
+        return
+    for line in tell.notes(made):
+        log.warning(line)
+    click.echo(tell.chips(made))
+    click.echo(tell.split(made.report))
+
+
+@click.command()
+@common
+@tracked
+def stack(config: "Config", overwrite: bool) -> None:
+    """Pack chips into HDF5 files, one a class and side of the split.
+
+    \b
+    Reads:   <data>/interim/chips
+    Writes:  <data>/processed/train and <data>/processed/validation
+    Example: landcover stack
+    """
+    from landcover.cli import summary as tell
+    from landcover.prepare.steps import run_stack
+
+    made = run_stack(config, overwrite, bar)
+    click.echo(tell.stacks(made) if made else tell.current(config.paths.stacks))
+
+
+@click.command()
+@common
+@tracked
+def augment(config: "Config", overwrite: bool) -> None:
+    """Add turned and zoomed copies of the training chips of rare classes.
+
+    \b
+    Reads:   <data>/processed/train
+    Writes:  <data>/processed/augmented
+    Example: landcover augment --set augment.copies=1
+    """
+    from landcover.cli import summary as tell
+    from landcover.prepare.steps import run_augment
+
+    made = run_augment(config, overwrite, bar)
+    click.echo(tell.augmented(made) if made else tell.current(config.paths.augmented))
