@@ -69,15 +69,16 @@ def masked_crossentropy(
     above 0 it is the focal loss: a pixel counts the less the surer the network is of its label (Lin et al. 2017,
     arXiv:1708.02002, eq. 4).
     """
-    mask = labelled(target)
-    chosen, logs = _one_hot(target, len(weights)), _log_shares(logits)
-    wanted = chosen * (1 - smoothing) + smoothing / len(weights)
-    entropy = -ops.sum(wanted * logs[..., 1:], axis=-1)
+    mask, number, logits = labelled(target), ops.cast(target, "int32"), ops.cast(logits, "float32")
+    surprise = ops.sparse_categorical_crossentropy(number, logits, from_logits=True)
+    entropy = surprise
+    if smoothing:
+        evenly = ops.logsumexp(logits, axis=-1) - ops.mean(logits[..., 1:], axis=-1)
+        entropy = (1 - smoothing) * surprise + smoothing * evenly
     if gamma:
-        doubt = 1 - ops.exp(ops.sum(chosen * logs[..., 1:], axis=-1))
         # a root has no finite slope at 0
-        entropy = entropy * ops.maximum(doubt, 1e-6) ** gamma
-    weight = ops.sum(chosen * ops.convert_to_tensor(np.asarray(weights, np.float32)), axis=-1)
+        entropy = entropy * ops.maximum(1 - ops.exp(-surprise), 1e-6) ** gamma
+    weight = ops.take(ops.convert_to_tensor(np.array([0.0, *weights], np.float32)), number)
     return _mean(ops.where(mask > 0, weight * entropy, 0.0), mask)
 
 
@@ -87,7 +88,7 @@ def masked_dice(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.K
     mask = labelled(target)[..., None]
     classes = logits.shape[-1] - 1
     truth = _one_hot(target, classes)
-    shares = ops.where(mask > 0, ops.exp(_log_shares(logits)[..., 1:]), 0.0)
+    shares = ops.where(mask > 0, ops.softmax(ops.cast(logits, "float32"), axis=-1)[..., 1:], 0.0)
     both, either = (ops.sum(pixels, axis=(0, 1, 2)) for pixels in (shares * truth, shares + truth))
     there = ops.cast(ops.sum(truth, axis=(0, 1, 2)) > 0, "float32")
     return _mean((1 - 2 * both / ops.maximum(either, 1.0)) * there, there)
@@ -96,10 +97,6 @@ def masked_dice(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.K
 def _one_hot(target: keras.KerasTensor, classes: int) -> keras.KerasTensor:
     """(..., classes); all 0 for background."""
     return ops.one_hot(ops.cast(target, "int32") - 1, classes, dtype="float32")
-
-
-def _log_shares(logits: keras.KerasTensor) -> keras.KerasTensor:
-    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
 
 
 def _mean(values: keras.KerasTensor, counted: keras.KerasTensor) -> keras.KerasTensor:
