@@ -12,6 +12,7 @@ from conftest import run
 
 from landcover.cli import main
 from landcover.cli.shells import SHELLS, VARIABLE
+from landcover.config import load_config
 from landcover.keys import choices, settings
 
 PROGRAM = Path(sys.executable).with_name("landcover")
@@ -68,8 +69,7 @@ def test_keys_are_those_that_a_configuration_may_have() -> None:
     assert choices(settings()["train.loss"]) == ["crossentropy", "focal", "dice"]
     for key, schema in settings().items():
         for word in choices(schema):
-            told = run("doctor", "--json", "--set", f"{key}={word}", "--set", "no=key")
-            assert "unknown key no" in told.stderr, (key, word)
+            load_config(None, [f"{key}={word}"])
 
 
 @pytest.mark.parametrize("shell", SHELLS)
