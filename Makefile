@@ -6,7 +6,7 @@ CONFIG ?= configs/sample.yaml
 RUN = $(BIN)/landcover
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint format clean
+.PHONY: help install demo test lint format reference docs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -14,7 +14,7 @@ help: ## list the targets
 $(VENV)/installed: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
 	@touch $@
 
 install: $(VENV)/installed ## make the virtual environment and install landcover into it
@@ -37,6 +37,12 @@ lint: install ## ruff and mypy
 format: install ## put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: install ## write docs/reference from the code
+	$(BIN)/python docs/reference.py
+
+docs: install ## the documentation as a site, in site/
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 clean: ## remove what the demo wrote
 	rm -rf data/sample models/sample reports/sample

@@ -24,7 +24,9 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, (str, Path, float, int)) else value
 
 
-Sources = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+Sources = Annotated[
+    tuple[str, ...], BeforeValidator(_listed), Field(min_length=1, description="a path, or a list of paths")
+]
 """Files, folders, globs or URLs; a single one may stand without brackets."""
 
 
@@ -38,10 +40,15 @@ def _bytes(value: object) -> object:
     return round(float(number) * 1000 ** " KMGT".index(unit.upper() or " "))
 
 
-Memory = Annotated[int, BeforeValidator(_bytes), Field(gt=0)]
+Memory = Annotated[int, BeforeValidator(_bytes), Field(gt=0, description="a size such as 2GB or 500MB, or bytes")]
 """Bytes, also written as 2GB or 500 MB."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
+Shares = Annotated[
+    tuple[Share, ...],
+    BeforeValidator(_listed),
+    Field(min_length=1, description="a number, at least 0, below 1, or a list of them"),
+]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Expected = Annotated[float, Field(ge=0, le=1)]
 Loss = Literal["crossentropy", "focal", "dice"]
@@ -171,7 +178,13 @@ def _no_working_folder(name: str) -> str:
 class NetSettings(Section):
     depth: int = Field(5, ge=2, le=7)
     filters: int = Field(16, ge=1)
-    dropout: Annotated[tuple[Share, ...], BeforeValidator(_listed), Field(min_length=1)] = (0.1, 0.1, 0.2, 0.2, 0.3)
+    dropout: Shares = (
+        0.1,
+        0.1,
+        0.2,
+        0.2,
+        0.3,
+    )
     activation: Literal["elu", "relu", "leaky_relu", "gelu", "silu"] = "elu"
     normalisation: Literal["none", "batch", "layer"] = "none"
 

@@ -11,13 +11,14 @@ from landcover.cli.prepare import augment, chips, labels, mosaic, prepare, stack
 from landcover.cli.project import doctor, init
 from landcover.cli.runs import explain, plan
 from landcover.cli.sample import sample
+from landcover.cli.shells import completion
 from landcover.cli.train import train
 
 COMMANDS = (
     init, doctor, sample,
     prepare, mosaic, labels, chips, stack, augment,
     train, classify, points, assess, report, compare,
-    export, plan, explain,
+    export, plan, explain, completion,
 )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from landcover.cli.complete import RASTERS, REFERENCES
 from landcover.cli.console import bar, common, tracked, with_options
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @common
-@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
+@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path), shell_complete=RASTERS)
 @click.option(
     "-n",
     "--size",
@@ -57,10 +58,15 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
 @click.command()
 @common
 @tracked
-@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
-@click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
+@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path), shell_complete=RASTERS)
+@click.argument("reference", metavar="[REFERENCE]...", nargs=-1, shell_complete=REFERENCES)
 @click.option("--field", help="The field that holds the class.  [default: found by its name]")
-@click.option("--image", type=click.Path(path_type=Path), help="Shown in the report.  [default: what the map is of]")
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    shell_complete=RASTERS,
+    help="Shown in the report.  [default: what the map is of]",
+)
 @click.option("--esri", is_flag=True, default=None, help="Also write confusion_matrix.csv in Esri's layout.")
 @click.option("--kappa", is_flag=True, default=None, help="Also print Cohen's kappa.")
 def assess(
@@ -92,8 +98,13 @@ def assess(
 
 @click.command()
 @common
-@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path))
-@click.option("--image", type=click.Path(path_type=Path), help="Shown beside the map.  [default: what it was made of]")
+@click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path), shell_complete=RASTERS)
+@click.option(
+    "--image",
+    type=click.Path(path_type=Path),
+    shell_complete=RASTERS,
+    help="Shown beside the map.  [default: what it was made of]",
+)
 def report(config: "Config", overwrite: bool, map_path: Path | None, **options: Any) -> None:
     """Make the report of an assessment anew: a page to look at, to print and to pass on.
 
@@ -111,9 +122,9 @@ def report(config: "Config", overwrite: bool, map_path: Path | None, **options: 
 
 @click.command()
 @common
-@click.argument("first", metavar="MAP_A", type=click.Path(path_type=Path))
-@click.argument("second", metavar="MAP_B", type=click.Path(path_type=Path))
-@click.argument("reference", metavar="[REFERENCE]...", nargs=-1)
+@click.argument("first", metavar="MAP_A", type=click.Path(path_type=Path), shell_complete=RASTERS)
+@click.argument("second", metavar="MAP_B", type=click.Path(path_type=Path), shell_complete=RASTERS)
+@click.argument("reference", metavar="[REFERENCE]...", nargs=-1, shell_complete=REFERENCES)
 @click.option("--field", help="The field that holds the class.  [default: found by its name]")
 def compare(
     config: "Config", overwrite: bool, first: Path, second: Path, reference: tuple[str, ...], **options: Any

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from landcover.cli.complete import MODELS, RASTERS, VECTORS
 from landcover.cli.console import bar, common, import_quietly, tracked, with_options
 from landcover.cli.stac import describe_maps
 
@@ -15,11 +16,19 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @tracked
-@click.argument("images", nargs=-1)
-@click.option("-m", "--model", type=click.Path(path_type=Path), help="model.keras, or an exported .onnx or .dlpk.")
+@click.argument("images", nargs=-1, shell_complete=RASTERS)
+@click.option(
+    "-m",
+    "--model",
+    type=click.Path(path_type=Path),
+    shell_complete=MODELS,
+    help="model.keras, or an exported .onnx or .dlpk.",
+)
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
 @click.option("--confidence", is_flag=True, default=None, help="Also write how probable the mapped class is, per cent.")
-@click.option("--aoi", type=click.Path(path_type=Path), help="Polygons: map only what is inside.")
+@click.option(
+    "--aoi", type=click.Path(path_type=Path), shell_complete=VECTORS, help="Polygons: map only what is inside."
+)
 @click.option("--memory", metavar="SIZE", help="What the process may take up, such as 2GB: sets the tile size.")
 @click.option("--tile", metavar="N|auto", help="Tiles of at most N pixels a side.")
 @click.option("--batch", metavar="N|auto", help="Tiles computed together.")

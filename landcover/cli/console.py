@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from landcover.cli.complete import YAML, settings
 from landcover.errors import Interrupted, LandcoverError
 
 if TYPE_CHECKING:
@@ -66,8 +67,16 @@ def _misused(error: click.UsageError, command: str) -> None:
 def common(command: Callable[..., None]) -> Callable[..., None]:
     """The options that every stage takes; the function gets the configuration in their place."""
 
-    @click.option("-c", "--config", "path", metavar="FILE", help="YAML file.  [default: configs/default.yaml]")
-    @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, help="Change a setting: chips.stride=128.")
+    @click.option(
+        "-c",
+        "--config",
+        "path",
+        metavar="FILE",
+        shell_complete=YAML,
+        help="YAML file.  [default: configs/default.yaml]",
+    )
+    @click.option("--set", "overrides", metavar="KEY=VALUE", multiple=True, shell_complete=settings,
+                  help="Change a setting: chips.stride=128.")  # fmt: skip
     @click.option("--overwrite", "--force", is_flag=True, help="Make anew, and replace output that exists.")
     @click.option("-v", "--verbose", is_flag=True, help="Say more on stderr.")
     @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors, notes and the result.")

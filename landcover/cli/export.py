@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from landcover.cli.complete import MODELS
 from landcover.cli.console import common, import_quietly
 from landcover.export import FORMATS
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @common
-@click.argument("model", metavar="[MODEL]", required=False, type=click.Path(path_type=Path))
+@click.argument("model", metavar="[MODEL]", required=False, type=click.Path(path_type=Path), shell_complete=MODELS)
 @click.option("--to", type=click.Choice(list(FORMATS)), required=True, help="The format.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="File or folder.  [default: beside the model]")
 def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: Path | None) -> None:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from landcover.cli.complete import RASTERS, folders
 from landcover.cli.console import bar, common, import_quietly, log, tracked, with_options
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def prepare(config: "Config", overwrite: bool) -> None:
 @click.command()
 @common
 @tracked
-@click.argument("images", nargs=-1)
+@click.argument("images", nargs=-1, shell_complete=RASTERS)
 def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
     """Index IMAGES (files, folders, globs, URLs) as one raster, without copying pixels.
 
@@ -111,7 +112,8 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
 @common
 @tracked
 @click.option("--from-esri", "exports", type=click.Path(path_type=Path), multiple=True, metavar="DIR",
-              help="Take the Classified Tiles that ArcGIS exported to DIR; may be given several times.")  # fmt: skip
+              help="Take the Classified Tiles that ArcGIS exported to DIR; may be given several times.",
+              shell_complete=folders)  # fmt: skip
 def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
     """Cut chips and decide by place which train and which validate.
 

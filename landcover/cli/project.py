@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from landcover.cli.complete import RASTERS, folders
 from landcover.cli.console import bar, common, log
 
 if TYPE_CHECKING:
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @common
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
-@click.argument("more", metavar="", nargs=-1)
-@click.option("--from-images", "images", metavar="PATH...", multiple=True,
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path), shell_complete=folders)
+@click.argument("more", metavar="", nargs=-1, shell_complete=RASTERS)
+@click.option("--from-images", "images", metavar="PATH...", multiple=True, shell_complete=RASTERS,
               help="Images (files, folders, globs, URLs) that stay where they are; labels get their CRS.")  # fmt: skip
 def init(config: "Config", overwrite: bool, folder: Path, more: tuple[str, ...], images: tuple[str, ...]) -> None:
     """Make a project in the folder DIR: a place for everything, and labels to draw.

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from landcover.cli.complete import RASTERS
 from landcover.cli.console import common, import_quietly, tracked
 
 if TYPE_CHECKING:
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @tracked
-@click.argument("images", nargs=-1)
-@click.option("--map", "shown", type=click.Path(path_type=Path), help="The map to assess.")
+@click.argument("images", nargs=-1, shell_complete=RASTERS)
+@click.option("--map", "shown", type=click.Path(path_type=Path), shell_complete=RASTERS, help="The map to assess.")
 @click.option("--quick", is_flag=True, help="Only say what is up to date: without estimates, no image is opened.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def plan(
