@@ -14,6 +14,11 @@ from landcover.stage import Stage
 MOSAIC = "mosaic.vrt"
 
 
+def sample_stage(config: Config, seed: int, size: int) -> Stage:
+    settings = {"sample": {"seed": seed, "size": size}, **_sections(config, "scheme")}
+    return Stage("sample", config.paths.data / "raw", (), settings)
+
+
 def mosaic_stage(config: Config, images: Sequence[str] = ()) -> Stage:
     """Raises ImageError where there is no image."""
     settings = config.mosaic.model_copy(update={"images": tuple(images)}) if images else config.mosaic

@@ -13,7 +13,7 @@ from landcover import __version__
 from landcover.errors import OutputExists
 from landcover.files import is_locked, leftovers, only_one
 from landcover.fingerprint import Fingerprint, shown
-from landcover.provenance import Essence, Recorder, Run, read_run, taken
+from landcover.provenance import Essence, Recorder, Run, read_run, record_path, taken
 from landcover.stage import Stage
 
 Made = TypeVar("Made")
@@ -71,9 +71,7 @@ def bring_up_to_date(
     if state.standing == "strange" and not overwrite:
         raise OutputExists(stage.out, state.why)
     if state.standing == "current" and not overwrite:
-        if any(leftovers(path) for path in (stage.out, *stage.made)):
-            with only_one(stage.out, stage.made):
-                pass
+        clear_up(stage)
         return None
     if state.standing == "stale":
         log.info("%s: is made anew: %s", stage.out, state.why)
@@ -83,6 +81,15 @@ def bring_up_to_date(
         made = make(recorder.essence)
         recorder.write(time.monotonic() - started)
     return made
+
+
+def clear_up(stage: Stage) -> None:
+    """Remove what runs that were cut off left beside an output that is up to date. Raises LandcoverError if one is at
+    work."""
+    places = (stage.out, *stage.made, record_path(stage.out))
+    if any(leftovers(place) for place in places):
+        with only_one(stage.out, places):
+            pass
 
 
 def _origin(stage: Stage) -> Run | tuple[Standing, str]:

@@ -179,7 +179,10 @@ def test_a_map_and_a_report_are_up_to_date_until_something_changes(project) -> N
     assert (kept.exit_code, kept.stdout.splitlines()[-1]) == (0, "1 kept")
     assert f"{out}: is up to date" in kept.stdout
     report = project / "reports/m_1_landcover"
+    # of a run that was cut off
+    (project / "reports/.partial-m_1_landcover").mkdir()
     assert run("assess", *config).stdout == f"{report}: is up to date\n"
+    assert [p.name for p in (project / "reports").iterdir()] == ["m_1_landcover"]
     assert "kappa" in run("assess", *config, "--kappa").stdout
     (report / "report.html").unlink()
     assert "overall accuracy" in run("assess", *config, "--kappa").stdout

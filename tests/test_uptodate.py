@@ -347,7 +347,8 @@ def test_what_a_killed_run_left_is_listed_and_removed_by_the_next(project) -> No
         (interim / name).mkdir()
     for name in (".partial-labels.tif", ".partial-labels.qml", ".partial-labels.tif.aux.xml", ".lock-labels.tif"):
         (interim / name).write_text("")
+    (project / "data/processed/.partial-run.json").write_text("")
     assert len(leftovers(interim / "mosaic")) == 2
     assert len(leftovers(interim / "labels.tif")) == 4
     assert _redone(prepare(_config(project))) == []
-    assert not any(path.name.startswith(".") for path in interim.iterdir())
+    assert not any(path.name.startswith(".") for path in project.rglob("*"))
