@@ -1,5 +1,6 @@
 """From a model and images to maps."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from landcover.progress import Progress, silent
 from landcover.provenance import Recorder, taken
 from landcover.stage import Stage
 from landcover.uptodate import check
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from landcover.classify.mapper import Mapper
@@ -75,10 +78,12 @@ def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
 
     stage = _stage(config, image, out)
     state = check(stage, config.provenance.full)
-    if state.standing == "stale":
+    if state.standing == "stale" and not state.valid:
         raise OutputExists(out, state.told)
-    if state.standing != "current":
+    if state.standing not in ("current", "stale"):
         return None
+    if state.standing == "stale":
+        log.info("%s: %s", out, state.told)
     clear_up(out, stage.made)
     return Kept(out)
 

@@ -36,6 +36,7 @@ from landcover.raster import (
 )  # fmt: skip
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
+from landcover.sourcecode import code_digest
 
 CACHE = 128 * 2**20
 """Bytes of decoded blocks that GDAL keeps."""
@@ -180,7 +181,7 @@ def _key(image: list[str], mapper: Mapper, settings: ClassifySettings, tiling: T
         "options": options | {"halo": mapper.halo},
         "tiling": [tiling.rows, tiling.columns, tiling.batch],
         "area of interest": mapper.area,
-        "version": [__version__, *mapper.engine],
+        "version": [__version__, code_digest("classify.predict"), *mapper.engine],
     }
 
 

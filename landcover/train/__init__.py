@@ -46,10 +46,12 @@ def find_current(config: Config) -> Path | None:
     stage = train_stage(config)
     state = check(stage, config.provenance.full)
     goes_on = f"{training_folder(stage.out)} goes on with --resume --overwrite, and replaces it in the end"
-    if state.standing == "stale":
+    if state.standing == "stale" and not state.valid:
         raise OutputExists(stage.out, state.told + (f"; {goes_on}" if is_begun(stage.out) else ""))
-    if state.standing != "current":
+    if state.standing not in ("current", "stale"):
         return None
+    if state.standing == "stale":
+        log.info("%s: %s", stage.out, state.told)
     clear_up(stage.out)
     if is_begun(stage.out):
         log.warning("Note: %s", goes_on)
