@@ -90,6 +90,19 @@ def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage
     return Stage("assess", config.paths.reports / shown.stem, inputs, settings, parts, code="assess")
 
 
+def check_stage(config: Config, out: Path) -> Stage:
+    """Of `labels --check`."""
+    paths = config.paths
+    inputs = (*_shown(paths.mosaic), str(paths.labels), str(config.classify.model))
+    sections = _sections(config, "labels", "scheme", "classify")
+    return Stage("labels --check", out, inputs, sections, single=True, code="assess.suspects")
+
+
+def export_stage(model: Path, to: str, out: Path) -> Stage:
+    folder = to in ("emd", "savedmodel")
+    return Stage("export", out, (str(model),), {"export": {"to": to}}, single=not folder, code="export")
+
+
 def points_stage(config: Config, shown: Path, out: Path) -> Stage:
     return Stage("points", out, (str(shown),), _sections(config, "points", "scheme"), (), True, "assess.points")
 
