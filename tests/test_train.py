@@ -26,7 +26,7 @@ from landcover.model import load_network, read_card
 from landcover.settings import NetSettings, Paths, TrainSettings
 from landcover.splitreport import Side, SplitReport, write_report
 from landcover.train import find_current, train
-from landcover.train.chipset import open_chips
+from landcover.train.chipset import open_chips, statistics
 from landcover.train.fit import fit
 from landcover.train.plan import plan
 from landcover.train.task import prepare_task
@@ -544,6 +544,23 @@ def test_plan_folds_and_resume_from_the_command_line(tmp_path, scheme, monkeypat
     assert (paths.models / "unet-folds/folds.csv").exists()
     assert "epoch 1 of 1" in train("--resume")
     assert train("--resume") == f"0 {paths.models / 'unet'}: is up to date\n"
+
+
+def test_a_plan_looks_at_a_few_chips_and_tells_of_all(tmp_path, scheme, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("landcover.train.plan.TRIAL", 0.01)
+    monkeypatch.setattr("landcover.train.plan.LOOKED_AT", 3)
+    looked_at = []
+
+    def counted(chips, *rest):
+        looked_at.append(len(chips))
+        return statistics(chips, *rest)
+
+    monkeypatch.setattr("landcover.train.task.statistics", counted)
+    made = plan(_stores(tmp_path, scheme, number=10, held=(1, 2, 0, 0)), QUICK, scheme)
+    assert looked_at == [3]
+    assert (made.chips, made.validation, made.steps) == (10, 10, 2)
+    # what a few chips lack is not told of all
+    assert "Note: no" not in caplog.text
 
 
 def test_a_plan_is_measured_and_writes_nothing(tmp_path, scheme, monkeypatch) -> None:
