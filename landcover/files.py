@@ -117,7 +117,7 @@ def only_one(path: Path, outputs: Sequence[Path] = ()) -> Iterator[None]:
             except OSError:
                 raise LandcoverError(f"{path}: another process is at work on it: wait for it, or stop it") from None
             for output in outputs:
-                _sweep(output)
+                sweep(output)
             before = [_identity(output) for output in outputs]
             try:
                 yield
@@ -146,8 +146,8 @@ def leftovers(path: Path) -> list[Path]:
     return sorted(p for p in path.parent.iterdir() if p.name in names or p.name.startswith(starts))
 
 
-def _sweep(path: Path) -> None:
-    """Put back what was being replaced, and remove what is half made."""
+def sweep(path: Path) -> None:
+    """Of an output that no run is at work on: put back what was being replaced, and remove what is half made."""
     recover(path)
     for left in leftovers(path):
         if left != _lock(path):

@@ -14,37 +14,48 @@ from landcover.stage import Stage
 MOSAIC = "mosaic.vrt"
 
 
+def sample_stage(config: Config, seed: int, size: int) -> Stage:
+    settings = {"sample": {"seed": seed, "size": size}, **_sections(config, "scheme")}
+    return Stage("sample", config.paths.data / "raw", (), settings, code="sample")
+
+
 def mosaic_stage(config: Config, images: Sequence[str] = ()) -> Stage:
     """Raises ImageError where there is no image."""
     settings = config.mosaic.model_copy(update={"images": tuple(images)}) if images else config.mosaic
     paths = expand(settings.images, RASTER_SUFFIXES, ImageError)
-    return Stage("mosaic", config.paths.mosaic, tuple(paths), {"mosaic": settings.model_dump(mode="json")})
+    return Stage(
+        "mosaic", config.paths.mosaic, tuple(paths), {"mosaic": settings.model_dump(mode="json")}, code="prepare.mosaic"
+    )
 
 
 def labels_stage(config: Config) -> Stage:
     """Raises LabelError where there are no labels."""
     sources = with_companions(expand(config.labels.source, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError))
     inputs = (str(config.paths.mosaic), *sources)
-    return Stage("labels", config.paths.labels, inputs, _sections(config, "labels", "scheme"), single=True)
+    sections = _sections(config, "labels", "scheme")
+    return Stage("labels", config.paths.labels, inputs, sections, single=True, code="prepare.labels")
 
 
 def chips_stage(config: Config, exports: Sequence[Path] = ()) -> Stage:
     paths, sections = config.paths, _sections(config, "chips", "split", "scheme")
     if exports:
         sections["labels"] = {"reclassify": config.labels.model_dump(mode="json")["reclassify"]}
-        return Stage("chips --from-esri", paths.chips, tuple(map(str, exports)), sections)
-    return Stage("chips", paths.chips, (*_shown(paths.mosaic), str(paths.labels)), sections)
+        inputs = tuple(map(str, exports))
+        return Stage("chips --from-esri", paths.chips, inputs, sections, code="prepare.from_esri")
+    return Stage("chips", paths.chips, (*_shown(paths.mosaic), str(paths.labels)), sections, code="prepare.chips")
 
 
 def stack_stage(config: Config) -> Stage:
     paths = config.paths
     parts = (paths.train.name, paths.validation.name, "split.json")
-    return Stage("stack", paths.stacks, (str(paths.chips),), _sections(config, "scheme"), parts)
+    sections = _sections(config, "scheme")
+    return Stage("stack", paths.stacks, (str(paths.chips),), sections, parts, code="prepare.stack")
 
 
 def augment_stage(config: Config) -> Stage:
     paths = config.paths
-    return Stage("augment", paths.augmented, (str(paths.stacks),), _sections(config, "augment", "scheme"))
+    sections = _sections(config, "augment", "scheme")
+    return Stage("augment", paths.augmented, (str(paths.stacks),), sections, code="prepare.augment")
 
 
 PREPARE = (mosaic_stage, labels_stage, chips_stage, stack_stage, augment_stage)
@@ -55,7 +66,8 @@ def train_stage(config: Config) -> Stage:
     paths = config.paths
     inputs = (str(paths.stacks), str(paths.augmented))
     parts = ("model.keras", "history.csv", "metrics.json")
-    return Stage("train", paths.models / config.train.name, inputs, _sections(config, "train", "scheme"), parts)
+    sections, out = _sections(config, "train", "scheme"), paths.models / config.train.name
+    return Stage("train", out, inputs, sections, parts, code="train.fit")
 
 
 def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> Stage:
@@ -66,7 +78,7 @@ def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> S
     area = with_companions([settings.aoi]) if settings.aoi else []
     inputs = (str(settings.model), *shown, *area)
     parts = (out.name, confidence.name) if settings.confidence else (out.name,)
-    return Stage("classify", out, inputs, _sections(config, "classify"), parts, single=True)
+    return Stage("classify", out, inputs, _sections(config, "classify"), parts, True, "classify.predict")
 
 
 def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage:
@@ -75,11 +87,24 @@ def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage
     image = [] if config.assess.image is None else [str(config.assess.image)]
     inputs = (str(shown), *with_companions(reference), *image)
     parts = ("accuracy.json", "contingency.csv", "measures.csv")
-    return Stage("assess", config.paths.reports / shown.stem, inputs, settings, parts)
+    return Stage("assess", config.paths.reports / shown.stem, inputs, settings, parts, code="assess")
+
+
+def check_stage(config: Config, out: Path) -> Stage:
+    """Of `labels --check`."""
+    paths = config.paths
+    inputs = (*_shown(paths.mosaic), str(paths.labels), str(config.classify.model))
+    sections = _sections(config, "labels", "scheme", "classify")
+    return Stage("labels --check", out, inputs, sections, single=True, code="assess.suspects")
+
+
+def export_stage(model: Path, to: str, out: Path) -> Stage:
+    folder = to in ("emd", "savedmodel")
+    return Stage("export", out, (str(model),), {"export": {"to": to}}, single=not folder, code="export")
 
 
 def points_stage(config: Config, shown: Path, out: Path) -> Stage:
-    return Stage("points", out, (str(shown),), _sections(config, "points", "scheme"), single=True)
+    return Stage("points", out, (str(shown),), _sections(config, "points", "scheme"), (), True, "assess.points")
 
 
 def compare_stage(config: Config, first: Path, second: Path, reference: Sequence[str]) -> Stage:
@@ -88,7 +113,7 @@ def compare_stage(config: Config, first: Path, second: Path, reference: Sequence
     settings["labels"] = config.labels.model_dump(mode="json", include={"field", "reclassify"})
     out = config.paths.reports / f"{first.stem}_and_{second.stem}"
     sources = with_companions(expand(reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError))
-    return Stage("compare", out, (str(first), str(second), *sources), settings)
+    return Stage("compare", out, (str(first), str(second), *sources), settings, code="assess.compare")
 
 
 def _sections(config: Config, *names: str) -> dict[str, Any]:

@@ -121,6 +121,8 @@ def _doing(stage: Stage, state: State, before: list[str]) -> tuple[Doing, str]:
     after = f"after {' and '.join(before)}"
     if state.standing == "missing":
         return "to do", f"not there yet; {after}" if before else "not there yet"
+    if state.standing == "stale" and state.valid and stage.name in CAREFUL:
+        return "kept", state.told
     if state.standing == "strange" or (state.standing == "stale" and stage.name in CAREFUL):
         return "kept", f"{state.why}; --overwrite replaces it"
     if state.standing == "stale":

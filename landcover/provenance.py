@@ -18,6 +18,7 @@ from landcover import __version__
 from landcover.files import whole_file
 from landcover.fingerprint import SIDECARS, Fingerprint, combined, digest, fingerprint, told_from
 from landcover.parallel import on_all_cores
+from landcover.sourcecode import code_digest
 from landcover.stage import Stage
 
 FILE = "run.json"
@@ -48,6 +49,8 @@ class Run(BaseModel):
 
     stage: str
     version: str
+    code: str | None = None
+    """Of the source files behind the stage; None in records of before they were looked at."""
     settings: dict[str, Any]
     inputs: tuple[Fingerprint, ...]
     outputs: tuple[Fingerprint, ...]
@@ -83,6 +86,7 @@ def write_run(stage: Stage, inputs: tuple[Fingerprint, ...], seconds: float, out
     run = Run(
         stage=stage.name,
         version=__version__,
+        code=code_digest(stage.code),
         settings=stage.settings,
         inputs=inputs,
         outputs=_outputs(stage, out or stage.out),

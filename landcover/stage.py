@@ -29,6 +29,8 @@ class Stage:
     parts: tuple[str, ...] = ()
     single: bool = False
     """Whether `out` is a file."""
+    code: str = ""
+    """The module that makes it, told from the package: with what that imports, what of the program it depends on."""
 
     @property
     def folder(self) -> Path:

@@ -13,10 +13,14 @@ from landcover import __version__
 from landcover.errors import OutputExists
 from landcover.files import is_locked, leftovers, only_one
 from landcover.fingerprint import Fingerprint, shown
-from landcover.provenance import Essence, Recorder, Run, read_run, taken
+from landcover.provenance import Essence, Recorder, Run, read_run, record_path, taken
+from landcover.sourcecode import code_digest
 from landcover.stage import Stage
 
 Made = TypeVar("Made")
+PROGRAM = "the program has changed"
+"""The reason that makes nothing wrong that was right."""
+
 Standing = Literal["current", "stale", "missing", "strange"]
 log = logging.getLogger(__name__)
 
@@ -37,9 +41,18 @@ class State:
         return "; ".join(self.reasons[:3]) + (f"; and {more} more" if more > 0 else "")
 
     @property
+    def valid(self) -> bool:
+        """Whether nothing but the program is another than when the output was made."""
+        return self.standing in ("current", "stale") and all(reason.startswith(PROGRAM) for reason in self.reasons)
+
+    @property
     def told(self) -> str:
         """What to say of an output that is kept."""
-        return "it is up to date" if self.standing == "current" else f"it is not up to date: {self.why}"
+        if self.standing == "current":
+            return "it is up to date"
+        if self.valid:
+            return f"{self.why} since it was made: it stays valid, --overwrite makes it anew"
+        return f"it is not up to date: {self.why}"
 
 
 def check(stage: Stage, full: bool = False) -> State:
@@ -49,7 +62,7 @@ def check(stage: Stage, full: bool = False) -> State:
     if not isinstance(found, Run):
         return State(found[0], (found[1],), inputs)
     run = found
-    reasons = [*_code(run), *_settings(run, stage), *_inputs(run, inputs, stage.folder, full)]
+    reasons = [*_code(run, stage), *_settings(run, stage), *_inputs(run, inputs, stage.folder, full)]
     reasons += [f"{shown(part.path, stage.folder)} was changed or removed after it was made"
                 for part in run.outputs if not is_whole(part, stage.folder, full)]  # fmt: skip
     return State("stale" if reasons else "current", tuple(reasons), inputs)
@@ -71,9 +84,7 @@ def bring_up_to_date(
     if state.standing == "strange" and not overwrite:
         raise OutputExists(stage.out, state.why)
     if state.standing == "current" and not overwrite:
-        if any(leftovers(path) for path in (stage.out, *stage.made)):
-            with only_one(stage.out, stage.made):
-                pass
+        clear_up(stage)
         return None
     if state.standing == "stale":
         log.info("%s: is made anew: %s", stage.out, state.why)
@@ -83,6 +94,15 @@ def bring_up_to_date(
         made = make(recorder.essence)
         recorder.write(time.monotonic() - started)
     return made
+
+
+def clear_up(stage: Stage) -> None:
+    """Remove what runs that were cut off left beside an output that is up to date. Raises LandcoverError if one is at
+    work."""
+    places = (stage.out, *stage.made, record_path(stage.out))
+    if any(leftovers(place) for place in places):
+        with only_one(stage.out, places):
+            pass
 
 
 def _origin(stage: Stage) -> Run | tuple[Standing, str]:
@@ -97,8 +117,12 @@ def _origin(stage: Stage) -> Run | tuple[Standing, str]:
     return run if run.stage == stage.name else ("strange", f"it was made by `landcover {run.stage}`")
 
 
-def _code(run: Run) -> list[str]:
-    return [] if run.version == __version__ else [f"version of landcover: {run.version} -> {__version__}"]
+def _code(run: Run, stage: Stage) -> list[str]:
+    """By the source files behind the stage, else by the version."""
+    now = code_digest(stage.code)
+    same = run.version == __version__ if None in (run.code, now) else run.code == now
+    between = run.version if run.version == __version__ else f"{run.version} -> {__version__}"
+    return [] if same else [f"{PROGRAM} ({between})"]
 
 
 def _settings(run: Run, stage: Stage) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 import rasterio
 from conftest import run, textured, write_image, write_polygons
 
+from landcover import uptodate
 from landcover.assess import assess
 from landcover.classify import classify
 from landcover.config import Config, load_config
@@ -172,20 +173,33 @@ def test_a_raw_file_and_none_are_refused(project, tmp_path) -> None:
     assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path / 'none.tif'}: no such file\n")
 
 
-def test_a_map_and_a_report_are_up_to_date_until_something_changes(project) -> None:
+def test_a_map_and_a_report_are_up_to_date_until_something_changes(project, monkeypatch) -> None:
     config = ["-c", project / "c.yaml", *(f"--set=paths.{n}={project / n}" for n in ("data", "models", "reports"))]
     image, out = project / "data/raw/naip/m_1.tif", project / "data/maps/m_1_landcover.tif"
     kept = run("classify", image, *config)
     assert (kept.exit_code, kept.stdout.splitlines()[-1]) == (0, "1 kept")
     assert f"{out}: is up to date" in kept.stdout
     report = project / "reports/m_1_landcover"
+    # of a run that was cut off
+    (project / "reports/.partial-m_1_landcover").mkdir()
     assert run("assess", *config).stdout == f"{report}: is up to date\n"
+    assert [p.name for p in (project / "reports").iterdir()] == ["m_1_landcover"]
     assert "kappa" in run("assess", *config, "--kappa").stdout
     (report / "report.html").unlink()
     assert "overall accuracy" in run("assess", *config, "--kappa").stdout
     assert (report / "report.html").exists()
     train = run("train", *config)
     assert (train.exit_code, train.stdout) == (0, f"{project / 'models/unet'}: is up to date\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(uptodate, "code_digest", lambda of: "other")
+        valid = "the program has changed (0.1.0) since it was made: it stays valid, --overwrite makes it anew"
+        for command, made in ((("train",), project / "models/unet"), (("classify", image), out)):
+            changed = run(*command, *config)
+            assert changed.exit_code == 0
+            assert f"{made}: is up to date" in changed.stdout
+            assert f"{made}: {valid}" in changed.stderr
+        planned = run("plan", "--quick", image, *config)
+        assert planned.stdout.count(valid) == 2
     stale = run("train", *config, "--set", "train.epochs=50")
     assert stale.exit_code == 1
     assert "unet exists already: add --overwrite to replace it (it is not up to date: train.epochs: 30" in stale.stderr

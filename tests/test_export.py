@@ -12,7 +12,7 @@ import onnx
 import onnxruntime
 import pytest
 import rasterio
-from conftest import textured, write_image
+from conftest import run, textured, write_image
 
 from landcover.classify.mapper import open_mapper
 from landcover.classify.onnxmapper import onnx_bytes
@@ -469,3 +469,13 @@ def test_a_card_from_another_version_is_told(tmp_path, exported) -> None:
     assert ModelCard.model_fields["halo"]
     with pytest.raises(ModelError, match="was it made by another version"):
         _map(write_image(tmp_path / "a.tif", textured(64, 64)), tmp_path / "old.onnx", tmp_path / "m.tif")
+
+
+def test_how_an_export_was_made_is_told(tmp_path, random_model) -> None:
+    for to, name in (("h5", "m.h5"), ("emd", "m_emd")):
+        out = tmp_path / name
+        assert run("export", random_model, "--to", to, "-o", out).exit_code == 0
+        told = run("explain", out).stdout
+        assert "made by `landcover export`" in told
+        assert "model.keras" in told
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.h5", "m.h5.run.json", "m_emd"]

@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from landcover.classify.journal import open_journal
+from landcover.classify.journal import SUFFIXES, _forget, open_journal
 from landcover.errors import LandcoverError
 
 
@@ -103,4 +105,21 @@ def test_a_journal_that_broke_in_the_middle_is_removed_and_told(tmp_path) -> Non
 
     with pytest.raises(LandcoverError, match="damaged and is removed: give the same command again"):
         read()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_log_outlives_its_journal(tmp_path, monkeypatch) -> None:
+    """SQLite would read it into the next one."""
+    path = tmp_path / ".unfinished-m.tif.sqlite"
+    for suffix in SUFFIXES:
+        path.with_name(path.name + suffix).touch()
+    unlink, left = Path.unlink, []
+
+    def killed(place: Path, **more: bool) -> None:
+        left.append(sorted(p.name.removeprefix(path.name) for p in tmp_path.iterdir()))
+        unlink(place, **more)
+
+    monkeypatch.setattr(Path, "unlink", killed)
+    _forget(path)
+    assert all("" in names for names in left)
     assert list(tmp_path.iterdir()) == []

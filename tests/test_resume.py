@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
-from conftest import textured, write_image, write_polygons
+from conftest import run, textured, write_image, write_polygons
 
+from landcover.classify.journal import open_journal
 from landcover.classify.kerasmapper import KerasMapper
 from landcover.classify.predict import classify_image
 from landcover.errors import Interrupted, LandcoverError
 from landcover.model import load_network, read_card, save_model
+from landcover.provenance import Recorder, read_run
 from landcover.settings import ClassifySettings
 
 
@@ -143,4 +146,45 @@ def test_five_kills_at_random_moments_leave_no_trace_in_the_map(tmp_path, settin
     # the records tell when
     assert ".tif.run.json" in whole.keys() & taken_up.keys()
     assert {**whole, ".tif.run.json": b""} == {**taken_up, ".tif.run.json": b""}
+    assert not list(tmp_path.glob(".*"))
+
+
+def _told_by(folder: Path, random_model: Path, *more: str) -> str:
+    image = folder / "image.tif"
+    if not image.exists():
+        write_image(image, textured(200, 200))
+    options = ["-m", random_model, "--precision", "float32", "--tile", "64", "--batch", "1", "-o", folder / "map.tif"]
+    done = run("classify", image, *options, *more)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_a_map_cut_off_before_its_record_gets_one(tmp_path, random_model, monkeypatch) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(Recorder, "write", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(AssertionError, match="Interrupted"):
+            _told_by(tmp_path, random_model)
+    before = (tmp_path / "map.tif").read_bytes()
+    stop = Stop(monkeypatch, 0, KeyboardInterrupt)
+    assert "going on with a run that was cut off" in _told_by(tmp_path, random_model)
+    assert stop.calls == 0
+    assert read_run(tmp_path / "map.tif") is not None
+    assert (tmp_path / "map.tif").read_bytes() == before
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_what_a_cut_off_run_left_beside_a_map_that_is_up_to_date_goes(tmp_path, random_model, monkeypatch) -> None:
+    _told_by(tmp_path, random_model)
+    with monkeypatch.context() as patched:
+        Stop(patched, 3, KeyboardInterrupt)
+        with pytest.raises(AssertionError, match="2 tiles are done and kept"):
+            _told_by(tmp_path, random_model, "--overwrite")
+    for name in (".partial-map.tif", ".partial-map.tif.working", ".partial-map.qml", ".partial-map.tif.run.json"):
+        (tmp_path / name).touch()
+    assert list(tmp_path.glob(".unfinished-*"))
+    with open_journal(tmp_path / "map.tif"):
+        # another run is at work
+        assert "up to date" in _told_by(tmp_path, random_model)
+        assert (tmp_path / ".partial-map.tif").exists()
+    assert "up to date" in _told_by(tmp_path, random_model)
     assert not list(tmp_path.glob(".*"))

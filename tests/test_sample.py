@@ -8,6 +8,7 @@ import geopandas
 import numpy as np
 import pytest
 import rasterio
+from conftest import run
 from rasterio.enums import ColorInterp
 from rasterio.features import rasterize
 from shapely.geometry import box
@@ -132,3 +133,27 @@ def test_band_values_alone_do_not_make_the_map(made: Sample) -> None:
     forest.fit(image[:, drawn > 0].T[::3], drawn[drawn > 0][::3])
     right = forest.predict(read(made.holdout).reshape(4, -1).T) == read(made.holdout_truth).ravel()
     assert 0.5 < right.mean() < 0.8
+
+
+def test_a_sample_is_made_once_and_kept_once_it_was_changed(tmp_path: Path) -> None:
+    command = ["sample", "--size", "192", "--set", f"paths.data={tmp_path}"]
+    raw = tmp_path / "raw"
+    assert run(*command).exit_code == 0
+    for left in (".partial-raw", ".former-raw"):
+        (tmp_path / left).mkdir()
+    made = (raw / "labels.gpkg").stat().st_mtime_ns
+    again = run(*command)
+    assert (again.exit_code, again.stdout) == (0, f"{raw}: is up to date\n")
+    assert (raw / "labels.gpkg").stat().st_mtime_ns == made
+    assert [p.name for p in tmp_path.iterdir()] == ["raw"]
+    told = run("explain", raw / "holdout/truth.tif").stdout
+    assert "landcover sample" in told
+    other = run(*command, "--seed", "1")
+    assert other.exit_code == 1
+    assert "add --overwrite to replace it (it is not up to date: sample.seed: 0 -> 1)" in other.stderr
+    geopandas.read_file(raw / "labels.gpkg").iloc[1:].to_file(raw / "labels.gpkg", layer="labels")
+    kept = run(*command)
+    assert kept.exit_code == 1
+    assert "labels.gpkg was changed or removed after it was made" in kept.stderr
+    assert run(*command, "--overwrite").exit_code == 0
+    assert run(*command).stdout == f"{raw}: is up to date\n"

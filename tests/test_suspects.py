@@ -103,3 +103,6 @@ def test_labels_are_checked_from_the_command_line(tmp_path, noise, scheme, rando
     assert done.exit_code == 0, done.output
     assert "of 5 polygons are in doubt, ranked" in done.output
     assert (tmp_path / "data/interim/label_check/suspects.gpkg").exists()
+    told = run.invoke(main, ["explain", str(tmp_path / "data/interim/label_check/suspects.gpkg")]).output
+    assert "made by `landcover labels --check`" in told
+    assert "labels.tif" in told

@@ -2,6 +2,7 @@ import csv
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -18,11 +19,14 @@ import landcover
 from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.cli import main
 from landcover.cli import summary as tell
+from landcover.config import Config
 from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError, OutputExists
+from landcover.files import only_one
 from landcover.model import load_network, read_card
 from landcover.settings import NetSettings, Paths, TrainSettings
 from landcover.splitreport import Side, SplitReport, write_report
-from landcover.train.chipset import open_chips
+from landcover.train import find_current, train
+from landcover.train.chipset import open_chips, statistics
 from landcover.train.fit import fit
 from landcover.train.plan import plan
 from landcover.train.task import prepare_task
@@ -312,6 +316,59 @@ def test_a_finished_run_is_kept(trained, scheme) -> None:
         fit(trained, TrainSettings(epochs=1), scheme)
 
 
+def test_what_is_left_beside_a_finished_model_goes_and_what_goes_on_stays(tmp_path, scheme, caplog) -> None:
+    paths = _stores(tmp_path, scheme)
+    listed = [c.model_dump() for c in scheme]
+    small = {"epochs": 2, "batch": 4, "precision": "float32", "net": {"depth": 2, "filters": 2}}
+    config = Config.model_validate({"scheme": listed, "paths": paths.model_dump(), "train": small})
+    train(config)
+    model, working = paths.models / "unet", paths.models / "unet.training"
+    before = sorted(p.name for p in model.iterdir())
+
+    def left(*names: str) -> None:
+        for name in names:
+            place = paths.models / name
+            place.parent.mkdir(exist_ok=True)
+            place.touch()
+
+    left("unet/checkpoint.npz", ".lock-unet.training", "unet.training/.partial-history.csv", ".former-unet/model.keras")
+    with only_one(working):
+        # a training is at work
+        assert find_current(config) == model
+        assert working.exists()
+    assert find_current(config) == model
+    assert [p.name for p in paths.models.iterdir()] == ["unet"]
+    assert sorted(p.name for p in model.iterdir()) == before
+    assert "--resume" not in caplog.text
+    with pytest.raises(_Cut):
+        train(config, overwrite=True, progress=_cut_in_epoch(2))
+    goes_on = f"{working} goes on with --resume --overwrite, and replaces it in the end"
+    assert find_current(config) == model
+    assert goes_on in caplog.text
+    with pytest.raises(OutputExists, match=re.escape(f"train.seed: 0 -> 3; {goes_on}")):
+        find_current(config.model_copy(update={"train": config.train.model_copy(update={"seed": 3})}))
+    with pytest.raises(LandcoverError, match=r"go on with --resume --overwrite, which replaces .*unet in the end"):
+        fit(paths, config.train, scheme)
+    (working / "validation/epoch_0002.png").touch()
+    (working / "validation/.partial-epoch_0002.png").touch()
+    train(config, overwrite=True, resume=True, progress=_cut_in_epoch(1))
+    assert [p.name for p in paths.models.iterdir()] == ["unet"]
+    assert not (model / "validation/.partial-epoch_0002.png").exists()
+    assert all(p.stat().st_size for p in (model / "validation").iterdir())
+
+
+def test_a_model_that_was_not_described_yet_is_when_train_is_called_again(tmp_path, scheme, monkeypatch) -> None:
+    (tmp_path / "unet").mkdir()
+    shown = []
+    monkeypatch.setattr("landcover.train.find_current", lambda config: tmp_path / "unet")
+    monkeypatch.setattr("landcover.cli.train.describe_model", shown.append)
+    assert CliRunner().invoke(main, ["train"]).output == f"{tmp_path / 'unet'}: is up to date\n"
+    assert shown == [tmp_path / "unet/model.keras"]
+    (tmp_path / "unet/model.stac.json").touch()
+    CliRunner().invoke(main, ["train"])
+    assert len(shown) == 1
+
+
 def test_a_finished_run_lives_until_the_new_one_is_whole(tmp_path, scheme, uninterrupted) -> None:
     paths = _stores(tmp_path, scheme)
     short = QUICK.model_copy(update={"epochs": 2})
@@ -486,7 +543,24 @@ def test_plan_folds_and_resume_from_the_command_line(tmp_path, scheme, monkeypat
     assert "0 " in train("--folds", "2")[:2]
     assert (paths.models / "unet-folds/folds.csv").exists()
     assert "epoch 1 of 1" in train("--resume")
-    assert "this training is finished; add --overwrite" in train("--resume")
+    assert train("--resume") == f"0 {paths.models / 'unet'}: is up to date\n"
+
+
+def test_a_plan_looks_at_a_few_chips_and_tells_of_all(tmp_path, scheme, monkeypatch, caplog) -> None:
+    monkeypatch.setattr("landcover.train.plan.TRIAL", 0.01)
+    monkeypatch.setattr("landcover.train.plan.LOOKED_AT", 3)
+    looked_at = []
+
+    def counted(chips, *rest):
+        looked_at.append(len(chips))
+        return statistics(chips, *rest)
+
+    monkeypatch.setattr("landcover.train.task.statistics", counted)
+    made = plan(_stores(tmp_path, scheme, number=10, held=(1, 2, 0, 0)), QUICK, scheme)
+    assert looked_at == [3]
+    assert (made.chips, made.validation, made.steps) == (10, 10, 2)
+    # what a few chips lack is not told of all
+    assert "Note: no" not in caplog.text
 
 
 def test_a_plan_is_measured_and_writes_nothing(tmp_path, scheme, monkeypatch) -> None:

@@ -1,5 +1,6 @@
 """What is up to date is not made again; what changed is, and what depends on it, and no more."""
 
+import json
 import logging
 import os
 import resource
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 from conftest import run, textured, write_image, write_polygons
 
-from landcover import provenance
+from landcover import provenance, uptodate
 from landcover.config import Config, load_config
 from landcover.errors import LandcoverError, OutputExists
 from landcover.files import leftovers, only_one
@@ -161,13 +162,28 @@ def test_a_project_that_was_moved_is_still_up_to_date(project, tmp_path_factory)
     assert _redone(prepare(_config(other))) == []
 
 
-def test_another_version_of_the_program_makes_all_anew(project, monkeypatch, caplog) -> None:
+def test_a_program_that_changed_makes_anew_what_depends_on_the_change(project, monkeypatch, caplog) -> None:
     prepare(_config(project))
+    plain = uptodate.code_digest
     monkeypatch.setattr("landcover.uptodate.__version__", "9.9")
-    monkeypatch.setattr("landcover.provenance.__version__", "9.9")
+    assert _redone(prepare(_config(project))) == []
+    monkeypatch.setattr(uptodate, "code_digest", lambda of: "other" if of == "prepare.labels" else plain(of))
     with caplog.at_level(logging.INFO):
-        assert "mosaic" in _redone(prepare(_config(project)))
-    assert "version of landcover: 0.1.0 -> 9.9" in caplog.text
+        assert _redone(prepare(_config(project))) == ["labels"]
+    assert "labels.tif: is made anew: the program has changed (0.1.0 -> 9.9)" in caplog.text
+
+
+def test_records_without_a_digest_of_the_program_are_compared_by_version(project, monkeypatch, caplog) -> None:
+    prepare(_config(project))
+    record = record_path(project / "data/interim/labels.tif")
+    told = json.loads(record.read_text())
+    assert len(told.pop("code")) == 64
+    record.write_text(json.dumps(told))
+    assert _redone(prepare(_config(project))) == []
+    monkeypatch.setattr("landcover.uptodate.__version__", "9.9")
+    with caplog.at_level(logging.INFO):
+        assert _redone(prepare(_config(project))) == ["labels"]
+    assert "the program has changed (0.1.0 -> 9.9)" in caplog.text
 
 
 def test_what_no_record_tells_of_is_not_replaced(project) -> None:
@@ -209,6 +225,9 @@ def test_each_stage_says_in_a_line_that_it_is_up_to_date(project) -> None:
     for command, out in outputs.items():
         result = run(command, "-q", *_options(project))
         assert (result.exit_code, result.stdout, result.stderr) == (0, f"{out}: is up to date\n", ""), command
+    again = run("prepare", *_options(project))
+    names = ("interim/mosaic", "interim/labels.tif", "interim/chips", "processed/augmented", "processed")
+    assert again.output.splitlines() == [f"{data / name}: is up to date" for name in names]
     forced = run("mosaic", "--force", *_options(project))
     assert "2 images" in forced.stdout
 
@@ -347,7 +366,8 @@ def test_what_a_killed_run_left_is_listed_and_removed_by_the_next(project) -> No
         (interim / name).mkdir()
     for name in (".partial-labels.tif", ".partial-labels.qml", ".partial-labels.tif.aux.xml", ".lock-labels.tif"):
         (interim / name).write_text("")
+    (project / "data/processed/.partial-run.json").write_text("")
     assert len(leftovers(interim / "mosaic")) == 2
     assert len(leftovers(interim / "labels.tif")) == 4
     assert _redone(prepare(_config(project))) == []
-    assert not any(path.name.startswith(".") for path in interim.iterdir())
+    assert not any(path.name.startswith(".") for path in project.rglob("*"))

@@ -25,7 +25,7 @@ from landcover.progress import Progress, silent
 from landcover.provenance import RUN_TAG, Recorder, inputs, versions
 from landcover.raster import SCHEME_TAG, grid_of, open_raster
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
-from landcover.uptodate import check
+from landcover.uptodate import check, clear_up
 
 __all__ = ["Assessed", "Assessment", "as_text", "assess", "rebuild_report", "which_map"]
 
@@ -92,8 +92,10 @@ def find_current(config: Config, map_path: Path | None = None, reference: Sequen
     sources = expand(reference or config.assess.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
     stage = assess_stage(config, shown, sources)
     # a run that was cut off may have left the figures without their page
-    whole = check(stage, config.provenance.full).standing == "current" and (stage.out / PAGE).exists()
-    return stage.out if whole else None
+    if check(stage, config.provenance.full).standing != "current" or not (stage.out / PAGE).exists():
+        return None
+    clear_up(stage)
+    return stage.out
 
 
 def rebuild_report(config: Config, map_path: Path | None = None) -> Path:

@@ -1,6 +1,6 @@
 """From a model and images to maps."""
 
-import time
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +10,11 @@ from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.pipeline import classify_stage
 from landcover.progress import Progress, silent
-from landcover.provenance import Recorder, record_path, taken
+from landcover.provenance import Recorder, taken
 from landcover.stage import Stage
 from landcover.uptodate import check
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from landcover.classify.mapper import Mapper
@@ -56,18 +58,11 @@ def classify(
 def _classify(
     config: Config, image: str, out: Path, overwrite: bool, progress: Progress, mapper: "Mapper | None" = None
 ) -> "Classified":
-    """Map an image and record how; a map of a damaged image has no record, so that it is looked at again."""
     from landcover.classify.predict import classify_image
 
     stage = _stage(config, image, out)
     recorder = Recorder(stage, tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs))
-    started = time.monotonic()
-    made = classify_image(image, config.classify, out, overwrite, progress, mapper, recorder.essence)
-    if made.unreadable:
-        record_path(out).unlink(missing_ok=True)
-    else:
-        recorder.write(time.monotonic() - started)
-    return made
+    return classify_image(image, config.classify, out, overwrite, progress, mapper, recorder)
 
 
 def _stage(config: Config, image: str, out: Path) -> Stage:
@@ -79,11 +74,18 @@ def _stage(config: Config, image: str, out: Path) -> Stage:
 def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
     """The map that is there already, if its record says that it is of this image as it is now, of this model and these
     options. Raises OutputExists for one that is not, and says what differs."""
+    from landcover.classify.journal import clear_up
+
     stage = _stage(config, image, out)
     state = check(stage, config.provenance.full)
-    if state.standing == "stale":
+    if state.standing == "stale" and not state.valid:
         raise OutputExists(out, state.told)
-    return Kept(out) if state.standing == "current" else None
+    if state.standing not in ("current", "stale"):
+        return None
+    if state.standing == "stale":
+        log.info("%s: %s", out, state.told)
+    clear_up(out, stage.made)
+    return Kept(out)
 
 
 def find_current(config: Config, images: Sequence[str], outs: Sequence[Path]) -> list[Kept] | None:
@@ -104,6 +106,7 @@ def classify_one(
     mapper: "Mapper | None" = None,
 ) -> "Classified | Kept":
     """As `classify`; a map that was made before from the same image, model and options is kept."""
+    from landcover.classify.journal import journal_path
     from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import is_current
 
@@ -112,7 +115,10 @@ def classify_one(
         return kept
     mapper = mapper or open_mapper(config.classify)
     if not overwrite and out.exists() and is_current(out, image, config.classify, mapper):
-        return Kept(out)
+        if not journal_path(out).exists():
+            return Kept(out)
+        # a run that was cut off between the map and its record
+        overwrite = True
     return _classify(config, image, out, overwrite, progress, mapper)
 
 

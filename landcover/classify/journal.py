@@ -4,7 +4,7 @@ import json
 import sqlite3
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.errors import LandcoverError
-from landcover.files import make_folder
+from landcover.files import make_folder, sweep
 
 FORMAT = 1
-SUFFIXES = ("", "-wal", "-shm", "-journal")
+SUFFIXES = ("-wal", "-shm", "-journal", "")
+"""Of the files of a journal, in the order in which they are removed: a log without its database would be read into the
+next one."""
+
 Layers = Sequence[NDArray[np.uint8]]
 """The map, and the confidence if it is asked for, of one tile: (rows, columns) each."""
 
@@ -101,13 +104,26 @@ class Journal:
             self.remove()
 
 
+def journal_path(map_path: Path) -> Path:
+    return map_path.with_name(f".unfinished-{map_path.name}.sqlite")
+
+
+def clear_up(map_path: Path, outputs: Iterable[Path]) -> None:
+    """Remove what a run that was cut off left beside a map that is whole all the same; nothing if one is at work."""
+    if journal_path(map_path).exists():
+        with suppress(LandcoverError), open_journal(map_path) as journal:
+            for output in outputs:
+                sweep(output)
+            journal.remove()
+
+
 @contextmanager
 def open_journal(map_path: Path) -> Iterator[Journal]:
     """The journal of a map, beside it. When the block fails it stays for the next run, if it holds any tile.
 
     Raises LandcoverError if it cannot be written, or another run is writing it.
     """
-    path = map_path.with_name(f".unfinished-{map_path.name}.sqlite")
+    path = journal_path(map_path)
     make_folder(map_path.parent)
     try:
         with closing(_connect(path)) as connection:

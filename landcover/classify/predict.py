@@ -23,7 +23,7 @@ from landcover.files import check_free, check_space
 from landcover.image import CELL, Image, find_image
 from landcover.precision import Format
 from landcover.progress import Progress, silent
-from landcover.provenance import Essence, as_tag
+from landcover.provenance import Recorder, as_tag, record_path
 from landcover.raster import (
     CONFIDENCE,
     CONTENT_TAG,
@@ -36,6 +36,7 @@ from landcover.raster import (
 )  # fmt: skip
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
+from landcover.sourcecode import code_digest
 
 CACHE = 128 * 2**20
 """Bytes of decoded blocks that GDAL keeps."""
@@ -71,14 +72,15 @@ def classify_image(
     overwrite: bool = False,
     progress: Progress = silent,
     mapper: Mapper | None = None,
-    told: Essence | None = None,
+    recorder: Recorder | None = None,
 ) -> Classified:
     """Map an image, or a mosaic, to a Cloud Optimized GeoTIFF of class values; 0 where the image has no data.
 
     In float32 the map is the same whatever the tiling. A run that was cut off is taken up where it stopped. `mapper`:
-    the model of the settings, if it is at hand already; `told`: what the map says of its making. Raises ImageError,
-    ModelError, ConfigError, OutputExists.
+    the model of the settings, if it is at hand already; `recorder`: writes the record, but of a damaged image, so that
+    it is looked at again. Raises ImageError, ModelError, ConfigError, OutputExists.
     """
+    began = time.monotonic()
     mapper = mapper or open_mapper(settings)
     with rasterio.Env(GDAL_CACHEMAX=CACHE):
         image = find_image(path, settings.collar, settings.skip_bad)
@@ -100,9 +102,12 @@ def classify_image(
                 same, filled = image.fingerprint() == fingerprint, journal.filled()
                 if same and filled:
                     started = time.perf_counter()
-                    pixels = _assemble(job, journal, out, settings, fingerprint, told)
+                    pixels = _assemble(job, journal, out, settings, fingerprint, recorder)
                     timing.finish = time.perf_counter() - started
             unreadable = journal.unreadable()
+            if same and filled and recorder:
+                _record(recorder, out, time.monotonic() - began, bool(unreadable))
+            # the last: while it is there, the map is not taken for finished
             journal.remove()
         if not same:
             raise ImageError(f"{path}: has changed while it was read: give the command again when it is whole")
@@ -176,7 +181,7 @@ def _key(image: list[str], mapper: Mapper, settings: ClassifySettings, tiling: T
         "options": options | {"halo": mapper.halo},
         "tiling": [tiling.rows, tiling.columns, tiling.batch],
         "area of interest": mapper.area,
-        "version": [__version__, *mapper.engine],
+        "version": [__version__, code_digest("classify.predict"), *mapper.engine],
     }
 
 
@@ -208,8 +213,15 @@ def _resumable(out: Path, journal: Journal) -> Iterator[None]:
         raise type(error)(f"{error} (what is done is kept: the same command goes on from there)") from None
 
 
+def _record(recorder: Recorder, out: Path, seconds: float, damaged: bool) -> None:
+    if damaged:
+        record_path(out).unlink(missing_ok=True)
+    else:
+        recorder.write(seconds)
+
+
 def _assemble(
-    job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str, told: Essence | None
+    job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str, recorder: Recorder | None
 ) -> dict[int, int]:
     """Make the GeoTIFFs of the tiles in a journal; pixels by class value."""
     done = journal.done()
@@ -217,7 +229,9 @@ def _assemble(
     if unreadable := journal.unreadable():
         tags[UNREADABLE_TAG] = str(len(unreadable))
     beside = confidence_path(out)
-    image = {IMAGE_TAG: fingerprint, IMAGE_PATH_TAG: _absolute(job.image.path)} | (as_tag(told) if told else {})
+    image = {IMAGE_TAG: fingerprint, IMAGE_PATH_TAG: _absolute(job.image.path)} | (
+        as_tag(recorder.essence) if recorder else {}
+    )
     with map_rasters(
         out, job.image.grid, job.mapper.card.scheme, tags, image, beside if settings.confidence else None
     ) as targets:

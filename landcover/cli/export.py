@@ -1,5 +1,6 @@
 """The command that takes models to other programs: parse, one call, one line of result."""
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +37,14 @@ def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: 
     Example: landcover export models/unet/model.keras --to dlpk
     """
     from landcover.export import export as run
+    from landcover.export import export_path
+    from landcover.pipeline import export_stage
+    from landcover.provenance import recorded
 
     import_quietly("keras")
-    made = run(model or config.classify.model, to, out, overwrite, made_by=config.classify.model)
+    model = model or config.classify.model
+    # an item tells itself what it was made of
+    stage = None if to == "stac" else export_stage(model, to, out or export_path(model, to))
+    with recorded(stage) if stage else nullcontext():
+        made = run(model, to, out, overwrite, made_by=config.classify.model)
     click.echo(f"{made}: for {to}")

@@ -33,9 +33,12 @@ def prepare(config: "Config", overwrite: bool) -> None:
     log.info(tell.chips(made.chips) if made.chips else tell.current(paths.chips))
     for line in tell.notes(made.chips) if made.chips else ():
         log.warning(line)
-    log.info(tell.stacks(made.stacks) if made.stacks else tell.current(paths.stacks))
-    log.info(tell.augmented(made.augmented) if made.augmented else tell.current(paths.augmented))
-    click.echo(tell.split(made.chips.report) if made.chips else tell.current(paths.stacks))
+    copies = tell.augmented(made.augmented) if made.augmented else tell.current(paths.augmented)
+    stacks = tell.stacks(made.stacks) if made.stacks else tell.current(paths.stacks)
+    log.info(copies)
+    if made.chips:
+        log.info(stacks)
+    click.echo(tell.split(made.chips.report) if made.chips else stacks)
 
 
 @click.command()
@@ -75,11 +78,16 @@ def labels(config: "Config", overwrite: bool, check: bool) -> None:
              landcover labels --check
     """
     from landcover.cli import summary as tell
-    from landcover.pipeline import MOSAIC
+    from landcover.pipeline import MOSAIC, check_stage
     from landcover.prepare.steps import run_labels
+    from landcover.provenance import recorded
 
     if check:
-        click.echo(tell.suspects(_check_labels(config, config.paths.mosaic / MOSAIC, overwrite)))
+        from landcover.assess.suspects import FILE
+
+        with recorded(check_stage(config, config.paths.label_check / FILE), config.provenance.full):
+            found = _check_labels(config, config.paths.mosaic / MOSAIC, overwrite)
+        click.echo(tell.suspects(found))
         return
     made = run_labels(config, overwrite, bar)
     click.echo(tell.labels(made, config.scheme) if made else tell.current(config.paths.labels))

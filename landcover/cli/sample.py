@@ -22,17 +22,11 @@ def sample(config: "Config", overwrite: bool, seed: int, size: int) -> None:
     Writes:  <data>/raw: naip/*.tif, labels.gpkg, holdout/ with a tile and its reference, truth.tif
     Example: landcover sample -c configs/sample.yaml
     """
-    from landcover.errors import ConfigError, LandcoverError
-    from landcover.files import check_free, whole_folder
-    from landcover.sample import holds_more
-    from landcover.sample import sample as make
+    from landcover.cli import summary as tell
+    from landcover.sample import run_sample
 
-    raw = config.paths.data / "raw"
-    check_free(raw, overwrite)
-    if raw.exists() and holds_more(raw):
-        raise LandcoverError(f"{raw}: holds files of your own: name another folder with --set paths.data=...")
-    if len(config.scheme) != 6:
-        raise ConfigError(f"scheme: the sample has six classes, this scheme {len(config.scheme)}")
-    with whole_folder(raw) as folder:
-        made = make([(c.value, c.name, c.color) for c in config.scheme], folder, seed, size, bar)
+    raw, made = config.paths.data / "raw", run_sample(config, seed, size, overwrite, bar)
+    if made is None:
+        click.echo(tell.current(raw))
+        return
     click.echo(f"{raw}: {len(made.tiles)} tiles of {size} x {size} px, labels, and a holdout tile with its truth")

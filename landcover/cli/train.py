@@ -34,12 +34,16 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     from landcover.cli import summary as tell
     from landcover.train import cross_validate, find_current, plan_training
     from landcover.train import train as run
+    from landcover.train.unfinished import is_begun
 
     config = with_options(config, "train", options)
     if plan and folds:
         raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
-    if not (plan or folds or resume or overwrite) and (current := find_current(config)):
+    current = None if plan or folds or overwrite else find_current(config)
+    if current and not (resume and is_begun(current)):
         click.echo(tell.current(current))
+        if not (current / "model.stac.json").exists():
+            describe_model(current / "model.keras")
         return
     import_quietly("keras")
     if plan:

@@ -43,8 +43,8 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
     if to == "stac":
         return _describe(model, out, overwrite, made_by)
     card = read_card(model)
-    name = model.resolve().parent.name if model.name == "model.keras" else model.stem
-    out = out or model.parent / FORMATS[to].format(name)
+    name = _name(model)
+    out = out or export_path(model, to)
     _check_out(out, model, to, FORMATS[to].format(name))
     check_free(out, overwrite)
     if to in ("onnx", "deepness", "dlpk", "emd"):
@@ -55,6 +55,15 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
     except ModelError as error:
         raise ModelError(f"{model}: {error}") from None
     return out
+
+
+def export_path(model: Path, to: str) -> Path:
+    """Where an export goes unless told otherwise."""
+    return model.parent / FORMATS[to].format(_name(model))
+
+
+def _name(model: Path) -> str:
+    return model.resolve().parent.name if model.name == "model.keras" else model.stem
 
 
 def _check_out(out: Path, model: Path, to: str, usual: str) -> None:

@@ -7,11 +7,18 @@ metre. As the whole truth is known, so is the accuracy of any map of it.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from landcover.config import Config
+from landcover.errors import ConfigError, LandcoverError, OutputExists
+from landcover.files import only_one, whole_folder
+from landcover.pipeline import sample_stage
 from landcover.progress import Progress, silent
+from landcover.provenance import FILE, Recorder
+from landcover.uptodate import check, clear_up
 
 MARK = "sample.json"
 """In the folder of a sample: what it was made from, and which files are its own."""
@@ -27,6 +34,29 @@ class Sample:
     holdout: Path
     reference: Path
     holdout_truth: Path
+
+
+def run_sample(
+    config: Config, seed: int, size: int, overwrite: bool = False, progress: Progress = silent
+) -> Sample | None:
+    """Write a sample into <data>/raw and record it, None where it is there. One that was changed is kept: somebody may
+    have drawn in it. Raises LandcoverError."""
+    stage = sample_stage(config, seed, size)
+    raw, state = stage.out, check(stage)
+    if state.standing == "current" and not overwrite:
+        clear_up(stage)
+        return None
+    if raw.exists() and not overwrite:
+        raise OutputExists(raw, state.told if state.standing == "stale" else state.why)
+    if raw.exists() and holds_more(raw):
+        raise LandcoverError(f"{raw}: holds files of your own: name another folder with --set paths.data=...")
+    if len(config.scheme) != 6:
+        raise ConfigError(f"scheme: the sample has six classes, this scheme {len(config.scheme)}")
+    started = time.monotonic()
+    with only_one(raw, (raw,)), whole_folder(raw) as folder:
+        made = sample([(c.value, c.name, c.color) for c in config.scheme], folder, seed, size, progress)
+        Recorder(stage, ()).write(time.monotonic() - started, folder)
+    return made
 
 
 def sample(
@@ -85,7 +115,7 @@ def sample(
 def holds_more(folder: Path) -> bool:
     """Whether a folder holds files that `sample` did not write there."""
     try:
-        known = {*json.loads((folder / MARK).read_text(encoding="utf-8"))["files"], MARK}
+        known = {*json.loads((folder / MARK).read_text(encoding="utf-8"))["files"], MARK, FILE}
     except (OSError, ValueError, KeyError):
         known = set()
     return any(str(path.relative_to(folder)) not in known for path in folder.rglob("*") if path.is_file())

@@ -1,5 +1,6 @@
 """From training chips to a model: the slim U-Net with a masked weighted loss."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,10 @@ from landcover.errors import OutputExists
 from landcover.pipeline import train_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder
+from landcover.train.unfinished import clear_up, is_begun, training_folder
 from landcover.uptodate import check
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from landcover.train.fit import Trained
@@ -41,9 +45,17 @@ def find_current(config: Config) -> Path | None:
     others, and says what differs."""
     stage = train_stage(config)
     state = check(stage, config.provenance.full)
+    goes_on = f"{training_folder(stage.out)} goes on with --resume --overwrite, and replaces it in the end"
+    if state.standing == "stale" and not state.valid:
+        raise OutputExists(stage.out, state.told + (f"; {goes_on}" if is_begun(stage.out) else ""))
+    if state.standing not in ("current", "stale"):
+        return None
     if state.standing == "stale":
-        raise OutputExists(stage.out, state.told)
-    return stage.out if state.standing == "current" else None
+        log.info("%s: %s", stage.out, state.told)
+    clear_up(stage.out)
+    if is_begun(stage.out):
+        log.warning("Note: %s", goes_on)
+    return stage.out
 
 
 def plan_training(config: Config) -> "Plan":

@@ -16,7 +16,6 @@ from landcover.errors import LandcoverError
 from landcover.files import whole_file
 from landcover.precision import Format
 
-FILE = "checkpoint.npz"
 ARRAYS = ("best_weights", "variables", "optimizer")
 TOLD = ("origin", "precision", "history", "best", "best_table")
 Epoch = dict[str, Any]

@@ -22,11 +22,12 @@ from landcover.provenance import Essence, Recorder
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import output_table
-from landcover.train.checkpoint import FILE, Epoch, State, assign, load_state
+from landcover.train.checkpoint import Epoch, State, assign, load_state
 from landcover.train.chipset import Chips, open_chips
-from landcover.train.pictures import draw_chips, typical_chips
+from landcover.train.pictures import PICTURES, draw_chips, picture_name, typical_chips
 from landcover.train.record import Record
 from landcover.train.task import Task, check_fits, prepare_task
+from landcover.train.unfinished import CHECKPOINT, is_begun, training_folder
 from landcover.train.watch import Watch
 
 METRICS = "metrics.json"
@@ -65,7 +66,7 @@ def fit(
     LandcoverError if the loss is no number or the disk is full.
     """
     out = paths.models / settings.name
-    folder = out.with_name(f"{out.name}.training")
+    folder = training_folder(out)
     with closing(open_chips(paths, scheme)) as chips:
         check_fits(settings, chips.info)
         with only_one(folder):
@@ -79,15 +80,20 @@ def fit(
                 recorder.write(time.monotonic() - started, folder)
             # cut off here, there is a checkpoint too many, never a finished training without its name
             replace_folder(folder, out)
-            (out / FILE).unlink()
+            (out / CHECKPOINT).unlink()
     return replace(made, path=out / "model.keras")
 
 
 def _check_free(out: Path, folder: Path, overwrite: bool, resume: bool) -> None:
-    begun = (folder / FILE).exists()
+    begun = is_begun(out)
     if out.exists() and not overwrite:
         if resume and begun:
             raise LandcoverError(f"{out} exists already: add --overwrite to --resume to replace it in the end")
+        if begun:
+            raise LandcoverError(
+                f"{folder}: a training that was cut off: go on with --resume --overwrite, which replaces {out} in the "
+                "end, or start anew with --overwrite"
+            )
         if resume:
             raise LandcoverError(f"{out}: this training is finished; add --overwrite to train anew")
         raise OutputExists(out)
@@ -109,7 +115,7 @@ def learn(
     """Train in a folder, from its checkpoint if it holds one, until there are epochs enough. `told`: what the model
     says of its making."""
     origin = origin_of(chips, settings, scheme)
-    state = load_state(folder / FILE) if (folder / FILE).exists() else None
+    state = load_state(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
     if state is not None:
         check_origin(folder, state.origin, origin)
     task = prepare_task(chips, settings, scheme, state.precision if state else None)
@@ -199,9 +205,8 @@ def _draw(chips: Chips, typical: list[int], scheme: ClassScheme, task: Task, sta
         shown.append(values[scores[0, ..., 1:].argmax(axis=-1) + 1])
     leak = f", {figures['split']}" if "split" in figures else ""
     title = f"validation chips after epoch {figures['epoch']}, mean IoU {figures['val_mean_iou']:.3f}"
-    make_folder(folder / "validation")
-    path = folder / "validation" / f"epoch_{figures['epoch']:04d}.png"
-    draw_chips(images, labels, shown, scheme, title + leak, path)
+    make_folder(folder / PICTURES)
+    draw_chips(images, labels, shown, scheme, title + leak, folder / PICTURES / picture_name(figures["epoch"]))
 
 
 def _write_metrics(

@@ -20,11 +20,12 @@ from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.sites import sites
 from landcover.splitreport import read_report
-from landcover.train.checkpoint import FILE, Epoch
+from landcover.train.checkpoint import Epoch
 from landcover.train.chipset import Chips, ChipSet, open_chips
 from landcover.train.fit import METRICS, check_origin, learn, origin_of
 from landcover.train.metrics import Scores
 from landcover.train.task import check_fits
+from landcover.train.unfinished import CHECKPOINT
 
 TABLE = "folds.csv"
 log = logging.getLogger(__name__)
@@ -118,7 +119,7 @@ def _fold(
     """Train a fold, unless it is finished."""
     if not (folder / METRICS).exists():
         learn(part, settings, scheme, folder, progress, on_epoch)
-    (folder / FILE).unlink(missing_ok=True)
+    (folder / CHECKPOINT).unlink(missing_ok=True)
     told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     check_origin(folder, told["origin"], origin_of(part, settings, scheme))
     return Fold(len(part.train), len(part.validation), Scores.of(np.array(told["val_table"], np.int64)))

@@ -15,6 +15,13 @@ from landcover.train.chipset import ChipSet
 
 UNLABELLED, RIGHT, WRONG = "#ffffff", "#d9d9d9", "#c51b7d"
 
+PICTURES = "validation"
+"""In the folder of a training."""
+
+
+def picture_name(epoch: int) -> str:
+    return f"epoch_{epoch:04d}.png"
+
 
 def typical_chips(chips: ChipSet, scheme: ClassScheme) -> list[int]:
     """For each class the chip that shows most of it, each chip once."""

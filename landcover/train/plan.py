@@ -3,18 +3,22 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from landcover.precision import Format
 from landcover.provenance import peak_memory
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
-from landcover.train.chipset import open_chips
+from landcover.train.batches import Batches
+from landcover.train.chipset import ChipSet, open_chips
 from landcover.train.task import check_fits, prepare_task
 
-TRIAL = 5.0
-"""Seconds for which steps are tried out, once they run at full speed."""
+TRIAL = 1.0
+"""Seconds for which steps of a kind are tried out, once they run at full speed."""
+
+LOOKED_AT = 100
+"""Chips of each side whose pixels are read: what a step takes does not depend on the others."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,11 @@ def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
     """Try out a few steps of training and of validation. Raises LabelError, LandcoverError as a training would."""
     with closing(open_chips(paths, scheme)) as chips:
         check_fits(settings, chips.info)
-        task = prepare_task(chips, settings, scheme)
-        feed, check = task.feed, task.check
+        few = replace(chips, train=_few(chips.train), copies=_few(chips.copies), validation=_few(chips.validation))
+        task = prepare_task(few, settings, scheme, quietly=True)
+        mean = task.statistics.mean
+        feed = Batches(chips.train + chips.copies, scheme, settings.batch, mean, settings)
+        check = Batches(chips.validation, scheme, settings.batch, mean)
         # batches are read while the step before computes: the slower of the two tells
         batch, held = feed[0], check[0]
         step = max(_seconds(lambda n: task.learner.train_on_batch(*batch)), _seconds(lambda n: feed[n % len(feed)]))
@@ -56,6 +63,11 @@ def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
             seconds=settings.epochs * (len(feed) * step + len(check) * test),
             memory=peak_memory(),
         )
+
+
+def _few(chips: ChipSet) -> ChipSet:
+    """At even distances, so that each class has some."""
+    return ChipSet(chips.stores, chips.places[:: -(-len(chips) // LOOKED_AT) or 1])
 
 
 def _seconds(work: Callable[[int], object]) -> float:

@@ -2,7 +2,7 @@
 
 import csv
 import shutil
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from tensorboard.summary import Writer
@@ -10,6 +10,7 @@ from tensorboard.summary import Writer
 from landcover.files import whole_file
 from landcover.train.checkpoint import Epoch
 from landcover.train.curves import draw_curves
+from landcover.train.pictures import PICTURES, picture_name
 
 LEAKING = "leaking split"
 """Said beside every figure of a split that is not one by place."""
@@ -22,6 +23,7 @@ class Record:
     def __init__(self, folder: Path, history: Sequence[Epoch], best: int) -> None:
         self._folder = folder
         shutil.rmtree(folder / "tensorboard", ignore_errors=True)
+        _forget_pictures(folder / PICTURES, {picture_name(epoch["epoch"]) for epoch in history})
         self._events = Writer(str(folder / "tensorboard"))
         for epoch in history:
             self._tell(epoch)
@@ -50,3 +52,10 @@ class Record:
 
     def close(self) -> None:
         self._events.close()
+
+
+def _forget_pictures(folder: Path, kept: Collection[str]) -> None:
+    """Of epochs that were not kept, and those half drawn."""
+    for picture in folder.glob("*"):
+        if picture.name not in kept:
+            picture.unlink()

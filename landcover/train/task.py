@@ -50,8 +50,11 @@ class Task:
     leaking: bool
 
 
-def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, precision: Format | None = None) -> Task:
-    """Network, loss, optimizer and batches, ready for the first step; in the precision given, or as settings say."""
+def prepare_task(
+    chips: Chips, settings: TrainSettings, scheme: ClassScheme, precision: Format | None = None, quietly: bool = False
+) -> Task:
+    """Network, loss, optimizer and batches, ready for the first step; in the precision given, or as settings say;
+    `quietly`, without a word on the chips, where they are not all."""
     known = statistics(chips.train, chips.copies, scheme, settings.balance)
     held = label_pixels(chips.validation, scheme).sum(axis=0)
     for pixels, side, result in (
@@ -59,10 +62,15 @@ def prepare_task(chips: Chips, settings: TrainSettings, scheme: ClassScheme, pre
         (held, "validation", "no figure can be given, the means are without"),
     ):
         absent = [name for name, n in zip(scheme.names, pixels, strict=True) if not n]
-        if absent:
+        if absent and not quietly:
             log.warning("Note: no %s pixel of %s: %s", side, ", ".join(absent), result)
     weights = _weights(settings, scheme, known)
     prior, emphasis = _prior(settings, known), None
+    if prior == "equal" and settings.class_prior == "auto" and not quietly:
+        log.info(
+            "Labels cover %.0f %% of the training chips, and may show some classes more often than there are: the "
+            "network takes all to be as frequent (train.class_prior)", 100 * known.covered,
+        )  # fmt: skip
     if prior is not None:
         own = weights if settings.class_weights == "auto" else [1.0] * len(scheme)
         emphasis = emphasis_of(known.pixels, known.shown, own, prior).tolist()
@@ -141,13 +149,7 @@ def _prior(settings: TrainSettings, known: Statistics) -> Prior | None:
         return settings.class_prior
     if settings.class_weights != "auto":
         return None
-    if known.covered >= DENSE:
-        return "labels"
-    log.info(
-        "Labels cover %.0f %% of the training chips, and may show some classes more often than there are: the network "
-        "takes all to be as frequent (train.class_prior)", 100 * known.covered,
-    )  # fmt: skip
-    return "equal"
+    return "labels" if known.covered >= DENSE else "equal"
 
 
 def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) -> list[float]:

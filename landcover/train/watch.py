@@ -12,9 +12,10 @@ from landcover.errors import LandcoverError
 from landcover.progress import Advance
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
-from landcover.train.checkpoint import FILE, Epoch, State, save_state, values
+from landcover.train.checkpoint import Epoch, State, save_state, values
 from landcover.train.record import LEAKING, Record
 from landcover.train.task import Task
+from landcover.train.unfinished import CHECKPOINT
 
 
 class Watch(keras.callbacks.Callback):
@@ -58,7 +59,7 @@ class Watch(keras.callbacks.Callback):
         if not self.state.history:
             return "no epoch was finished"
         if self._settings.monitor == "none":
-            return f"where it stood after epoch {len(self.state.history)} is in {self._folder / FILE}"
+            return f"where it stood after epoch {len(self.state.history)} is in {self._folder / CHECKPOINT}"
         return f"the weights of epoch {self.state.best + 1}, the best so far, are in {self._folder / 'model.keras'}"
 
     def on_epoch_end(self, epoch: int, logs: Epoch | None = None) -> None:
@@ -95,7 +96,7 @@ class Watch(keras.callbacks.Callback):
             if self._settings.monitor != "none" or self._ends(state):
                 self._on_best(state)
         state.variables, state.optimizer = values(self.model.variables), values(self.model.optimizer.variables)
-        save_state(self._folder / FILE, state)
+        save_state(self._folder / CHECKPOINT, state)
         self.state = state
         self._record.add(state.history, state.best)
         self._on_epoch(figures)
