@@ -7,17 +7,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from landcover.chipstore import SUFFIX, Chip, ChipStore, create_store, open_stores
 from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
+from landcover.histogram import byte_counts
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import AugmentSettings
 
 RARE = 0.5
 """With `classes: auto` a class is rare when it has less than this share of the pixels it would have were all equal."""
+
+STRIP = 16
+"""So many rows are resampled at a time: they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,7 @@ def _rare(stores: list[ChipStore], scheme: ClassScheme) -> set[int]:
     pixels = np.zeros(256, np.int64)
     for store in stores:
         for row in range(len(store)):
-            pixels += np.bincount(store.label(row).ravel(), minlength=256)
+            pixels += byte_counts(store.label(row))
     equal = sum(pixels[v] for v in scheme.values) / len(scheme)
     return {v for v in scheme.values if 0 < pixels[v] < RARE * equal}
 
@@ -102,13 +105,34 @@ def turned(pixels: NDArray[Any], degrees: int) -> NDArray[Any]:
 
 def zoomed(pixels: NDArray[Any], share: float, order: int) -> NDArray[Any]:
     """The central 1 - share of (rows, columns[, bands]), resampled to the size it had: order 0 nearest, 1 bilinear."""
-    rows, columns = pixels.shape[:2]
-    # centres of the new pixels in the old ones' coordinates
-    y = (np.arange(rows) + 0.5 - rows / 2) * (1 - share) + rows / 2 - 0.5
-    x = (np.arange(columns) + 0.5 - columns / 2) * (1 - share) + columns / 2 - 0.5
-    where = np.meshgrid(y, x, indexing="ij")
-    if pixels.ndim == 2:
-        return np.asarray(map_coordinates(pixels, where, order=order, mode="nearest"))
-    bands = [map_coordinates(pixels[..., b].astype(np.float32), where, order=order, mode="nearest")
-             for b in range(pixels.shape[2])]  # fmt: skip
-    return np.rint(np.stack(bands, axis=-1)).astype(pixels.dtype)
+    rows, columns = (_centres(length, share) for length in pixels.shape[:2])
+    if order == 0:
+        return pixels[np.floor(rows + 0.5).astype(int)][:, np.floor(columns + 0.5).astype(int)]
+    return _between(pixels.reshape(*pixels.shape[:2], -1), rows, columns).reshape(pixels.shape)
+
+
+def _centres(length: int, share: float) -> NDArray[np.float64]:
+    """Where the centres of the new pixels lie along an axis, in the old ones' numbers."""
+    return np.asarray((np.arange(length) + 0.5 - length / 2) * (1 - share) + length / 2 - 0.5, np.float64)
+
+
+def _between(pixels: NDArray[Any], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[Any]:
+    """Pixels (rows, columns, bands) at places between their centres, bilinear."""
+    bands, flat, made = pixels.shape[2], pixels.reshape(len(pixels), -1), np.empty_like(pixels)
+    above, below, lower = _neighbours(rows)
+    left, right, farther = _neighbours(columns)
+    left, right = ((side[:, None] * bands + np.arange(bands)).ravel() for side in (left, right))
+    farther = np.repeat(farther, bands)
+    for start in range(0, len(rows), STRIP):
+        part = slice(start, start + STRIP)
+        down = lower[part, None]
+        strip = flat[above[part]] * (1 - down) + flat[below[part]] * down
+        values = strip.take(left, axis=1) * (1 - farther) + strip.take(right, axis=1) * farther
+        made[part] = np.rint(values.astype(np.float32)).reshape(-1, *pixels.shape[1:])
+    return made
+
+
+def _neighbours(places: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """The pixels before and after each place, and how far it is towards the latter."""
+    before = np.floor(places).astype(np.int64)
+    return before, np.minimum(before + 1, len(places) - 1), places - before
