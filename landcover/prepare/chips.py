@@ -22,7 +22,7 @@ from landcover.prepare.ground import labelled_ground
 from landcover.prepare.mosaic import FOOTPRINTS
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, read_band, scheme_of, write_chip
+from landcover.raster import bounded_cache, grid_of, open_raster, read_band, scheme_of, write_chip
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings, SplitSettings
 from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels, split_key, write_report
@@ -72,7 +72,7 @@ def chips(
     check_free(out, overwrite)
     check_made(mosaic, "mosaic")
     check_made(labels, "labels")
-    with find_image(mosaic).open() as image, open_raster(labels) as classes:
+    with bounded_cache(), find_image(mosaic).open() as image, open_raster(labels) as classes:
         grid = image.image.grid
         if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):
             raise LabelError(f"{labels}: is on another grid than {mosaic}: run `landcover labels --overwrite`")
