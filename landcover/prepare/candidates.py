@@ -174,5 +174,10 @@ def count_windows(
 
 
 def _window_sums(there: NDArray[np.bool_], columns: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    # most strips show few of the classes, and data everywhere
+    if not there.any():
+        return np.zeros(len(columns), np.int64)
+    if there.all():
+        return np.full(len(columns), len(there) * size, np.int64)
     sums = np.concatenate([[0], np.cumsum(there.sum(axis=0, dtype=np.int64))])
     return np.asarray(sums[columns + size] - sums[columns])
