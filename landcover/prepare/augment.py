@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from landcover.chipstore import SUFFIX, Chip, ChipStore, create_store, open_stor
 from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
 from landcover.histogram import byte_counts
+from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import AugmentSettings
@@ -58,8 +60,8 @@ def augment(
             land_class = by_slug[store.path.stem]
             random = np.random.default_rng((settings.seed, land_class.value))
             with create_store(folder / f"{land_class.slug}{SUFFIX}", store.info) as writer:
-                for row in range(len(store)):
-                    for chip in varied(store.chip(row), settings, random):
+                for copied in on_all_cores(partial(_copies, store), _plans(len(store), settings, random)):
+                    for chip in copied:
                         writer.append(chip)
                         advance(1)
             copies[land_class.name] = len(store) * settings.copies
@@ -84,18 +86,40 @@ def _rare(stores: list[ChipStore], scheme: ClassScheme) -> set[int]:
     return {v for v in scheme.values if 0 < pixels[v] < RARE * equal}
 
 
+def _plans(
+    chips: int, settings: AugmentSettings, random: np.random.Generator
+) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """The number of each chip, and what is drawn for its copies."""
+    for row in range(chips):
+        yield row, list(_drawn(settings, random))
+
+
+def _copies(store: ChipStore, plan: tuple[int, list[tuple[int, float]]]) -> list[Chip]:
+    row, drawn = plan
+    chip = store.chip(row)
+    return [_copy(chip, turn, zoom) for turn, zoom in drawn]
+
+
 def varied(chip: Chip, settings: AugmentSettings, random: np.random.Generator) -> Iterator[Chip]:
     """`settings.copies` copies, each turned by one of the rotations and zoomed by a share of the range."""
+    for turn, zoom in _drawn(settings, random):
+        yield _copy(chip, turn, zoom)
+
+
+def _drawn(settings: AugmentSettings, random: np.random.Generator) -> Iterator[tuple[int, float]]:
+    """Degrees and share of each copy of a chip."""
     for _ in range(settings.copies):
         turn = int(random.choice(settings.rotations)) if settings.rotations else 0
-        zoom = float(random.uniform(*settings.zoom))
-        image, label = turned(chip.image, turn), turned(chip.label, turn)
-        yield replace(
-            chip,
-            image=zoomed(image, zoom, order=1),
-            label=zoomed(label, zoom, order=0),
-            source=f"{chip.source} turned {turn} zoomed {zoom:.3f}",
-        )
+        yield turn, float(random.uniform(*settings.zoom))
+
+
+def _copy(chip: Chip, turn: int, zoom: float) -> Chip:
+    return replace(
+        chip,
+        image=zoomed(turned(chip.image, turn), zoom, order=1),
+        label=zoomed(turned(chip.label, turn), zoom, order=0),
+        source=f"{chip.source} turned {turn} zoomed {zoom:.3f}",
+    )
 
 
 def turned(pixels: NDArray[Any], degrees: int) -> NDArray[Any]:
