@@ -126,6 +126,12 @@ def cut(window: Window, size: int) -> Iterator[Window]:
             yield Window(left, top, min(column + size, right) - left, min(row + size, bottom) - top)
 
 
+def within(part: Window, whole: Window) -> tuple[slice, slice]:
+    """The (rows, columns) of a window inside another, counted from the other's corner."""
+    row, column = part.row_off - whole.row_off, part.col_off - whole.col_off
+    return slice(row, row + part.height), slice(column, column + part.width)
+
+
 def steps(start: int, stop: int, size: int, stride: int) -> list[int]:
     """Offsets of chips from start to stop, the last one drawn back so that it ends at the edge: nothing is lost."""
     if stop - start <= size:

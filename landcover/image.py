@@ -17,7 +17,7 @@ from rasterio.windows import Window
 
 from landcover import vrt
 from landcover.errors import ImageError
-from landcover.grid import Grid, clip, cut
+from landcover.grid import Grid, clip, cut, within
 from landcover.raster import connect, grid_of, open_raster, read_window
 from landcover.scene import MASK, ZEROS, Gaps, Layer, Scene, acquisition_date
 from landcover.sources import is_remote
@@ -239,14 +239,14 @@ class ImageReader:
         bottom = min(-(-(inside.row_off + inside.height) // CELL) * CELL, layer.window.height)
         right = min(-(-(inside.col_off + inside.width) // CELL) * CELL, layer.window.width)
         whole = Window(left, top, right - left, bottom - top)
-        place = _within(inside, whole)
+        place = within(inside, whole)
         try:
             values, there = read_data(dataset, layer.gaps, whole)
         except ImageError:
             values = np.zeros((self.image.bands, whole.height, whole.width), self.image.dtype)
             there = np.zeros((whole.height, whole.width), bool)
             for cell in cut(whole, CELL):
-                part = _within(cell, whole)
+                part = within(cell, whole)
                 try:
                     values[:, part[0], part[1]], there[part] = read_data(dataset, layer.gaps, cell)
                 except ImageError:
@@ -276,11 +276,6 @@ class ImageReader:
             raise ImageError(
                 f"{layer.path}: is another image than when {image.path} was made: run `landcover mosaic --overwrite`"
             )
-
-
-def _within(part: Window, whole: Window) -> tuple[slice, slice]:
-    row, column = part.row_off - whole.row_off, part.col_off - whole.col_off
-    return slice(row, row + part.height), slice(column, column + part.width)
 
 
 def read_data(dataset: DatasetReader, gaps: Gaps, inside: Window) -> tuple[NDArray[Any], NDArray[np.bool_]]:

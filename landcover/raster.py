@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 import rasterio.shutil
 from numpy.typing import NDArray
+from PIL import Image
 from pydantic import ValidationError
 from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
@@ -22,10 +23,13 @@ from shapely.geometry.base import BaseGeometry
 
 from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
-from landcover.grid import Grid, clip, cut
+from landcover.grid import Grid, clip
 from landcover.scheme import BACKGROUND, ClassScheme
 
 BLOCK = 512
+CACHE = 128 * 2**20
+"""Bytes of decoded blocks that GDAL keeps where large images are read; by itself it takes a twentieth of all memory."""
+
 NO_PERCENT = 255
 """Nodata of a raster of percentages."""
 
@@ -58,6 +62,11 @@ def grid_of(dataset: DatasetReader) -> Grid:
     if t.b or t.d or t.a <= 0 or t.e >= 0:
         raise ImageError(f"{dataset.name}: is rotated or not north-up: warp it first (gdalwarp)")
     return Grid(dataset.crs, t, dataset.height, dataset.width)
+
+
+def bounded_cache() -> rasterio.Env:
+    """A context in which GDAL keeps no more than CACHE, in all threads."""
+    return rasterio.Env(GDAL_CACHEMAX=CACHE)
 
 
 @contextmanager
@@ -128,6 +137,13 @@ def read_window(dataset: DatasetReader, window: Window, band: int | None = None,
             f"{dataset.name}: cannot be read at column {window.col_off}, row {window.row_off} "
             f"({_reason(error)}): is the file whole?"
         ) from None
+
+
+def stored_blocks(dataset: DatasetReader) -> Iterator[Window]:
+    """The blocks of band 1 that a file holds; those that a sparse GeoTIFF leaves out are nodata, or 0."""
+    for (row, column), window in dataset.block_windows(1):
+        if dataset.driver != "GTiff" or dataset.get_tag_item(f"BLOCK_OFFSET_{column}_{row}", "TIFF", bidx=1):
+            yield window
 
 
 def read_thinned(dataset: DatasetReader, side: int) -> NDArray[Any]:
@@ -268,9 +284,8 @@ def _total(path: Path, nodata: int) -> int | None:
     total = 0
     try:
         with rasterio.open(path) as dataset:
-            for window in cut(Window(0, 0, dataset.width, dataset.height), 4 * BLOCK):
-                values = dataset.read(1, window=window)
-                total += _sum(values, nodata)
+            for window in stored_blocks(dataset):
+                total += _sum(dataset.read(1, window=window), nodata)
     except RasterioError:
         return None
     return total
@@ -323,6 +338,12 @@ def outlines(classes: DatasetReader) -> Iterator[tuple[BaseGeometry, int]]:
 def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
     """A small GeoTIFF of pixels (rows, columns, bands). Raises OSError on a full disk."""
     path.write_bytes(chip_bytes(pixels, grid))
+
+
+def read_label_chip(path: Path) -> NDArray[np.uint8]:
+    """Band 1 (rows, columns) of a byte chip that `write_chip` wrote. GDAL takes twice as long to open a small file."""
+    with Image.open(path) as chip:
+        return np.asarray(chip)
 
 
 def chip_bytes(pixels: NDArray[Any], grid: Grid) -> bytes:

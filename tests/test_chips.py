@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import write_image, write_polygons
+from scipy.ndimage import map_coordinates
 
 from landcover.chipstore import ChipStore
 from landcover.errors import LabelError, LandcoverError
@@ -285,3 +286,18 @@ def test_turns_are_exact_and_zoom_keeps_the_centre() -> None:
     assert middle[0] in (31, 32, 33)
     assert middle[-1] in (93, 94, 95)
     np.testing.assert_array_equal(zoomed(large, 0.0, order=0), large)
+
+
+@pytest.mark.parametrize(("dtype", "shape"), [("uint8", (64, 64, 4)), ("uint16", (40, 56, 3)), ("uint8", (33, 20, 1))])
+@pytest.mark.parametrize("share", [0.0, 0.05, 0.25, 0.31, 0.45, 0.9])
+def test_zoomed_pixels_are_those_of_scipy(dtype, shape, share) -> None:
+    pixels = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
+    places = [(np.arange(n) + 0.5 - n / 2) * (1 - share) + n / 2 - 0.5 for n in shape[:2]]
+    where = np.meshgrid(*places, indexing="ij")
+    for order in (0, 1):
+        bands = [
+            map_coordinates(b.astype(np.float32), where, order=order, mode="nearest") for b in pixels.T.swapaxes(1, 2)
+        ]
+        made = zoomed(pixels, share, order)
+        assert made.dtype == pixels.dtype
+        np.testing.assert_array_equal(made, np.rint(np.stack(bands, axis=-1)).astype(dtype))

@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import rasterio
-
 from landcover import __version__
 from landcover.classify.area import read_area
 from landcover.classify.compute import Job, Timing, compute
@@ -30,6 +28,7 @@ from landcover.raster import (
     MODEL_TAG,
     PRECISION_TAG,
     VERSION_TAG,
+    bounded_cache,
     confidence_path,
     map_rasters,
     open_raster,
@@ -37,9 +36,6 @@ from landcover.raster import (
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
 from landcover.sourcecode import code_digest
-
-CACHE = 128 * 2**20
-"""Bytes of decoded blocks that GDAL keeps."""
 
 MAP_BYTES, CONFIDENCE_BYTES = 0.25, 1.8
 """Room on disk a pixel, for the map and for its confidence, while they are made: tiles that are done, the working copy
@@ -82,7 +78,7 @@ def classify_image(
     """
     began = time.monotonic()
     mapper = mapper or open_mapper(settings)
-    with rasterio.Env(GDAL_CACHEMAX=CACHE):
+    with bounded_cache():
         image = find_image(path, settings.collar, settings.skip_bad)
         _check_out(out, image, settings, overwrite)
         fingerprint = image.fingerprint()

@@ -2,22 +2,27 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import map_coordinates
 
 from landcover.chipstore import SUFFIX, Chip, ChipStore, create_store, open_stores
 from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
+from landcover.histogram import byte_counts
+from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import AugmentSettings
 
 RARE = 0.5
 """With `classes: auto` a class is rare when it has less than this share of the pixels it would have were all equal."""
+
+STRIP = 16
+"""So many rows are resampled at a time: they stay in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +60,8 @@ def augment(
             land_class = by_slug[store.path.stem]
             random = np.random.default_rng((settings.seed, land_class.value))
             with create_store(folder / f"{land_class.slug}{SUFFIX}", store.info) as writer:
-                for row in range(len(store)):
-                    for chip in varied(store.chip(row), settings, random):
+                for copied in on_all_cores(partial(_copies, store), _plans(len(store), settings, random)):
+                    for chip in copied:
                         writer.append(chip)
                         advance(1)
             copies[land_class.name] = len(store) * settings.copies
@@ -76,23 +81,45 @@ def _rare(stores: list[ChipStore], scheme: ClassScheme) -> set[int]:
     pixels = np.zeros(256, np.int64)
     for store in stores:
         for row in range(len(store)):
-            pixels += np.bincount(store.label(row).ravel(), minlength=256)
+            pixels += byte_counts(store.label(row))
     equal = sum(pixels[v] for v in scheme.values) / len(scheme)
     return {v for v in scheme.values if 0 < pixels[v] < RARE * equal}
 
 
+def _plans(
+    chips: int, settings: AugmentSettings, random: np.random.Generator
+) -> Iterator[tuple[int, list[tuple[int, float]]]]:
+    """The number of each chip, and what is drawn for its copies."""
+    for row in range(chips):
+        yield row, list(_drawn(settings, random))
+
+
+def _copies(store: ChipStore, plan: tuple[int, list[tuple[int, float]]]) -> list[Chip]:
+    row, drawn = plan
+    chip = store.chip(row)
+    return [_copy(chip, turn, zoom) for turn, zoom in drawn]
+
+
 def varied(chip: Chip, settings: AugmentSettings, random: np.random.Generator) -> Iterator[Chip]:
     """`settings.copies` copies, each turned by one of the rotations and zoomed by a share of the range."""
+    for turn, zoom in _drawn(settings, random):
+        yield _copy(chip, turn, zoom)
+
+
+def _drawn(settings: AugmentSettings, random: np.random.Generator) -> Iterator[tuple[int, float]]:
+    """Degrees and share of each copy of a chip."""
     for _ in range(settings.copies):
         turn = int(random.choice(settings.rotations)) if settings.rotations else 0
-        zoom = float(random.uniform(*settings.zoom))
-        image, label = turned(chip.image, turn), turned(chip.label, turn)
-        yield replace(
-            chip,
-            image=zoomed(image, zoom, order=1),
-            label=zoomed(label, zoom, order=0),
-            source=f"{chip.source} turned {turn} zoomed {zoom:.3f}",
-        )
+        yield turn, float(random.uniform(*settings.zoom))
+
+
+def _copy(chip: Chip, turn: int, zoom: float) -> Chip:
+    return replace(
+        chip,
+        image=zoomed(turned(chip.image, turn), zoom, order=1),
+        label=zoomed(turned(chip.label, turn), zoom, order=0),
+        source=f"{chip.source} turned {turn} zoomed {zoom:.3f}",
+    )
 
 
 def turned(pixels: NDArray[Any], degrees: int) -> NDArray[Any]:
@@ -102,13 +129,34 @@ def turned(pixels: NDArray[Any], degrees: int) -> NDArray[Any]:
 
 def zoomed(pixels: NDArray[Any], share: float, order: int) -> NDArray[Any]:
     """The central 1 - share of (rows, columns[, bands]), resampled to the size it had: order 0 nearest, 1 bilinear."""
-    rows, columns = pixels.shape[:2]
-    # centres of the new pixels in the old ones' coordinates
-    y = (np.arange(rows) + 0.5 - rows / 2) * (1 - share) + rows / 2 - 0.5
-    x = (np.arange(columns) + 0.5 - columns / 2) * (1 - share) + columns / 2 - 0.5
-    where = np.meshgrid(y, x, indexing="ij")
-    if pixels.ndim == 2:
-        return np.asarray(map_coordinates(pixels, where, order=order, mode="nearest"))
-    bands = [map_coordinates(pixels[..., b].astype(np.float32), where, order=order, mode="nearest")
-             for b in range(pixels.shape[2])]  # fmt: skip
-    return np.rint(np.stack(bands, axis=-1)).astype(pixels.dtype)
+    rows, columns = (_centres(length, share) for length in pixels.shape[:2])
+    if order == 0:
+        return pixels[np.floor(rows + 0.5).astype(int)][:, np.floor(columns + 0.5).astype(int)]
+    return _between(pixels.reshape(*pixels.shape[:2], -1), rows, columns).reshape(pixels.shape)
+
+
+def _centres(length: int, share: float) -> NDArray[np.float64]:
+    """Where the centres of the new pixels lie along an axis, in the old ones' numbers."""
+    return np.asarray((np.arange(length) + 0.5 - length / 2) * (1 - share) + length / 2 - 0.5, np.float64)
+
+
+def _between(pixels: NDArray[Any], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[Any]:
+    """Pixels (rows, columns, bands) at places between their centres, bilinear."""
+    bands, flat, made = pixels.shape[2], pixels.reshape(len(pixels), -1), np.empty_like(pixels)
+    above, below, lower = _neighbours(rows)
+    left, right, farther = _neighbours(columns)
+    left, right = ((side[:, None] * bands + np.arange(bands)).ravel() for side in (left, right))
+    farther = np.repeat(farther, bands)
+    for start in range(0, len(rows), STRIP):
+        part = slice(start, start + STRIP)
+        down = lower[part, None]
+        strip = flat[above[part]] * (1 - down) + flat[below[part]] * down
+        values = strip.take(left, axis=1) * (1 - farther) + strip.take(right, axis=1) * farther
+        made[part] = np.rint(values.astype(np.float32)).reshape(-1, *pixels.shape[1:])
+    return made
+
+
+def _neighbours(places: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
+    """The pixels before and after each place, and how far it is towards the latter."""
+    before = np.floor(places).astype(np.int64)
+    return before, np.minimum(before + 1, len(places) - 1), places - before

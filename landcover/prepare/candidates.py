@@ -14,8 +14,8 @@ from shapely.geometry.base import BaseGeometry
 from landcover.errors import LabelError
 from landcover.grid import Grid, steps
 from landcover.image import ImageReader
+from landcover.prepare.labelled import Labelled
 from landcover.progress import Progress
-from landcover.raster import read_band
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings
 
@@ -97,6 +97,7 @@ def find_candidates(
     the edge.
     """
     grid, filters = image.image.grid, Filters(settings, settings.size)
+    ground = Labelled(image, classes)
     windows: list[tuple[int, int]] = []
     regions: list[tuple[int, int, int]] = []
     pixels: list[NDArray[np.int64]] = []
@@ -109,11 +110,7 @@ def find_candidates(
                 advance(1)
                 continue
             seen += len(columns)
-            labelled = read_band(classes, window)
-            valid = image.read_valid(window) if labelled.any() else np.zeros(labelled.shape, bool)
-            labelled[~valid] = 0
-            counts = count_windows(labelled, columns - window.col_off, settings.size, scheme.values)
-            filled = _window_sums(valid, columns - window.col_off, settings.size)
+            counts, filled = _counted(ground, window, columns, settings.size, scheme.values)
             for index in np.flatnonzero(filters.passing(counts.sum(axis=1), filled)):
                 windows.append((int(columns[index]) - corner[0], window.row_off - corner[1]))
                 regions.append((number, *corner))
@@ -155,6 +152,20 @@ def _strips(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int,
             yield corner, Window(int(part[0]), row, int(part[-1] - part[0]) + size, size), part
 
 
+def _counted(
+    ground: Labelled, strip: Window, columns: NDArray[np.int64], size: int, values: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Of windows of a strip that start at columns: pixels of each class value (windows, classes), and those with image
+    data (windows,); 0 where no label is near."""
+    counts, filled = np.zeros((len(columns), len(values)), np.int64), np.zeros(len(columns), np.int64)
+    for run in ground.runs(strip, columns, size):
+        start = int(columns[run[0]])
+        labels, valid = ground.read(Window(start, strip.row_off, int(columns[run[-1]]) + size - start, size))
+        counts[run] = count_windows(labels, columns[run] - start, size, values)
+        filled[run] = _window_sums(valid, columns[run] - start, size)
+    return counts, filled
+
+
 def count_windows(
     labels: NDArray[np.uint8], columns: NDArray[np.int64], size: int, values: tuple[int, ...]
 ) -> NDArray[np.int64]:
@@ -163,5 +174,10 @@ def count_windows(
 
 
 def _window_sums(there: NDArray[np.bool_], columns: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    # most strips show few of the classes, and data everywhere
+    if not there.any():
+        return np.zeros(len(columns), np.int64)
+    if there.all():
+        return np.full(len(columns), len(there) * size, np.int64)
     sums = np.concatenate([[0], np.cumsum(there.sum(axis=0, dtype=np.int64))])
     return np.asarray(sums[columns + size] - sums[columns])

@@ -15,6 +15,7 @@ from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid
 from landcover.image import find_image
+from landcover.parallel import on_all_cores
 from landcover.prepare.bandcounts import BandCounts
 from landcover.prepare.candidates import Candidates, find_candidates
 from landcover.prepare.classified_tiles import Tiles, link_tiles, write_classified_tiles
@@ -22,7 +23,7 @@ from landcover.prepare.ground import labelled_ground
 from landcover.prepare.mosaic import FOOTPRINTS
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, read_band, scheme_of, write_chip
+from landcover.raster import bounded_cache, grid_of, open_raster, read_band, read_label_chip, scheme_of, write_chip
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings, SplitSettings
 from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels, split_key, write_report
@@ -72,7 +73,7 @@ def chips(
     check_free(out, overwrite)
     check_made(mosaic, "mosaic")
     check_made(labels, "labels")
-    with find_image(mosaic).open() as image, open_raster(labels) as classes:
+    with bounded_cache(), find_image(mosaic).open() as image, open_raster(labels) as classes:
         grid = image.image.grid
         if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):
             raise LabelError(f"{labels}: is on another grid than {mosaic}: run `landcover labels --overwrite`")
@@ -133,11 +134,17 @@ def _write(
     names = {index: f"{number:09d}.tif" for number, index in enumerate(kept)}
     counts: dict[str, BandCounts] = {}
     outlines, sources = [], []
+
+    def written(made: tuple[str, Cut]) -> Cut:
+        name, chip = made
+        write_chip(folder / "images" / name, chip.image, chip.grid)
+        write_chip(folder / "labels" / name, chip.label[:, :, None], chip.grid)
+        return chip
+
+    # they are cut here, one after the other, and packed side by side
+    cuts = ((name, cut(index)) for index, name in names.items())
     with progress("chips", len(kept), "chips") as advance:
-        for index, name in names.items():
-            chip = cut(index)
-            write_chip(folder / "images" / name, chip.image, chip.grid)
-            write_chip(folder / "labels" / name, chip.label[:, :, None], chip.grid)
+        for index, chip in zip(names, on_all_cores(written, cuts), strict=True):
             if not counts:
                 counts = {side: BandCounts(chip.image.shape[2], chip.image.dtype.name) for side in (TRAIN, VALIDATION)}
             counts[sided.sides[index]].add(chip.image)
@@ -181,8 +188,7 @@ def _report(
         chosen = at[name]
 
         def label(number: int) -> NDArray[np.uint8]:
-            with open_raster(folder / "labels" / names[int(chosen[number])]) as dataset:
-                return np.asarray(dataset.read(1))
+            return read_label_chip(folder / "labels" / names[int(chosen[number])])
 
         hectares: dict[str, float] = {}
         if found.placed:

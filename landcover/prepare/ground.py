@@ -2,14 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landcover.histogram import byte_counts
 
-BLOCK = 2048
+BLOCK = 512
 """Pixels a side of what is counted at a time."""
+
+REMEMBERED = 256
+"""So many chips wait for the next block along the row."""
 
 
 def labelled_ground(
@@ -20,13 +24,14 @@ def labelled_ground(
     `label` gives the class values (size, size) of the n-th chip, 0 where nothing is labelled. Where chips overlap and
     differ, the later one holds.
     """
+    label = lru_cache(REMEMBERED)(label)
     blocks: dict[tuple[int, int], list[int]] = defaultdict(list)
     for number, (column, row) in enumerate(corners.tolist()):
         for left in range(column // BLOCK, (column + size - 1) // BLOCK + 1):
             for top in range(row // BLOCK, (row + size - 1) // BLOCK + 1):
                 blocks[left, top].append(number)
     counts = np.zeros(256, np.int64)
-    for (left, top), chips in blocks.items():
+    for (left, top), chips in sorted(blocks.items(), key=lambda block: block[0][::-1]):
         ground = np.zeros((BLOCK, BLOCK), np.uint8)
         for number in chips:
             column, row = (corners[number] - (left * BLOCK, top * BLOCK)).tolist()

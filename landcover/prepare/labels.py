@@ -8,7 +8,7 @@ from landcover.errors import LabelError
 from landcover.files import check_free, check_made
 from landcover.labelset import Polygons, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import class_raster, grid_of, open_raster
+from landcover.raster import bounded_cache, class_raster, grid_of, open_raster
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings
@@ -41,15 +41,16 @@ def labels(
     check_made(mosaic, "mosaic")
     with open_raster(mosaic) as dataset:
         grid = grid_of(dataset)
-    source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
-    cells = source.cells()
-    with class_raster(out, grid, scheme, told) as target, progress("labels", len(cells), "cells") as advance:
-        for window in cells:
-            classes = source.read(window)
-            if classes.any():
-                target.write(classes, window)
-            advance(1)
-        if not target.total:
-            raise LabelError(f"{', '.join(settings.source)}: no pixel of the mosaic is labelled")
+    with bounded_cache():
+        source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
+        cells = source.cells()
+        with class_raster(out, grid, scheme, told) as target, progress("labels", len(cells), "cells") as advance:
+            for window in cells:
+                classes = source.read(window)
+                if classes.any():
+                    target.write(classes, window)
+                advance(1)
+            if not target.total:
+                raise LabelError(f"{', '.join(settings.source)}: no pixel of the mosaic is labelled")
     fields = dict.fromkeys(s.field for s in source.sources if isinstance(s, Polygons))
     return Labels(out, target.pixels, tuple(fields))

@@ -1,0 +1,84 @@
+"""Labels and image data in windows that pass over a mosaic, read only where there are labels, and each pixel once."""
+
+import numpy as np
+from numpy.typing import NDArray
+from rasterio.io import DatasetReader
+from rasterio.windows import Window
+
+from landcover.grid import cut, within
+from landcover.image import ImageReader
+from landcover.raster import read_band, read_window, stored_blocks
+
+SQUARE = 64
+"""Pixels a side of the squares by which it is known where labels are."""
+
+CELL = 128
+"""Pixels a side of what is read at a time."""
+
+
+class Labelled:
+    """What an image and its labels, both on one grid, hold under windows. These are to move from top to bottom: what
+    lies above the last one is forgotten, and read again if a later window is above it."""
+
+    def __init__(self, image: ImageReader, classes: DatasetReader) -> None:
+        self._image, self._classes = image, classes
+        self._squares = _squares(classes)
+        self._held: dict[tuple[int, int], tuple[NDArray[np.uint8], NDArray[np.bool_]]] = {}
+        self._row = 0
+
+    def runs(self, strip: Window, columns: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+        """Which of the windows of `size` at columns of a strip, in ascending order, have labels in or near them: their
+        indices, those of windows that overlap together."""
+        rows = slice(max(strip.row_off, 0) // SQUARE, (strip.row_off + size - 1) // SQUARE + 1)
+        sums = np.concatenate([[0], np.cumsum(self._squares[rows].any(axis=0))])
+        first, last = (np.clip(c // SQUARE, 0, len(sums) - 1) for c in (columns, columns + size + SQUARE - 1))
+        near = np.flatnonzero(sums[last] > sums[first])
+        return np.split(near, np.flatnonzero(np.diff(columns[near]) >= size) + 1) if len(near) else []
+
+    def read(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        """Labels (rows, columns), 0 where the image has no data, and where it has."""
+        labels = np.zeros((window.height, window.width), np.uint8)
+        valid = np.zeros(labels.shape, bool)
+        self._forget(window.row_off)
+        for part in cut(window, CELL):
+            cell = Window(part.col_off // CELL * CELL, part.row_off // CELL * CELL, CELL, CELL)
+            here, there = within(part, window), within(part, cell)
+            held = self._cell(cell)
+            labels[here], valid[here] = held[0][there], held[1][there]
+        return labels, valid
+
+    def _cell(self, cell: Window) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+        place = cell.row_off, cell.col_off
+        if place not in self._held:
+            valid = self._image.read_valid(cell)
+            squares = self._squares[tuple(slice(start // SQUARE, (start + CELL) // SQUARE) for start in place)]
+            labels = read_band(self._classes, cell) if squares.any() else np.zeros(valid.shape, np.uint8)
+            labels[~valid] = 0
+            self._held[place] = labels, valid
+        return self._held[place]
+
+    def _forget(self, row: int) -> None:
+        """Cells that end above a row; all of them if it lies above the last one."""
+        if row < self._row:
+            self._held.clear()
+        elif row > self._row:
+            self._held = {place: held for place, held in self._held.items() if place[0] + CELL > row}
+        self._row = row
+
+
+def _squares(classes: DatasetReader) -> NDArray[np.bool_]:
+    """In which squares (rows, columns) there is any label."""
+    found = np.zeros((-(-classes.height // SQUARE), -(-classes.width // SQUARE)), bool)
+    for block in stored_blocks(classes):
+        rows, columns = _starts(block.row_off, block.height), _starts(block.col_off, block.width)
+        most = np.maximum.reduceat(
+            np.maximum.reduceat(read_window(classes, block, band=1), rows, axis=0), columns, axis=1
+        )
+        top, left = block.row_off // SQUARE, block.col_off // SQUARE
+        found[top : top + len(rows), left : left + len(columns)] |= most > 0
+    return found
+
+
+def _starts(offset: int, length: int) -> NDArray[np.int64]:
+    """Where squares start in a stretch of pixels, the first at its own start."""
+    return np.maximum(np.arange(offset // SQUARE * SQUARE, offset + length, SQUARE) - offset, 0)
