@@ -11,6 +11,7 @@ from landcover.sourcecode import code_digest
 STAGES = (
     "sample", "prepare.mosaic", "prepare.labels", "prepare.chips", "prepare.from_esri", "prepare.stack",
     "prepare.augment", "train.fit", "classify.predict", "assess", "assess.points", "assess.compare",
+    "assess.suspects", "export",
 )  # fmt: skip
 
 

@@ -3,22 +3,14 @@
 import click
 
 from landcover import __version__
-from landcover.cli.assess import assess, compare, points, report
-from landcover.cli.classify import classify
+from landcover.cli import assess, classify, export, prepare, project, runs, sample, shells, train
 from landcover.cli.console import Pipeline
-from landcover.cli.export import export
-from landcover.cli.prepare import augment, chips, labels, mosaic, prepare, stack
-from landcover.cli.project import doctor, init
-from landcover.cli.runs import explain, plan
-from landcover.cli.sample import sample
-from landcover.cli.shells import completion
-from landcover.cli.train import train
 
 COMMANDS = (
-    init, doctor, sample,
-    prepare, mosaic, labels, chips, stack, augment,
-    train, classify, points, assess, report, compare,
-    export, plan, explain, completion,
+    project.init, project.doctor, sample.sample,
+    prepare.prepare, prepare.mosaic, prepare.labels, prepare.chips, prepare.stack, prepare.augment,
+    train.train, classify.classify, assess.points, assess.assess, assess.report, assess.compare,
+    export.export, runs.plan, runs.explain, shells.completion,
 )  # fmt: skip
 
 
