@@ -14,7 +14,7 @@ from conftest import run, textured, write_image, write_polygons
 from landcover.classify.journal import open_journal
 from landcover.classify.kerasmapper import KerasMapper
 from landcover.classify.predict import classify_image
-from landcover.errors import Interrupted, LandcoverError
+from landcover.errors import Interrupted, LandcoverError, OutputExists
 from landcover.model import load_network, read_card, save_model
 from landcover.provenance import Recorder, read_run
 from landcover.settings import ClassifySettings
@@ -115,6 +115,36 @@ def test_a_disk_that_fills_while_the_map_is_put_together_costs_no_tile(tmp_path,
     before = stop.calls
     classify_image(path, settings, tmp_path / "two.tif")
     assert stop.calls == before == 9
+
+
+def test_cut_off_between_the_names_of_confidence_and_map_both_are_made(tmp_path, settings, monkeypatch) -> None:
+    path = write_image(tmp_path / "image.tif", textured(300, 300))
+    classify_image(path, settings, tmp_path / "one.tif")
+    name = os.replace
+
+    def interrupted(source: Path, target: Path) -> None:
+        if target == tmp_path / "two.tif":
+            raise KeyboardInterrupt
+        name(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.replace", interrupted)
+        with pytest.raises(Interrupted):
+            classify_image(path, settings, tmp_path / "two.tif")
+    assert (tmp_path / "two_confidence.tif").exists()
+    assert not (tmp_path / "two.tif").exists()
+    classify_image(path, settings, tmp_path / "two.tif")
+    assert _contents(tmp_path, "one") == _contents(tmp_path, "two")
+
+
+def test_a_file_of_ones_own_in_the_place_of_the_confidence_stays(tmp_path, settings, monkeypatch) -> None:
+    path = write_image(tmp_path / "image.tif", textured(300, 300))
+    Stop(monkeypatch, 5, KeyboardInterrupt)
+    with pytest.raises(Interrupted):
+        classify_image(path, settings, tmp_path / "two.tif")
+    write_image(tmp_path / "two_confidence.tif", textured(30, 30))
+    with pytest.raises(OutputExists, match="two_confidence"):
+        classify_image(path, settings, tmp_path / "two.tif")
 
 
 def test_five_kills_at_random_moments_leave_no_trace_in_the_map(tmp_path, settings) -> None:

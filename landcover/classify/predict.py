@@ -12,7 +12,7 @@ from typing import Any
 from landcover import __version__
 from landcover.classify.area import read_area
 from landcover.classify.compute import Job, Timing, compute
-from landcover.classify.journal import Journal, open_journal
+from landcover.classify.journal import Journal, journal_path, open_journal
 from landcover.classify.mapper import Mapper, open_mapper
 from landcover.classify.suitable import check_image
 from landcover.classify.tiles import Tiling, choose_tiling
@@ -127,7 +127,9 @@ def _check_out(out: Path, image: Image, settings: ClassifySettings, overwrite: b
         raise ImageError(f"{out}: the map needs a file of its own: name one with -o")
     check_free(out, overwrite)
     if settings.confidence:
-        check_free(confidence_path(out), overwrite)
+        beside = confidence_path(out)
+        # a run that is cut off while it names its files names the map last
+        check_free(beside, overwrite or (journal_path(out).exists() and _is_confidence(beside)))
 
 
 def _check_room(out: Path, job: Job, journal: Journal, settings: ClassifySettings) -> None:
@@ -246,9 +248,15 @@ def _absolute(path: str) -> str:
 
 def _remove_confidence(path: Path) -> None:
     """A new map without confidence leaves none of an older one beside it."""
-    if path.exists():
+    if _is_confidence(path):
+        log.info("%s: removed: it was of the map that is replaced", path)
+        path.unlink()
+
+
+def _is_confidence(path: Path) -> bool:
+    """Whether a file is there that this program wrote as the confidence of a map."""
+    try:
         with open_raster(path) as dataset:
-            ours = dataset.tags().get(CONTENT_TAG) == CONFIDENCE
-        if ours:
-            log.info("%s: removed: it was of the map that is replaced", path)
-            path.unlink()
+            return bool(dataset.tags().get(CONTENT_TAG) == CONFIDENCE)
+    except ImageError:
+        return False
