@@ -10,6 +10,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+from h5py._objects import phil
 from numpy.typing import NDArray
 
 from landcover.errors import LabelError, LandcoverError
@@ -17,6 +18,9 @@ from landcover.files import whole_file
 from landcover.scheme import ClassScheme
 
 SUFFIX = ".h5"
+
+# HDF5 bears one thread at a time. h5py's lock, `phil`, sees to it, but not where chunks are read as they are stored
+# (up to h5py 3.15: its pull request 2764) and not in texts (its issue 2920): there it is taken here.
 
 
 @dataclass(frozen=True)
@@ -68,12 +72,13 @@ class ChipWriter:
         self._file = file
 
     def append(self, chip: Chip) -> None:
-        row = self._file["image"].shape[0]
-        for name, value in (
-            ("image", chip.image), ("label", chip.label), ("window", chip.window), ("source", chip.source)
-        ):  # fmt: skip
-            self._file[name].resize(row + 1, axis=0)
-            self._file[name][row] = value
+        with phil:
+            row = self._file["image"].shape[0]
+            for name, value in (
+                ("image", chip.image), ("label", chip.label), ("window", chip.window), ("source", chip.source)
+            ):  # fmt: skip
+                self._file[name].resize(row + 1, axis=0)
+                self._file[name][row] = value
 
 
 @contextmanager
@@ -118,7 +123,8 @@ class ChipStore:
     def _read(self, dataset: h5py.Dataset, row: int) -> NDArray[Any]:
         """Safe from several threads, which unpack side by side: only the reading itself waits for its turn."""
         try:
-            skipped, packed = dataset.id.read_direct_chunk((row, *(0,) * (dataset.ndim - 1)))
+            with phil:
+                skipped, packed = dataset.id.read_direct_chunk((row, *(0,) * (dataset.ndim - 1)))
             pixels = packed if skipped or dataset.compression is None else zlib.decompress(packed)
             return np.frombuffer(pixels, dataset.dtype).reshape(dataset.shape[1:])
         except (OSError, RuntimeError, ValueError, zlib.error) as error:
@@ -129,19 +135,23 @@ class ChipStore:
     @property
     def windows(self) -> NDArray[np.int64]:
         """(n, 4) column, row, width and height of each chip on the mosaic."""
-        return np.asarray(self._file["window"][:], np.int64)
+        with phil:
+            return np.asarray(self._file["window"][:], np.int64)
 
     @property
     def sources(self) -> list[str]:
         """Of each chip, as `source`."""
-        return [str(source) for source in self._file["source"].asstr()[:]]
+        with phil:
+            return [str(source) for source in self._file["source"].asstr()[:]]
 
     def source(self, row: int) -> str:
         """The chip's file name, and what was done to it."""
-        return str(self._file["source"].asstr()[row])
+        with phil:
+            return str(self._file["source"].asstr()[row])
 
     def chip(self, row: int) -> Chip:
-        column, top, width, height = self._file["window"][row].tolist()
+        with phil:
+            column, top, width, height = self._file["window"][row].tolist()
         return Chip(self.image(row), self.label(row), (column, top, width, height), self.source(row))
 
     def close(self) -> None:
