@@ -15,10 +15,10 @@ from shapely.geometry.base import BaseGeometry
 
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
-from landcover.grid import Grid, clip, cut
+from landcover.grid import Grid, clip, cut, within
 from landcover.labelset import Polygons, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, outlines, read_band, scheme_of
+from landcover.raster import grid_of, open_raster, outlines, read_band, scheme_of, stored_blocks
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings
@@ -66,18 +66,13 @@ def labelled_squares(labels: Path, out: Path, overwrite: bool = False) -> Path:
         grid = grid_of(dataset)
         squares = [
             shapely.box(*grid.box(square))
-            for window in cut(grid.whole, PIECE)
-            if (classes := read_band(dataset, window)).any()
-            for square in cut(window, BLOCK)
-            if _within(classes, window, square).any()
+            for block in stored_blocks(dataset)
+            if (classes := read_band(dataset, block)).any()
+            for square in cut(block, BLOCK)
+            if classes[within(square, block)].any()
         ]
     write_layers(out, [("labelled", gpd.GeoDataFrame(geometry=squares, crs=grid.crs.to_wkt()))])
     return out
-
-
-def _within(pixels: NDArray[np.uint8], window: Window, part: Window) -> NDArray[np.uint8]:
-    row, column = part.row_off - window.row_off, part.col_off - window.col_off
-    return pixels[row : row + part.height, column : column + part.width]
 
 
 def find_suspects(

@@ -86,7 +86,7 @@ def _alpha(look: Look, stats: BandStats) -> Iterator[Finding]:
             "warning", "images.alpha", "near infrared is marked as alpha", look.scene.path,
             "here it is read as near infrared; a GIS shows pixels as transparent where it is low, and warping or "
             "merging with other programs spoils the image there",
-            "nothing for this program; for others: gdal_edit.py -colorinterp_4 undefined",
+            "nothing for this program; for others: gdal_edit.py -colorinterp_4 undefined FILE",
         )  # fmt: skip
 
 
@@ -107,13 +107,13 @@ def _undeclared(path: str, stats: BandStats, collar: bool) -> Iterator[Finding]:
         yield Finding(
             "warning", "images.nodata", "0 in all bands along the edges, and no nodata value declared", path,
             handled if collar else "classify.collar is off: the collar is mapped as if it were land",
-            "gdal_edit.py -a_nodata 0" + ("" if collar else ", or set classify.collar: true"),
+            "gdal_edit.py -a_nodata 0 FILE" + ("" if collar else ", or set classify.collar: true"),
             {"share_of_edge": round(stats.black[1], 4), "share": round(stats.black[0], 4)},
         )  # fmt: skip
     if stats.white[1] > COLLAR:
         yield Finding(
             "warning", "images.nodata", "the greatest value in all bands along the edges, and no nodata value declared",
             path, "if this is a collar, it is mapped as if it were land",
-            "if it is, declare it: gdal_edit.py -a_nodata 255 (65535 of 16 bits)",
+            "if it is, declare it: gdal_edit.py -a_nodata 255 FILE (65535 of 16 bits)",
             {"share_of_edge": round(stats.white[1], 4), "share": round(stats.white[0], 4)},
         )  # fmt: skip
