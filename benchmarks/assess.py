@@ -18,8 +18,8 @@ import numpy as np
 from affine import Affine
 from rasterio.crs import CRS
 
+from landcover.classraster import map_rasters
 from landcover.grid import Grid, cut
-from landcover.raster import map_rasters
 from landcover.scheme import ClassScheme
 from landcover.settings import ALABAMA
 

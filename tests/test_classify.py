@@ -12,11 +12,11 @@ from scipy.ndimage import gaussian_filter
 
 from landcover.classify.kerasmapper import KerasMapper
 from landcover.classify.predict import classify_image
+from landcover.classraster import class_raster
 from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.grid import Grid
 from landcover.model import load_network, read_card, save_model
 from landcover.prepare.mosaic import mosaic
-from landcover.raster import class_raster
 from landcover.scheme import ClassScheme
 from landcover.settings import ClassifySettings, MosaicSettings
 from landcover.train.losses import masked_crossentropy

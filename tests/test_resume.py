@@ -108,7 +108,7 @@ def test_a_disk_that_fills_while_the_map_is_put_together_costs_no_tile(tmp_path,
     path = write_image(tmp_path / "image.tif", textured(300, 300))
     stop = Stop(monkeypatch, 0, KeyboardInterrupt)
     with monkeypatch.context() as patched:
-        patched.setattr("landcover.raster._total", lambda path, nodata: None)
+        patched.setattr("landcover.classraster._total", lambda path, nodata: None)
         with pytest.raises(LandcoverError, match=r"is the disk full\? \(what is done is kept: the same"):
             classify_image(path, settings, tmp_path / "two.tif")
     assert not (tmp_path / "two.tif").exists()

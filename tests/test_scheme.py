@@ -5,8 +5,8 @@ from affine import Affine
 from conftest import CRS
 from pydantic import ValidationError
 
+from landcover.classraster import class_raster, scheme_of
 from landcover.grid import Grid
-from landcover.raster import class_raster, scheme_of
 from landcover.remap import NODATA, Remap, code_of
 from landcover.scheme import ClassScheme
 

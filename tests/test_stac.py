@@ -23,6 +23,7 @@ from rasterio.crs import CRS as RasterCRS
 from shapely.geometry import LineString, Point, shape
 from test_train import QUICK, _stores
 
+from landcover.classraster import class_raster, map_rasters
 from landcover.cli import main
 from landcover.errors import ImageError, LandcoverError, ModelError
 from landcover.export import stac_parts
@@ -32,7 +33,6 @@ from landcover.export.stac import item_path, map_item, model_item, write_map_ite
 from landcover.grid import Grid
 from landcover.model import load_network, read_card, save_model
 from landcover.prepare.mosaic import mosaic
-from landcover.raster import class_raster, map_rasters
 from landcover.scheme import ClassScheme
 from landcover.settings import MosaicSettings
 

@@ -7,12 +7,13 @@ from click.testing import CliRunner
 from conftest import write_image, write_polygons
 
 from landcover.assess.suspects import find_suspects, labelled_squares
+from landcover.classraster import map_rasters
 from landcover.cli import main
 from landcover.errors import LabelError, OutputExists
 from landcover.grid import Grid
 from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import mosaic
-from landcover.raster import grid_of, map_rasters, open_raster
+from landcover.raster import grid_of, open_raster
 from landcover.settings import LabelSettings, MosaicSettings
 
 DRAWN = [(0, 0, 20, 20, 1), (40, 0, 60, 20, 2), (0, 40, 30, 70, 7), (40, 40, 44, 44, 1), (90, 90, 100, 100, 2)]

@@ -17,13 +17,14 @@ from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map
 from landcover.assess.table import as_text
+from landcover.classraster import SCHEME_TAG
 from landcover.config import Config
 from landcover.errors import ConfigError, LabelError, OutputExists
 from landcover.files import only_one, whole_folder
 from landcover.pipeline import assess_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import RUN_TAG, Recorder, inputs, versions
-from landcover.raster import SCHEME_TAG, grid_of, open_raster
+from landcover.raster import grid_of, open_raster
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.uptodate import check, clear_up
 

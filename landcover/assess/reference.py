@@ -5,8 +5,9 @@ from pathlib import Path
 
 from rasterio.io import DatasetReader
 
+from landcover.classraster import MODEL_TAG, scheme_of
 from landcover.errors import LabelError
-from landcover.raster import MODEL_TAG, open_raster, scheme_of
+from landcover.raster import open_raster
 from landcover.scheme import BACKGROUND, ClassScheme
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.vector import holds_points

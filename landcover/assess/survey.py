@@ -11,11 +11,12 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landcover.area import pixel_areas
+from landcover.classraster import CONFIDENCE, CONTENT_TAG
 from landcover.errors import ImageError
 from landcover.grid import Grid, cut
 from landcover.histogram import byte_counts
 from landcover.progress import Progress, silent
-from landcover.raster import BLOCK, CONFIDENCE, CONTENT_TAG, grid_of, open_raster, read_band
+from landcover.raster import BLOCK, grid_of, open_raster, read_band
 from landcover.scheme import BACKGROUND
 from landcover.sources import VECTOR_SUFFIXES
 

@@ -13,12 +13,13 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
+from landcover.classraster import outlines, scheme_of
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
 from landcover.grid import Grid, clip, cut, within
 from landcover.labelset import Polygons, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import grid_of, open_raster, outlines, read_band, scheme_of, stored_blocks
+from landcover.raster import grid_of, open_raster, read_band, stored_blocks
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings

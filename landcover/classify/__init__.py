@@ -66,7 +66,7 @@ def _classify(
 
 
 def _stage(config: Config, image: str, out: Path) -> Stage:
-    from landcover.raster import confidence_path
+    from landcover.classraster import confidence_path
 
     return classify_stage(config, image, out, confidence_path(out))
 

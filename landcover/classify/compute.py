@@ -15,11 +15,11 @@ from landcover.classify.mapper import Mapper
 from landcover.classify.suitable import fits_in, too_bright
 from landcover.classify.tiles import Tile, Tiling
 from landcover.classify.workers import Behind, Stopwatch
+from landcover.classraster import NO_PERCENT
 from landcover.image import Cell, Image, ImageReader
 from landcover.parallel import ahead
 from landcover.precision import Format
 from landcover.progress import Progress
-from landcover.raster import NO_PERCENT
 from landcover.scheme import BACKGROUND
 
 REMOTE_READERS = 4

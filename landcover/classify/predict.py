@@ -16,23 +16,22 @@ from landcover.classify.journal import Journal, journal_path, open_journal
 from landcover.classify.mapper import Mapper, open_mapper
 from landcover.classify.suitable import check_image
 from landcover.classify.tiles import Tiling, choose_tiling
+from landcover.classraster import (
+    CONFIDENCE,
+    CONTENT_TAG,
+    MODEL_TAG,
+    PRECISION_TAG,
+    VERSION_TAG,
+    confidence_path,
+    map_rasters,
+)
 from landcover.errors import ImageError, Interrupted, LandcoverError
 from landcover.files import check_free, check_space
 from landcover.image import CELL, Image, find_image
 from landcover.precision import Format
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder, as_tag, record_path
-from landcover.raster import (
-    CONFIDENCE,
-    CONTENT_TAG,
-    MODEL_TAG,
-    PRECISION_TAG,
-    VERSION_TAG,
-    bounded_cache,
-    confidence_path,
-    map_rasters,
-    open_raster,
-)  # fmt: skip
+from landcover.raster import bounded_cache, open_raster
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
 from landcover.sourcecode import code_digest

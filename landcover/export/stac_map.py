@@ -10,6 +10,16 @@ from pyproj import CRS
 from rasterio.io import DatasetReader
 
 from landcover.area import pixel_areas
+from landcover.classraster import (
+    CONFIDENCE,
+    CONTENT_TAG,
+    MODEL_TAG,
+    NO_PERCENT,
+    PRECISION_TAG,
+    VERSION_TAG,
+    confidence_path,
+    scheme_of,
+)
 from landcover.errors import ImageError
 from landcover.export.acquired import acquired, date_fields, file_time, stamp
 from landcover.export.footprint import footprint
@@ -24,18 +34,7 @@ from landcover.export.stac_parts import (
     item_path,
 )  # fmt: skip
 from landcover.grid import Grid
-from landcover.raster import (
-    CONFIDENCE,
-    CONTENT_TAG,
-    MODEL_TAG,
-    NO_PERCENT,
-    PRECISION_TAG,
-    VERSION_TAG,
-    confidence_path,
-    grid_of,
-    open_raster,
-    scheme_of,
-)  # fmt: skip
+from landcover.raster import grid_of, open_raster
 from landcover.scheme import BACKGROUND, IMAGE_PATH_TAG
 
 NOTHING = {"name": "no_data", "title": "no data", "description": "no data"}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from rasterio.windows import Window
 from shapely.geometry import box
 
+from landcover.classraster import scheme_of
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid
@@ -23,7 +24,7 @@ from landcover.prepare.ground import labelled_ground
 from landcover.prepare.mosaic import FOOTPRINTS
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
-from landcover.raster import bounded_cache, grid_of, open_raster, read_band, read_label_chip, scheme_of, write_chip
+from landcover.raster import bounded_cache, grid_of, open_raster, read_band, read_label_chip, write_chip
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings, SplitSettings
 from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels, split_key, write_report

@@ -4,11 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from landcover.classraster import class_raster
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
 from landcover.labelset import Polygons, open_labels
 from landcover.progress import Progress, silent
-from landcover.raster import bounded_cache, class_raster, grid_of, open_raster
+from landcover.raster import bounded_cache, grid_of, open_raster
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings

@@ -15,9 +15,10 @@ from click.testing import CliRunner
 from conftest import textured, write_image, write_polygons
 from rasterio.windows import Window
 
+from landcover.classraster import class_raster
 from landcover.cli import main
 from landcover.grid import Grid
-from landcover.raster import class_raster, grid_of, open_raster
+from landcover.raster import grid_of, open_raster
 from landcover.scheme import ClassScheme
 
 NAIP = "data/raw/naip/west.tif"

@@ -16,10 +16,11 @@ from landcover.assess.report.article import PUBLISHED, published
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view, map_view
 from landcover.assess.table import part_of, size
+from landcover.classraster import MODEL_TAG
 from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
 from landcover.fingerprint import digest
-from landcover.raster import MODEL_TAG, open_raster
+from landcover.raster import open_raster
 from landcover.scheme import IMAGE_PATH_TAG, ClassScheme
 from landcover.words import counted
 
