@@ -15,7 +15,7 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 NOTICE = "<!-- Written by docs/reference.py: change the code, then run `make reference`. -->\n"
 COMMON = ("path", "overrides", "overwrite", "verbose", "quiet")
-"""The options that all commands share but `completion`, which has only --help."""
+"""The options that all commands share but `models` and `completion`, which have only --help."""
 
 SECTIONS = {
     "init": ["scheme", "mosaic"],
@@ -40,6 +40,7 @@ GUIDES = {
     "labels": ["how-to/label-rasters.md"],
     "chips": ["explanation/chips.md", "how-to/arcgis.md"],
     "stack": ["explanation/chips.md"],
+    "models": ["how-to/training.md"],
     "train": ["explanation/training.md", "how-to/hardware.md"],
     "classify": ["explanation/mapping.md", "how-to/large-areas.md"],
     "points": ["how-to/accuracy.md", "explanation/assessment.md"],
@@ -50,6 +51,9 @@ GUIDES = {
     "explain": ["explanation/provenance.md"],
     "completion": ["how-to/completion.md"],
 }
+
+DATALESS = ("models", "completion")
+"""Commands that read no data, with which something could be wrong."""
 
 FAILS = {
     "doctor": "something was found that a stage would fail of",
@@ -169,7 +173,7 @@ def _command_page(name: str, command: click.Command) -> str:
         *([*own, "", "Those of every command:\n"] if own else []), *shared, "",
         "## Examples\n", *(f"    {line}" for line in told.examples), "",
         "## Exit status\n",
-        "| | |", "| --- | --- |", "| 0 | done |", *([f"| 1 | {failed} |"] if name != "completion" else []),
+        "| | |", "| --- | --- |", "| 0 | done |", *([f"| 1 | {failed} |"] if name not in DATALESS else []),
         "| 2 | the command or the configuration is wrong |", "| 130 | interrupted |", "",
         f"## See also\n\n{', '.join(_see_also(name))}\n",
     ]  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, Field, ValidationError, model_validator
 
+from landcover.catalogue import find_kind
 from landcover.errors import ConfigError
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
@@ -50,7 +51,7 @@ class Config(Section):
     @model_validator(mode="before")
     @classmethod
     def _follow_paths(cls, given: Any) -> Any:
-        """What is not named lies where `paths` and `train.name` say."""
+        """What is not named lies where `paths`, `train.model` and `train.name` say."""
         if not isinstance(given, dict):
             return given
         try:
@@ -58,13 +59,18 @@ class Config(Section):
         except ValidationError:
             return given
         train = given.get("train")
-        name = train.get("name") if isinstance(train, dict) else None
-        # what is wrong with it is told where it stands
-        name = name if isinstance(name, str) else TrainSettings().name
+        model, name = (train.get("model"), train.get("name")) if isinstance(train, dict) else (None, None)
+        try:
+            kind = find_kind(model if isinstance(model, str) else TrainSettings().model)
+        except ValueError:
+            # what is wrong is told where it stands
+            kind = find_kind(TrainSettings().model)
+        name = name if isinstance(name, str) else kind.name
         followers = (
+            ("train", "name", kind.name),
             ("mosaic", "images", str(paths.data / "raw" / "naip")),
             ("labels", "source", str(paths.data / "raw" / "labels.gpkg")),
-            ("classify", "model", paths.models / name / "model.keras"),
+            ("classify", "model", paths.models / name / kind.file),
             ("assess", "reference", str(paths.data / "raw" / "reference.gpkg")),
         )
         filled = dict(given)

@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )  # fmt: skip
 
+from landcover.catalogue import find_kind
+
 Precision = Literal["auto", "float32", "bfloat16"]
 ClassKey = int | str
 """A class by its value or its name."""
@@ -169,6 +171,11 @@ class AugmentSettings(Section):
         return self
 
 
+def _known_model(name: str) -> str:
+    find_kind(name)
+    return name
+
+
 def _no_working_folder(name: str) -> str:
     if name.endswith((".training", "-folds")):
         raise ValueError("names that end in .training or -folds are for folders of the program's own")
@@ -200,6 +207,7 @@ class TrainAugmentation(Section):
 
 
 class TrainSettings(Section):
+    model: Annotated[str, AfterValidator(_known_model)] = "unet"
     name: Annotated[str, AfterValidator(_no_working_folder)] = Field("unet", pattern=r"^\w[\w.-]*$")
     net: NetSettings = NetSettings()
     epochs: int = Field(30, ge=1)

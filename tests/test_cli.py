@@ -16,8 +16,8 @@ from landcover.cli.console import bar, log
 
 ROOT = Path(__file__).parents[1]
 PIPELINE = [
-    "init", "doctor", "sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "train", "classify",
-    "points", "assess", "report", "compare", "export", "plan", "explain", "completion",
+    "init", "doctor", "sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "models", "train",
+    "classify", "points", "assess", "report", "compare", "export", "plan", "explain", "completion",
 ]  # fmt: skip
 SMALL = """\
 paths: {{data: {0}/data, models: {0}/models, reports: {0}/reports}}
@@ -45,7 +45,7 @@ def test_commands_are_listed_in_pipeline_order() -> None:
 @pytest.mark.parametrize("name", PIPELINE)
 def test_every_command_says_what_it_reads_and_writes_and_stands_in_the_readme(name) -> None:
     text = run(name, "--help").output
-    shared = () if name == "completion" else ("--config", "--set", "--overwrite", "--quiet")
+    shared = () if name in ("models", "completion") else ("--config", "--set", "--overwrite", "--quiet")
     for word in ("Reads:", "Writes:", f"Example: landcover {name}", *shared):
         assert word in text, word
     assert f"`landcover {name}`" in (ROOT / "README.md").read_text()

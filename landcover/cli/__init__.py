@@ -3,13 +3,13 @@
 import click
 
 from landcover import __version__
-from landcover.cli import assess, classify, export, prepare, project, runs, sample, shells, train
+from landcover.cli import assess, classify, export, models, prepare, project, runs, sample, shells, train
 from landcover.cli.console import Pipeline
 
 COMMANDS = (
     project.init, project.doctor, sample.sample,
     prepare.prepare, prepare.mosaic, prepare.labels, prepare.chips, prepare.stack, prepare.augment,
-    train.train, classify.classify, assess.points, assess.assess, assess.report, assess.compare,
+    models.models, train.train, classify.classify, assess.points, assess.assess, assess.report, assess.compare,
     export.export, runs.plan, runs.explain, shells.completion,
 )  # fmt: skip
 

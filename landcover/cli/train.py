@@ -14,12 +14,13 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @tracked
+@click.option("--model", metavar="NAME", help="Which model; `landcover models` lists them.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Number format of the network.")
 def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: int | None, **options: Any) -> None:
-    """Train the U-Net, and keep the weights of the best epoch.
+    """Train a model, the U-Net by default, and keep the weights of the best epoch.
 
     Until it ends, everything is in <models>/<train.name>.training: the best model so far, too. With --folds no model
     is made for use: each part of the chips, whole sites or blocks, validates once what was trained on the others, and
