@@ -31,6 +31,14 @@ def test_nothing_beyond_the_receptive_field_changes_the_centre() -> None:
     np.testing.assert_array_equal(before, after)
 
 
+def test_dropout_leaves_out_the_same_of_each_chip_of_a_step() -> None:
+    network = build_unet(2, 2)
+    image = np.random.default_rng(0).normal(size=(1, 16, 16, 2)).astype(np.float32)
+    first, second = np.asarray(network(np.repeat(image, 2, axis=0), training=True))
+    np.testing.assert_allclose(first, second, atol=1e-6)
+    assert not np.allclose(first, np.asarray(network(image, training=False))[0], atol=1e-3)
+
+
 def test_normalisation_is_inside_the_network() -> None:
     plain, scaled = build_unet(1, 2), build_unet(1, 2, [10.0], [5.0])
     scaled.set_weights(plain.get_weights())

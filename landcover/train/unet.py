@@ -7,6 +7,10 @@ from keras import layers
 
 from landcover.settings import NetSettings
 
+ONE_MASK = (1, None, None, None)
+"""The chips of a step share what dropout leaves out, each pixel and channel by itself: to draw it for every chip took a
+tenth of the step."""
+
 
 def build_unet(
     bands: int,
@@ -40,7 +44,7 @@ def build_unet(
 
     def block(x: keras.KerasTensor, level: int, name: str) -> keras.KerasTensor:
         x = convolution(x, filters[level], f"{name}_a")
-        x = layers.Dropout(dropout[level], seed=next(seeds), name=f"{name}_dropout")(x)
+        x = layers.Dropout(dropout[level], noise_shape=ONE_MASK, seed=next(seeds), name=f"{name}_dropout")(x)
         return convolution(x, filters[level], f"{name}_b")
 
     image = keras.Input((None, None, bands), name="image")
