@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from landcover.project import Project
     from landcover.splitreport import SplitReport
     from landcover.train.checkpoint import Epoch
-    from landcover.train.fit import Trained
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+    from landcover.train.result import Trained
 
 
 def project(made: "Project") -> str:

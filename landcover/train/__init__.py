@@ -16,9 +16,9 @@ from landcover.uptodate import check
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from landcover.train.fit import Trained
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+    from landcover.train.result import Trained
 
 
 def train(

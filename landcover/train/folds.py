@@ -22,8 +22,9 @@ from landcover.sites import sites
 from landcover.splitreport import read_report
 from landcover.train.checkpoint import Epoch
 from landcover.train.chipset import Chips, ChipSet, open_chips
-from landcover.train.fit import METRICS, check_origin, learn, origin_of
-from landcover.train.metrics import Scores
+from landcover.train.fit import learn
+from landcover.train.origin import METRICS, check_origin, origin_of
+from landcover.train.result import Scores
 from landcover.train.task import check_fits
 from landcover.train.unfinished import CHECKPOINT
 
