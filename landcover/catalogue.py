@@ -25,7 +25,19 @@ class Kind:
         return "model.keras" if self.family == "network" else "model.skops"
 
 
-KINDS = (Kind("unet", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact"),)
+KINDS = (
+    Kind("unet", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact"),
+    Kind(
+        "random-forest",
+        "a random forest, on features of pixels and what is around them",
+        "pixels",
+        None,
+        5.0,
+        "exact",
+    ),
+    Kind("gradient-boosting", "boosted trees, on the same", "pixels", None, 5.0, "exact"),
+    Kind("fully-connected", "a small network of two hidden layers, on the same", "pixels", None, 1.0, "exact"),
+)
 """In the order in which they are listed."""
 
 

@@ -11,6 +11,7 @@ as the largest square.
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -116,7 +117,7 @@ def _table(values: NDArray[Any]) -> NDArray[Any]:
     table = np.zeros((values.shape[0] + 1, values.shape[1] + 1), values.dtype)
     inner = table[1:, 1:]
     np.cumsum(values, axis=1, dtype=values.dtype, out=inner)
-    for above, row in zip(inner[:-1], inner[1:], strict=True):
+    for above, row in pairwise(inner):
         # row by row: many times as fast as NumPy's own down the columns
         row += above
     return table

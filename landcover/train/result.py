@@ -7,6 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+LEAKING = "leaking split"
+"""Said beside every figure of a split that is not one by place."""
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -34,7 +37,8 @@ class Scores:
 @dataclass(frozen=True)
 class Trained:
     """What `train` made: the model file; the figures of the epoch whose weights it holds (from 1), and how many there
-    were; IoU by class name, None for a class that validation does not hold; whether the split leaks."""
+    were, both 0 of a model that has none; IoU by class name, None for a class that validation does not hold; whether
+    the split leaks."""
 
     path: Path
     epoch: int
@@ -42,3 +46,12 @@ class Trained:
     figures: dict[str, Any]
     iou: dict[str, float | None]
     leaking: bool
+
+
+@dataclass(frozen=True)
+class PixelPlan:
+    """Of a training: pixels of each class to be drawn, features of each, chips to validate."""
+
+    pixels: dict[str, int]
+    features: int
+    validation: int
