@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 import rasterio
 import skops.io
-from conftest import write_image
+from conftest import run, textured, write_image, write_polygons
 from sklearn.linear_model import LogisticRegression
 
 from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.classify.pixelmapper import PixelMapper
 from landcover.classify.predict import classify_image
+from landcover.config import load_config
+from landcover.doctor.outputs import check_model
 from landcover.errors import ConfigError, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.export import export
 from landcover.features import radii_of
@@ -275,3 +277,56 @@ def test_a_model_of_pixels_is_exported_as_a_stac_item_alone(trained) -> None:
     assert item["properties"]["mlm:hyperparameters"]["max_iter"] == 8
     assert [c["value"] for c in item["properties"]["mlm:output"][0]["classification:classes"]] == [1, 2, 7]
     (model.parent / "model.stac.json").unlink()
+
+
+CONFIG = """\
+scheme:
+  - {value: 1, name: water, color: "#1f78b4"}
+  - {value: 2, name: forest, color: "#1b7837"}
+  - {value: 7, name: bare land, color: "#fdbf6f"}
+chips: {size: 32, stride: 32, max_background: 0.9}
+split: {block: 64, validation: 0.3}
+train: {model: random-forest}
+"""
+BOXES = [(0, 0, 60, 160, "water"), (60, 0, 120, 160, "forest"), (120, 0, 160, 160, "bare land")]
+MODEL = "models/random-forest/model.skops"
+
+
+def test_the_pipeline_runs_with_a_model_of_pixels(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = str(write_image(Path("data/raw/naip/a.tif"), textured(160, 160)))
+    write_polygons(Path("data/raw/labels.gpkg"), BOXES)
+    Path("configs").mkdir()
+    Path("configs/default.yaml").write_text(CONFIG)
+    assert run("prepare").exit_code == 0
+    planned = run("train", "--plan").stdout.splitlines()
+    assert planned[0].startswith("pixels: at most ")
+    assert "29 features each: water " in planned[0]
+    made = run("train")
+    assert made.exit_code == 0, made.stderr
+    assert made.stdout.splitlines()[-1].startswith(f"{MODEL}: validation: mean IoU ")
+    assert Path("models/random-forest/model.stac.json").exists()
+    record = json.loads(Path("models/random-forest/run.json").read_text())
+    assert "scikit-learn" in record["versions"]
+    assert sorted(record["settings"]["train"]) == ["class_prior", "class_weights", "model", "name", "seed"]
+    # what is of networks alone changes nothing
+    assert "up to date" in run("train", "--set", "train.epochs=3").stdout
+    assert "train.seed" in run("train", "--set", "train.seed=1").stderr
+    assert run("train", "--resume", "--overwrite").stderr.startswith(
+        "Error: --resume: a random-forest is trained in one"
+    )
+    mapped = run("classify", image, "--tile", "64")
+    assert mapped.exit_code == 0, mapped.stderr
+    assessed = run("assess", "--set", "assess.reference=data/raw/labels.gpkg")
+    assert assessed.exit_code == 0, assessed.stderr
+    told = run("explain", "data/maps/a_landcover.tif").stdout
+    assert MODEL in told
+    assert "data/raw/labels.gpkg" in told
+    Path("elsewhere").mkdir()
+    Path("elsewhere/model.skops").write_bytes(Path(MODEL).read_bytes())
+    assert "landcover train" in run("explain", "elsewhere/model.skops").stdout
+    checked = run("labels", "--check")
+    assert checked.exit_code == 0, checked.stderr
+    assert run("export", "--to", "onnx").stderr.startswith(f"Error: {MODEL}: a model of pixels is no network")
+    [finding] = check_model(load_config(), [])
+    assert (finding.level, finding.message) == ("ok", "a model of 4 bands and 3 classes")
