@@ -97,7 +97,7 @@ def test_training_learns_and_writes_everything(trained, scheme, name) -> None:
     table = np.array(metrics["val_table"])
     assert table.sum() == 3 * SIZE * SIZE
     assert metrics["val_accuracy"] == pytest.approx(np.trace(table) / table.sum())
-    assert 0 < metrics["val_loss"] < 0.5
+    assert 0 < metrics["val_loss"] < 1
     with (folder / "history.csv").open() as file:
         [row] = csv.DictReader(file)
     assert float(row["val_iou_bare_land"]) == pytest.approx(metrics["val_iou"]["bare land"])
@@ -329,4 +329,4 @@ def test_the_pipeline_runs_with_a_model_of_pixels(tmp_path, monkeypatch) -> None
     assert checked.exit_code == 0, checked.stderr
     assert run("export", "--to", "onnx").stderr.startswith(f"Error: {MODEL}: a model of pixels is no network")
     [finding] = check_model(load_config(), [])
-    assert (finding.level, finding.message) == ("ok", "a model of 4 bands and 3 classes")
+    assert (finding.severity, finding.what) == ("ok", "a model of 4 bands and 3 classes")
