@@ -327,6 +327,8 @@ def test_the_pipeline_runs_with_a_model_of_pixels(tmp_path, monkeypatch) -> None
     assert "landcover train" in run("explain", "elsewhere/model.skops").stdout
     checked = run("labels", "--check")
     assert checked.exit_code == 0, checked.stderr
+    rgb = str(write_image(Path("rgb.tif"), textured(160, 160)[:3]))
+    assert "has 3 bands, but the model was trained on 4" in run("classify", rgb).stderr
     assert run("export", "--to", "onnx").stderr.startswith(f"Error: {MODEL}: a model of pixels is no network")
     [finding] = check_model(load_config(), [])
     assert (finding.severity, finding.what) == ("ok", "a model of 4 bands and 3 classes")
