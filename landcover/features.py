@@ -20,6 +20,9 @@ from numpy.typing import NDArray
 RADII = (2, 5, 12, 25)
 """Pixels from the middle of a square to its sides, as far as chips are large enough: 3 to 31 m in NAIP images."""
 
+TOGETHER = 4096
+"""Pixels whose features are laid side by side at a time."""
+
 NAIP = ("red", "green", "blue", "nir")
 RED, GREEN, NIR = 0, 1, 3
 
@@ -51,12 +54,30 @@ def features(
     Local means and deviations are of valid pixels alone. What lies beyond the edge counts as not valid: a margin of
     the largest radius leaves nothing out.
     """
-    reach, bands = max(radii), pixels.shape[-1]
-    pixels, valid = (_with_margin(array, margin, reach) for array in (pixels, valid))
-    shape = pixels.shape[0] - 2 * reach, pixels.shape[1] - 2 * reach
-    made = np.empty((*shape, len(feature_names(bands, radii))), np.float32)
-    for number, plane in enumerate(_planes(pixels, valid, radii, shape)):
-        made[..., number] = plane
+    planes = [plane.astype(np.float32) for plane in _planes(pixels, valid, radii, margin)]
+    return _side_by_side([plane.ravel() for plane in planes]).reshape(*planes[0].shape, len(planes))
+
+
+def features_at(
+    pixels: NDArray[Any],
+    valid: NDArray[np.bool_],
+    radii: Sequence[int],
+    margin: int,
+    places: NDArray[np.bool_] | tuple[NDArray[np.int64], NDArray[np.int64]],
+) -> NDArray[np.float32]:
+    """As `features`, (pixels, features) of some places alone: a mask (rows, columns), or rows and columns, in what is
+    within the margin."""
+    return _side_by_side([plane[places].astype(np.float32) for plane in _planes(pixels, valid, radii, margin)])
+
+
+def _side_by_side(features: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """(pixels, features) of arrays (pixels,)."""
+    made = np.empty((len(features[0]), len(features)), np.float32)
+    for first in range(0, len(made), TOGETHER):
+        # to leave the processor's caches with each feature would take as long as computing it
+        part = slice(first, first + TOGETHER)
+        for number, values in enumerate(features):
+            made[part, number] = values[part]
     return made
 
 
@@ -70,10 +91,12 @@ def _with_margin(array: NDArray[Any], margin: int, wanted: int) -> NDArray[Any]:
 
 
 def _planes(
-    pixels: NDArray[Any], valid: NDArray[np.bool_], radii: Sequence[int], shape: tuple[int, int]
+    pixels: NDArray[Any], valid: NDArray[np.bool_], radii: Sequence[int], margin: int
 ) -> Iterator[NDArray[Any]]:
     """Each feature (rows, columns), in the order of `feature_names`."""
     reach, bands = max(radii), pixels.shape[-1]
+    pixels, valid = (_with_margin(array, margin, reach) for array in (pixels, valid))
+    shape = pixels.shape[0] - 2 * reach, pixels.shape[1] - 2 * reach
     most = int(np.iinfo(pixels.dtype).max) * max(bands, 1)
     # a table may overflow, for differences come out right modulo its size, as long as no sum over a square does
     kind = np.uint32 if (2 * reach + 1) ** 2 * most**2 < 2**32 else np.uint64

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from conftest import textured
 
-from landcover.features import RADII, feature_names, features, radii_of
+from landcover.features import RADII, feature_names, features, features_at, radii_of
 
 
 def _by_name(pixels, valid, radii=(2, 5)) -> dict[str, np.ndarray]:
@@ -51,6 +51,8 @@ def test_a_pixel_has_the_same_features_in_whatever_window() -> None:
         inside = (slice(top + reach, top + side - reach), slice(left + reach, left + side - reach))
         np.testing.assert_array_equal(part, whole[inside])
         wider = features(pixels[window], valid[window], (2,), reach)
+        some = valid[inside] & (np.arange(part.shape[1]) % 3 == 0)
+        np.testing.assert_array_equal(features_at(pixels[window], valid[window], RADII, reach, some), part[some])
         np.testing.assert_array_equal(wider, features(pixels, valid, (2,))[inside])
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from landcover.classify.mapper import Mapper
 from landcover.classify.tiles import BASE
 from landcover.errors import ConfigError, ModelError
-from landcover.features import features
+from landcover.features import features_at
 from landcover.fingerprint import digest
 from landcover.model import read_card
 from landcover.parallel import ahead
@@ -84,8 +84,8 @@ class PixelMapper(Mapper):
         there = valid[inside, inside]
         if not there.any():
             return
-        made = features(pixels, valid, self.card.radii, self.halo)
-        shares = probabilities(self._estimator, made.reshape(-1, made.shape[-1]) if there.all() else made[there])
+        made = features_at(pixels, valid, self.card.radii, self.halo, there)
+        shares = probabilities(self._estimator, made)
         classes = np.zeros(there.shape, np.uint8)
         classes[there] = self._estimator.classes_[shares.argmax(axis=1)]
         yield classes

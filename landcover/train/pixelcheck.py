@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.features import features
+from landcover.features import features, features_at
 from landcover.files import make_folder
 from landcover.parallel import on_all_cores
 from landcover.pixelmodel import alone, probabilities
@@ -36,7 +36,7 @@ def validate(
         if not there.any():
             return counts, 0.0
         with alone("openmp"):
-            shares = probabilities(estimator, features(image, valid, radii)[there])
+            shares = probabilities(estimator, features_at(image, valid, radii, 0, there))
         true = place[label[there]]
         np.add.at(counts, (true, outputs[shares.argmax(axis=1)]), 1)
         every = np.zeros((len(true), len(scheme)))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.errors import LabelError
-from landcover.features import features
+from landcover.features import features_at
 from landcover.parallel import on_all_cores
 from landcover.progress import Advance
 from landcover.scheme import ClassScheme
@@ -89,7 +89,7 @@ def draw_sample(
         rows, columns = np.unravel_index(places, inside.shape)
         there = valid[rows + margin, columns + margin]
         rows, columns = rows[there], columns[there]
-        made = features(image, valid, radii, margin)[rows, columns]
+        made = features_at(image, valid, radii, margin, (rows, columns))
         ground = corners[number] + np.stack([columns, rows], axis=1)
         return made, inside[rows, columns], ground
 
