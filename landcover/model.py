@@ -32,8 +32,8 @@ FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 
 class ModelCard(BaseModel):
     """What a model must know of its training to be used rightly. Means and deviations are per band, in grey values;
-    `pixel_size` is (x, y) in metres; `run` is the essence of the run that made it, if one was recorded; `radii` those
-    of the features of a model of pixels, see `features`."""
+    `pixel_size` is (x, y) in metres; `run` is the essence of the run that made it, if one was recorded; `model`
+    is what train.model was, `radii` are those of the features of a model of pixels, see `features`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -51,6 +51,7 @@ class ModelCard(BaseModel):
     scores: dict[str, Any]
     version: str = __version__
     run: dict[str, Any] | None = None
+    model: str = "unet"
     radii: tuple[int, ...] = ()
 
     @property

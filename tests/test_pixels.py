@@ -272,7 +272,7 @@ def test_a_model_of_pixels_is_exported_as_a_stac_item_alone(trained) -> None:
         with pytest.raises(ModelError, match="a model of pixels is no network, and cannot be exported, but"):
             export(model, to)
     item = json.loads(export(model, "stac").read_text())
-    assert item["properties"]["mlm:architecture"] == "gradient boosting"
+    assert item["properties"]["mlm:architecture"] == "Gradient boosting"
     assert item["properties"]["mlm:framework"] == "scikit-learn"
     assert item["properties"]["mlm:hyperparameters"]["max_iter"] == 8
     assert [c["value"] for c in item["properties"]["mlm:output"][0]["classification:classes"]] == [1, 2, 7]

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from landcover.catalogue import KINDS
 from landcover.export.acquired import file_time, stamp
 from landcover.export.stac_parts import SOFTWARE, STAC_VERSION, class_objects, extensions, file_fields, href
 from landcover.model import ModelCard, read_card
@@ -15,13 +16,6 @@ BACKGROUND = {"name": "background", "title": "background", "description": "unlab
 TASK = "semantic-segmentation"
 NAIP = ("red", "green", "blue", "nir")
 TRAINING = "landcover:training"
-ARCHITECTURES = {
-    "random-forest": "random forest",
-    "gradient-boosting": "gradient boosting",
-    "fully-connected": "fully connected network",
-}
-"""What models of pixels are called."""
-
 SEMANTIC_VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -48,7 +42,7 @@ def model_item(model_path: Path) -> dict[str, Any]:
             "processing:software": {SOFTWARE: card.version},
             "bands": _bands(card),
             "mlm:name": _mlm_name(name),
-            "mlm:architecture": _architecture(card, record),
+            "mlm:architecture": _architecture(card),
             "mlm:tasks": [TASK],
             "mlm:framework": "scikit-learn" if card.radii else "Keras",
             **_framework_version(saved, record),
@@ -87,20 +81,20 @@ def _mlm_name(name: str) -> str:
     return "landcover " + (re.sub(r"[^a-zA-Z0-9_.-]", "_", name).rstrip("_.-") or "model")
 
 
-def _architecture(card: ModelCard, record: dict[str, Any]) -> str:
-    """As metrics.json has it, if there is one."""
-    return ARCHITECTURES.get(record.get("model", ""), "model of pixels") if card.radii else "U-Net"
-
-
 def _description(card: ModelCard) -> str:
-    (x, y), kind = card.pixel_size, "Model of pixels" if card.radii else "U-Net"
+    x, y = card.pixel_size
     told = (
-        f"{kind} that gives each pixel of an image of {card.bands} bands, of about {x:g} x {y:g} m, one of "
-        f"{len(card.scheme)} classes of land cover. The model file does not say where it was trained: the item has no "
-        "geometry."
+        f"{_architecture(card)} that gives each pixel of an image of {card.bands} bands, of about {x:g} x {y:g} m, one "
+        f"of {len(card.scheme)} classes of land cover. The model file does not say where it was trained: the item has "
+        "no geometry."
     )
     leak = " Leaking split: training and validation share pixels, the figures are too good."
     return told + (leak if card.split == "random" else "")
+
+
+def _architecture(card: ModelCard) -> str:
+    """What papers call it; of one that is not of this program, the name that train.model gave."""
+    return next((kind.title for kind in KINDS if kind.name == card.model), card.model)
 
 
 def _bands(card: ModelCard) -> list[dict[str, Any]]:

@@ -127,7 +127,7 @@ def learn(
         scheme=scheme, bands=info.bands, dtype=info.dtype, mean=known.mean, deviation=known.deviation,
         pixel_size=info.pixel_size, chip_size=info.size, halo=max(radii), multiple=1, split=info.split,
         pixels={name: n if drawn[name] else 0 for name, n in zip(scheme.names, known.pixels.tolist(), strict=True)},
-        scores=figures, run=told, radii=radii,
+        scores=figures, run=told, model=settings.model, radii=radii,
     )  # fmt: skip
     save_estimator(estimator, card, folder / FILE)
     iou = dict(zip(scheme.names, scores.iou, strict=True))
