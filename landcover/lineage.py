@@ -107,7 +107,7 @@ def _here(path: Path) -> str:
 
 def _travelled(path: Path) -> Essence | None:
     """What a file says itself of its making."""
-    if path.suffix == ".keras":
+    if path.suffix in (".keras", ".skops"):
         try:
             with zipfile.ZipFile(path) as archive:
                 return json.loads(archive.read(ENTRY)).get("run")

@@ -32,7 +32,8 @@ FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 
 class ModelCard(BaseModel):
     """What a model must know of its training to be used rightly. Means and deviations are per band, in grey values;
-    `pixel_size` is (x, y) in metres; `run` is the essence of the run that made it, if one was recorded."""
+    `pixel_size` is (x, y) in metres; `run` is the essence of the run that made it, if one was recorded; `model`
+    is what train.model was, `radii` are those of the features of a model of pixels, see `features`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -50,6 +51,8 @@ class ModelCard(BaseModel):
     scores: dict[str, Any]
     version: str = __version__
     run: dict[str, Any] | None = None
+    model: str = "unet"
+    radii: tuple[int, ...] = ()
 
     @property
     def outputs(self) -> list[int]:
@@ -83,8 +86,8 @@ def read_card(path: Path) -> ModelCard:
         raise unknown_card(path, error) from None
     except (KeyError, *UNREADABLE):
         raise ModelError(
-            f"{path}: is not a model that `landcover train` wrote: name its model.keras (or, to classify, an .onnx or "
-            ".dlpk that `landcover export` wrote)"
+            f"{path}: is not a model that `landcover train` wrote: name its model.keras or model.skops (or, to "
+            "classify, an .onnx or .dlpk that `landcover export` wrote)"
         ) from None
 
 

@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from landcover.catalogue import find_kind
 from landcover.config import Config
 from landcover.errors import ImageError, LabelError
 from landcover.fingerprint import located
 from landcover.provenance import read_run, with_companions
+from landcover.settings import OF_PIXELS
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.stage import Stage
 
@@ -65,9 +67,13 @@ PREPARE = (mosaic_stage, labels_stage, chips_stage, stack_stage, augment_stage)
 def train_stage(config: Config) -> Stage:
     paths = config.paths
     inputs = (str(paths.stacks), str(paths.augmented))
-    parts = ("model.keras", "history.csv", "metrics.json")
+    kind = find_kind(config.train.model)
+    parts = (kind.file, "history.csv", "metrics.json")
     sections, out = _sections(config, "train", "scheme"), paths.models / config.train.name
-    return Stage("train", out, inputs, sections, parts, code="train.fit")
+    if kind.family == "network":
+        return Stage("train", out, inputs, sections, parts, code="train.fit")
+    sections["train"] = {key: value for key, value in sections["train"].items() if key in OF_PIXELS}
+    return Stage("train", out, inputs[:1], sections, parts, code="train.pixels")
 
 
 def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> Stage:

@@ -28,8 +28,11 @@ RUN_TAG = "LANDCOVER_RUN"
 COMPANIONS = (".dbf", ".shx", ".prj", ".cpg")
 """Suffixes of the files that make up a shapefile with it."""
 
-LIBRARIES = ("rasterio", "numpy", "pyogrio", "shapely", "h5py", "keras", "tensorflow")
+LIBRARIES = ("rasterio", "numpy", "pyogrio", "shapely", "h5py", "keras", "tensorflow", "sklearn")
 """Whose versions a record names, if the run used them."""
+
+PACKAGES = {"sklearn": "scikit-learn"}
+"""Of libraries that are installed under another name."""
 
 PROGRAM = ("landcover", "__main__.py", "-c")
 """What the command line starts with where this program was started, by its name or by Python's."""
@@ -206,7 +209,7 @@ def versions() -> dict[str, str]:
     for name in LIBRARIES:
         if name in sys.modules:
             try:
-                found[name] = version(name)
+                found[PACKAGES.get(name, name)] = version(PACKAGES.get(name, name))
             except PackageNotFoundError:
                 continue
     return found

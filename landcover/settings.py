@@ -231,6 +231,10 @@ class TrainSettings(Section):
     seed: int = Field(0, ge=0)
 
 
+OF_PIXELS = ("model", "name", "class_weights", "class_prior", "seed")
+"""What of TrainSettings a model of pixels depends on."""
+
+
 class ClassifySettings(Section):
     model: Path = Path("models/unet/model.keras")
     tile: Literal["auto"] | Annotated[int, Field(ge=16, multiple_of=16)] = "auto"

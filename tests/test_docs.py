@@ -18,7 +18,22 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", *sorted(DOCS.rglob("*.md"))]
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-FILES = (".tif", ".gpkg", ".qml", ".csv", ".json", ".png", ".html", ".keras", ".onnx", ".dlpk", ".py", ".tex", ".md")
+FILES = (
+    ".tif",
+    ".gpkg",
+    ".qml",
+    ".csv",
+    ".json",
+    ".png",
+    ".html",
+    ".keras",
+    ".skops",
+    ".onnx",
+    ".dlpk",
+    ".py",
+    ".tex",
+    ".md",
+)
 PLACEHOLDERS = ("landcover COMMAND", "landcover completion SHELL", "landcover export MODEL --to FORMAT")
 
 

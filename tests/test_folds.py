@@ -6,6 +6,8 @@ from test_train import QUICK, _report, _stores
 
 from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
+from landcover.settings import TrainSettings
+from landcover.train import estimators
 from landcover.train.folds import cross_validate, deal, group
 from landcover.train.metrics import Scores
 
@@ -127,3 +129,16 @@ def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
     made = cross_validate(paths, SHORT, scheme, 2, 64, resume=True, on_epoch=lambda f: epochs.append(f["epoch"]))
     assert epochs == [1, 2, 1, 2]
     assert made.places == "2 sites"
+
+
+def test_models_of_pixels_have_folds_too(tmp_path, scheme, monkeypatch) -> None:
+    monkeypatch.setattr(estimators, "TREES", 5)
+    paths = _stores(tmp_path, scheme, number=8)
+    settings = TrainSettings(model="random-forest", name="forest")
+    made = cross_validate(paths, settings, scheme, 2, 64)
+    assert (made.path, [fold.held for fold in made.folds]) == (paths.models / "forest-folds", [8, 8])
+    assert sum(map(sum, made.pooled.table)) == 16 * 32 * 24
+    assert made.pooled.mean_iou > 0.8
+    assert sorted(path.name for path in (made.path / "fold_1").iterdir()) == [
+        "history.csv", "metrics.json", "model.skops", "validation",
+    ]  # fmt: skip

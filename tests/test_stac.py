@@ -35,6 +35,8 @@ from landcover.model import load_network, read_card, save_model
 from landcover.prepare.mosaic import mosaic
 from landcover.scheme import ClassScheme
 from landcover.settings import MosaicSettings
+from landcover.train import estimators
+from landcover.train.pixels import fit_pixels
 
 SCHEMAS = Path(__file__).parent / "schemas"
 MODEL = "ab" * 32
@@ -488,6 +490,20 @@ def test_each_of_several_maps_has_its_item_and_one_without_a_place_costs_no_othe
     assert "far_landcover.tif: lies across the antimeridian" in result.stderr
     assert result.stdout.splitlines()[-1] == "2 mapped"
     assert (tmp_path / "maps/a_landcover.stac.json").exists()
+
+
+def test_a_model_of_pixels_has_an_item_that_keeps_to_the_schemas(tmp_path, scheme, check, monkeypatch) -> None:
+    monkeypatch.setattr(estimators, "TREES", 3)
+    paths = _stores(tmp_path, scheme, number=4)
+    settings = QUICK.model_copy(update={"model": "random-forest", "name": "forest"})
+    model = fit_pixels(paths, settings, scheme).path
+    properties = check(write_model_item(model))["properties"]
+    assert (properties["mlm:architecture"], properties["mlm:framework"]) == ("Random forest", "scikit-learn")
+    assert properties["mlm:hyperparameters"]["n_estimators"] == 3
+    assert properties["mlm:output"][0]["result"]["shape"] == [-1, 32, 32, 3]
+    # without metrics.json it tells less
+    (model.parent / "metrics.json").unlink()
+    assert "mlm:hyperparameters" not in check(write_model_item(model))["properties"]
 
 
 def test_a_training_leaves_an_item_and_its_maps_link_to_it(tmp_path, scheme, run, check, monkeypatch) -> None:

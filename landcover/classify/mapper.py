@@ -16,9 +16,12 @@ from landcover.settings import ClassifySettings
 EXPORTED = (".onnx", ".dlpk")
 """Suffixes of models that ONNX Runtime computes."""
 
+PIXELS = ".skops"
+"""That of models of pixels, which scikit-learn computes."""
+
 
 class Mapper:
-    """The network of a model file as the settings want it; `engine` is what computes it, with its version."""
+    """The model of a file as the settings want it; `engine` is what computes it, with its version."""
 
     engine: tuple[str, ...]
 
@@ -46,13 +49,21 @@ class Mapper:
         raise NotImplementedError
 
 
+def needs_keras(model: Path) -> bool:
+    return model.suffix.lower() not in (*EXPORTED, PIXELS)
+
+
 def open_mapper(settings: ClassifySettings) -> Mapper:
-    """The model of the settings: model.keras, or what `landcover export` made of one. Raises ModelError, and LabelError
-    for the area."""
+    """The model of the settings: model.keras, what `landcover export` made of one, or model.skops. Raises ModelError,
+    and LabelError for the area."""
     if Path(settings.model).suffix.lower() in EXPORTED:
         from landcover.classify.onnxmapper import OnnxMapper
 
         return OnnxMapper(settings)
+    if Path(settings.model).suffix.lower() == PIXELS:
+        from landcover.classify.pixelmapper import PixelMapper
+
+        return PixelMapper(settings)
     from landcover.classify.kerasmapper import KerasMapper
 
     return KerasMapper(settings)

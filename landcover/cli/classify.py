@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     "--model",
     type=click.Path(path_type=Path),
     shell_complete=MODELS,
-    help="model.keras, or an exported .onnx or .dlpk.",
+    help="model.keras or model.skops, or an exported .onnx or .dlpk.",
 )
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
 @click.option("--confidence", is_flag=True, default=None, help="Also write how probable the mapped class is, per cent.")
@@ -51,7 +51,7 @@ def classify(
     Example: landcover classify naip.tif -o map.tif
     """
     from landcover.classify import Failed, Kept, Outside, classify_all, classify_one, find_current, map_path, outs_of
-    from landcover.classify.mapper import EXPORTED
+    from landcover.classify.mapper import needs_keras
     from landcover.cli import summary as tell
     from landcover.errors import ConfigError, ImageError
     from landcover.files import check_made
@@ -68,7 +68,7 @@ def classify(
     folder = out or settings.paths.maps
     outs = [out or map_path(folder, paths[0])] if alone else list(outs_of(paths, folder).values())
     kept = None if overwrite else find_current(settings, paths, outs)
-    if kept is None and settings.classify.model.suffix.lower() not in EXPORTED:
+    if kept is None and needs_keras(settings.classify.model):
         import_quietly("keras")
     if kept is None and alone:
         made = classify_one(settings, paths[0], outs[0], overwrite, bar)

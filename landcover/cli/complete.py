@@ -39,5 +39,5 @@ def settings(ctx: click.Context, parameter: click.Parameter, unfinished: str) ->
 RASTERS = files(*RASTER_SUFFIXES)
 VECTORS = files(*VECTOR_SUFFIXES)
 REFERENCES = files(*VECTOR_SUFFIXES, *RASTER_SUFFIXES)
-MODELS = files(".keras", ".onnx", ".dlpk")
+MODELS = files(".keras", ".skops", ".onnx", ".dlpk")
 YAML = files(".yaml", ".yml")

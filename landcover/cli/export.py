@@ -41,8 +41,9 @@ def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: 
     from landcover.pipeline import export_stage
     from landcover.provenance import recorded
 
-    import_quietly("keras")
     model = model or config.classify.model
+    if model.suffix.lower() == ".keras":
+        import_quietly("keras")
     # an item tells itself what it was made of
     stage = None if to == "stac" else export_stage(model, to, out or export_path(model, to))
     with recorded(stage) if stage else nullcontext():

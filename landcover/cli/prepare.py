@@ -97,6 +97,7 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
     """Map the labelled ground and compare."""
     from landcover.assess.suspects import FILE, find_suspects, labelled_squares
     from landcover.classify import classify as run
+    from landcover.classify.mapper import needs_keras
     from landcover.errors import ModelError
     from landcover.files import check_free, check_made
     from landcover.model import read_card
@@ -104,7 +105,8 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
     check_made(mosaic, "mosaic")
     folder, out = config.paths.label_check, config.paths.label_check / FILE
     check_free(out, overwrite)
-    import_quietly("keras")
+    if needs_keras(config.classify.model):
+        import_quietly("keras")
     if read_card(config.classify.model).scheme != config.scheme:
         raise ModelError(f"{config.classify.model}: knows other classes than the scheme of the configuration")
     squares = labelled_squares(config.paths.labels, folder / "labelled.gpkg", overwrite=True)

@@ -75,12 +75,14 @@ def _prepare_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]
 
 
 def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) -> Any:
+    from landcover.catalogue import find_kind
     from landcover.errors import LandcoverError
     from landcover.train import plan_training
 
     if any(step.stage in ("stack", "augment") for step in todo):
         raise LandcoverError("known once prepare has run")
-    import_quietly("keras")
+    if find_kind(config.train.model).family == "network":
+        import_quietly("keras")
     return plan_training(config)
 
 
@@ -90,10 +92,12 @@ def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...
 
     if not config.classify.model.exists():
         raise LandcoverError("known once train has run")
-    import_quietly("keras")
     from landcover.classify import map_path
     from landcover.classify.estimate import estimate
+    from landcover.classify.mapper import needs_keras
 
+    if needs_keras(config.classify.model):
+        import_quietly("keras")
     outs = {step.out for step in todo}
     paths = expand(images, RASTER_SUFFIXES, LandcoverError)
     return estimate([p for p in paths if str(map_path(config.paths.maps, p)) in outs], config.classify)

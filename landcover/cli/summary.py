@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from landcover.project import Project
     from landcover.splitreport import SplitReport
     from landcover.train.checkpoint import Epoch
-    from landcover.train.fit import Trained
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+    from landcover.train.result import PixelPlan, Trained
 
 
 def project(made: "Project") -> str:
@@ -107,7 +107,16 @@ def augmented(made: "Augmented") -> str:
     return f"{made.path}: copies of {listed}" if listed else f"{made.path}: no class is rare, nothing to copy"
 
 
-def plan(made: "Plan") -> str:
+def plan(made: "Plan | PixelPlan") -> str:
+    from landcover.train.result import PixelPlan
+
+    if isinstance(made, PixelPlan):
+        drawn = ", ".join(f"{name} {number:,}" for name, number in made.pixels.items())
+        return (
+            f"pixels: at most {sum(made.pixels.values()):,}, {made.features} features each: {drawn}\n"
+            f"chips: {made.validation:,} to validate\n"
+            "time: trained in one go, without steps to try"
+        )
     return (
         f"net: {made.parameters:,} parameters, {made.precision}\n"
         f"chips: {made.chips:,} to train on, {made.copies:,} copies of them, {made.validation:,} to validate\n"
@@ -139,8 +148,9 @@ def trained(made: "Trained") -> str:
     lines = [f"validation IoU, per cent{leak}:"]
     lines += [f"  {name:<32}{'-' if iou is None else f'{100 * iou:.1f}':>6}" for name, iou in made.iou.items()]
     figures = made.figures
+    epoch = f"epoch {made.epoch} of {made.epochs}, " if made.epochs else ""
     lines.append(
-        f"{made.path}: epoch {made.epoch} of {made.epochs}, validation{leak}: mean IoU {figures['val_mean_iou']:.3f}, "
+        f"{made.path}: {epoch}validation{leak}: mean IoU {figures['val_mean_iou']:.3f}, "
         f"accuracy {figures['val_accuracy']:.3f}, loss {figures['val_loss']:.4f}"
     )
     return "\n".join(lines)

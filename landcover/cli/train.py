@@ -24,14 +24,17 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
 
     Until it ends, everything is in <models>/<train.name>.training: the best model so far, too. With --folds no model
     is made for use: each part of the chips, whole sites or blocks, validates once what was trained on the others, and
-    <models>/<train.name>-folds/folds.csv says how well.
+    <models>/<train.name>-folds/folds.csv says how well. Models of pixels (`landcover models`) have no epochs, and
+    nothing to resume.
 
     \b
     Reads:   <data>/processed
     Writes:  <models>/<train.name>: model.keras, model.stac.json, history.csv, curves.png, metrics.json, validation/
-             with pictures of chips each time the best improved, tensorboard/
+             with pictures of chips each time the best improved, tensorboard/; of a model of pixels model.skops, and
+             neither curves.png nor tensorboard/
     Example: landcover train --set train.epochs=50
     """
+    from landcover.catalogue import find_kind
     from landcover.cli import summary as tell
     from landcover.train import cross_validate, find_current, plan_training
     from landcover.train import train as run
@@ -44,9 +47,10 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     if current and not (resume and is_begun(current)):
         click.echo(tell.current(current))
         if not (current / "model.stac.json").exists():
-            describe_model(current / "model.keras")
+            describe_model(current / find_kind(config.train.model).file)
         return
-    import_quietly("keras")
+    if folds or find_kind(config.train.model).family == "network":
+        import_quietly("keras")
     if plan:
         click.echo(tell.plan(plan_training(config)))
         return

@@ -16,7 +16,7 @@ from landcover.doctor import machine
 from landcover.doctor.finding import BROKEN, Finding, guarded
 from landcover.provenance import versions
 
-PACKAGES = ("tensorflow", "keras", "pyogrio", "geopandas", "shapely", "h5py", "onnxruntime")
+PACKAGES = ("tensorflow", "keras", "pyogrio", "geopandas", "shapely", "h5py", "scikit-learn", "skops", "onnxruntime")
 NEEDED = ("tensorflow", "keras")
 
 PYTHONS = (3, 10), (3, 13)

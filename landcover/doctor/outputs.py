@@ -54,7 +54,7 @@ def check_model(config: Config, scenes: Sequence[Scene]) -> Iterator[Finding]:
     if not path.exists():
         yield Finding("ok", "model.file", "no model yet: `landcover train` makes one", str(path))
         return
-    if path.suffix.lower() != ".keras":
+    if path.suffix.lower() not in (".keras", ".skops"):
         yield Finding("ok", "model.file", "an exported model: not looked into", str(path))
         return
     card, where = read_card(path), str(path)

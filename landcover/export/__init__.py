@@ -42,6 +42,8 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
         raise ConfigError(f"{to}: is no format to export to: there are {', '.join(FORMATS)}")
     if to == "stac":
         return _describe(model, out, overwrite, made_by)
+    if model.suffix.lower() == ".skops":
+        raise ModelError(f"{model}: a model of pixels is no network, and cannot be exported, but as --to stac")
     card = read_card(model)
     name = _name(model)
     out = out or export_path(model, to)

@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from landcover.catalogue import KINDS
 from landcover.export.acquired import file_time, stamp
 from landcover.export.stac_parts import SOFTWARE, STAC_VERSION, class_objects, extensions, file_fields, href
 from landcover.model import ModelCard, read_card
@@ -41,10 +42,10 @@ def model_item(model_path: Path) -> dict[str, Any]:
             "processing:software": {SOFTWARE: card.version},
             "bands": _bands(card),
             "mlm:name": _mlm_name(name),
-            "mlm:architecture": "U-Net",
+            "mlm:architecture": _architecture(card),
             "mlm:tasks": [TASK],
-            "mlm:framework": "Keras",
-            **_framework_version(saved),
+            "mlm:framework": "scikit-learn" if card.radii else "Keras",
+            **_framework_version(saved, record),
             **_parameters(record),
             "mlm:pretrained": False,
             "mlm:pretrained_source": None,
@@ -57,12 +58,12 @@ def model_item(model_path: Path) -> dict[str, Any]:
         "assets": {
             "model": {
                 "href": f"./{href(model_path.name)}",
-                # what a .keras file is
-                "type": "application/zip; framework=keras",
-                "title": "Network, weights, classes and training statistics",
+                # what a .keras file is, and a .skops file
+                "type": f"application/zip; framework={'scikit-learn' if card.radii else 'keras'}",
+                "title": f"{'Model' if card.radii else 'Network, weights'}, classes and training statistics",
                 "roles": ["mlm:model", "mlm:weights"],
                 **file_fields(model_path),
-                "mlm:artifact_type": "tf.keras.Model.save",
+                "mlm:artifact_type": "skops.io.dump" if card.radii else "tf.keras.Model.save",
                 # STAC allows bands above only if an asset has them, the extension refers to those above
                 "bands": [{"name": band["name"]} for band in _bands(card)],
             }
@@ -83,12 +84,17 @@ def _mlm_name(name: str) -> str:
 def _description(card: ModelCard) -> str:
     x, y = card.pixel_size
     told = (
-        f"U-Net that gives each pixel of an image of {card.bands} bands, of about {x:g} x {y:g} m, one of "
-        f"{len(card.scheme)} classes of land cover. The model file does not say where it was trained: the item has no "
-        "geometry."
+        f"{_architecture(card)} that gives each pixel of an image of {card.bands} bands, of about {x:g} x {y:g} m, one "
+        f"of {len(card.scheme)} classes of land cover. The model file does not say where it was trained: the item has "
+        "no geometry."
     )
     leak = " Leaking split: training and validation share pixels, the figures are too good."
     return told + (leak if card.split == "random" else "")
+
+
+def _architecture(card: ModelCard) -> str:
+    """What papers call it; of one that is not of this program, the name that train.model gave."""
+    return next((kind.title for kind in KINDS if kind.name == card.model), card.model)
 
 
 def _bands(card: ModelCard) -> list[dict[str, Any]]:
@@ -104,8 +110,7 @@ def _input(card: ModelCard) -> dict[str, Any]:
     return {
         "name": "image",
         "description": (
-            f"Grey values as they are in {card.dtype} images, not scaled: to normalise them by the mean and deviation "
-            "of each band is the network's first layer. Pixels without data are filled with the bands' means. Any "
+            f"Grey values as they are in {card.dtype} images, not scaled: {_first_step(card)} Any "
             f"height and width that are multiples of {card.multiple} will do; it was trained on {card.chip_size}. What "
             f"lies less than {card.halo} px from an edge is mapped without all of its surroundings."
         ),
@@ -120,7 +125,19 @@ def _input(card: ModelCard) -> dict[str, Any]:
     }
 
 
+def _first_step(card: ModelCard) -> str:
+    if card.radii:
+        return "landcover.features makes of them what the model takes. Pixels without data take no part."
+    return (
+        "to normalise them by the mean and deviation of each band is the network's first layer. Pixels without data "
+        "are filled with the bands' means."
+    )
+
+
 def _output(card: ModelCard) -> dict[str, Any]:
+    classes = class_objects(card.scheme, BACKGROUND)
+    # a model of pixels knows no background
+    known = classes[1:] if card.radii else classes
     unseen = [c.name for c in card.scheme if not card.pixels.get(c.name, 1)]
     also = f", nor {', '.join(unseen)}, of which there was no training pixel" if unseen else ""
     return {
@@ -131,11 +148,11 @@ def _output(card: ModelCard) -> dict[str, Any]:
         ),
         "tasks": [TASK],
         "result": {
-            "shape": [-1, card.chip_size, card.chip_size, 1 + len(card.scheme)],
+            "shape": [-1, card.chip_size, card.chip_size, len(known)],
             "dim_order": ["batch", "height", "width", "class"],
             "data_type": "float32",
         },
-        "classification:classes": class_objects(card.scheme, BACKGROUND),
+        "classification:classes": known,
     }
 
 
@@ -147,14 +164,16 @@ def _training(card: ModelCard, record: dict[str, Any]) -> dict[str, Any]:
         "labelled_pixels": card.pixels,
         "figures": card.scores,
     }
-    return told | {key: record[key] for key in ("epochs", "chips", "class_weights", "precision") if key in record}
+    return told | {
+        key: record[key] for key in ("epochs", "chips", "drawn", "class_weights", "precision") if key in record
+    }
 
 
 def _parameters(record: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if "parameters" in record:
         fields["mlm:total_parameters"] = record["parameters"]
-    settings = {
+    settings = record.get("hyperparameters") or {
         key.removeprefix("train."): value for key, value in record.get("origin", {}).items() if key.startswith("train.")
     }
     return fields | ({"mlm:hyperparameters": settings} if settings else {})
@@ -188,7 +207,7 @@ def _saved_at(saved: dict[str, Any], model_path: Path) -> str:
         return stamp(file_time(model_path))
 
 
-def _framework_version(saved: dict[str, Any]) -> dict[str, str]:
+def _framework_version(saved: dict[str, Any], record: dict[str, Any]) -> dict[str, str]:
     """The extension wants three numbers: what a version under development is called is left out."""
-    version = str(saved.get("keras_version", ""))
+    version = str(saved.get("keras_version") or record.get("scikit_learn") or "")
     return {"mlm:framework_version": version} if SEMANTIC_VERSION.fullmatch(version) else {}

@@ -1,10 +1,11 @@
-"""From training chips to a model: the slim U-Net with a masked weighted loss."""
+"""From training chips to a model: the slim U-Net with a masked weighted loss, or a model of pixels."""
 
 import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from landcover.catalogue import find_kind
 from landcover.config import Config
 from landcover.errors import OutputExists
 from landcover.pipeline import train_stage
@@ -16,9 +17,9 @@ from landcover.uptodate import check
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
-    from landcover.train.fit import Trained
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+    from landcover.train.result import PixelPlan, Trained
 
 
 def train(
@@ -30,14 +31,22 @@ def train(
 ) -> "Trained":
     """Train on what `prepare` made and write models/<name>/, or go on with a training that was cut off. Raises
     LandcoverError; OutputExists for a model that is there, up to date or not."""
-    from landcover.train.fit import fit
-
     stage = train_stage(config)
     state = check(stage, config.provenance.full)
     if state.standing in ("current", "stale") and not (overwrite or resume):
         raise OutputExists(stage.out, state.told)
     recorder = Recorder(stage, state.inputs)
+    if _of_pixels(config):
+        from landcover.train.pixels import fit_pixels
+
+        return fit_pixels(config.paths, config.train, config.scheme, overwrite, resume, progress, recorder)
+    from landcover.train.fit import fit
+
     return fit(config.paths, config.train, config.scheme, overwrite, resume, progress, on_epoch, recorder)
+
+
+def _of_pixels(config: Config) -> bool:
+    return find_kind(config.train.model).family == "pixels"
 
 
 def find_current(config: Config) -> Path | None:
@@ -58,8 +67,12 @@ def find_current(config: Config) -> Path | None:
     return stage.out
 
 
-def plan_training(config: Config) -> "Plan":
-    """What `train` would take, from a few of its steps. Raises LandcoverError."""
+def plan_training(config: Config) -> "Plan | PixelPlan":
+    """What `train` would take, of a network from a few of its steps. Raises LandcoverError."""
+    if _of_pixels(config):
+        from landcover.train.pixels import plan_pixels
+
+        return plan_pixels(config.paths, config.train, config.scheme)
     from landcover.train.plan import plan
 
     return plan(config.paths, config.train, config.scheme)

@@ -6,9 +6,8 @@ import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import keras
 import numpy as np
@@ -24,27 +23,15 @@ from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import output_table
 from landcover.train.checkpoint import Epoch, State, assign, load_state
 from landcover.train.chipset import Chips, open_chips
+from landcover.train.origin import METRICS, check_origin, origin_of
 from landcover.train.pictures import PICTURES, draw_chips, picture_name, typical_chips
 from landcover.train.record import Record
+from landcover.train.result import Trained
 from landcover.train.task import Task, check_fits, prepare_task
 from landcover.train.unfinished import CHECKPOINT, is_begun, training_folder
 from landcover.train.watch import Watch
 
-METRICS = "metrics.json"
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Trained:
-    """What `train` made: the model file; the figures of the epoch whose weights it holds (from 1), and how many there
-    were; IoU by class name, None for a class that validation does not hold; whether the split leaks."""
-
-    path: Path
-    epoch: int
-    epochs: int
-    figures: Epoch
-    iou: dict[str, float | None]
-    leaking: bool
 
 
 def fit(
@@ -162,24 +149,6 @@ def learn(
     iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
     _write_metrics(folder / METRICS, chips, settings, scheme, task, state, iou)
     return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, "split" in best)
-
-
-def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
-    """What must be the same for a training to go on."""
-    told = {f"train.{key}": value for key, value in settings.model_dump(mode="json").items()}
-    return told | {
-        "the scheme": scheme.model_dump(mode="json"),
-        "the chips": chips.key,
-    }
-
-
-def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
-    for key in {**began, **now}:
-        if began.get(key) != now.get(key):
-            shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith("train.") else ""
-            raise LandcoverError(
-                f"{folder}: began with another value of {key}{shown}: set it back, or start anew with --overwrite"
-            )
 
 
 def _card(chips: Chips, scheme: ClassScheme, task: Task, state: State, told: Essence | None) -> ModelCard:

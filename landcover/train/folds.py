@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from landcover.catalogue import find_kind
 from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
 from landcover.files import only_one, recover, replace_folder, whole_file
 from landcover.progress import Progress, silent
@@ -20,10 +21,12 @@ from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.sites import sites
 from landcover.splitreport import read_report
+from landcover.train import pixels
 from landcover.train.checkpoint import Epoch
 from landcover.train.chipset import Chips, ChipSet, open_chips
-from landcover.train.fit import METRICS, check_origin, learn, origin_of
-from landcover.train.metrics import Scores
+from landcover.train.fit import learn
+from landcover.train.origin import METRICS, check_origin, origin_of
+from landcover.train.result import Scores
 from landcover.train.task import check_fits
 from landcover.train.unfinished import CHECKPOINT
 
@@ -74,11 +77,12 @@ def cross_validate(
     with closing(open_chips(paths, scheme)) as chips:
         if not read_report(paths.stacks).placed:
             raise LabelError(f"--folds {number}: folds are made by place, and these chips do not tell where they lie")
-        check_fits(settings, chips.info)
+        if not _of_pixels(settings):
+            check_fits(settings, chips.info)
         pool = chips.train + chips.validation
         places, kind = group(pool.corners, chips.info.size, number, block)
-        pixels = np.stack([np.bincount(pool.label(n).ravel(), minlength=256) for n in range(len(pool))])
-        fold_of = deal(places, pixels[:, list(scheme.values)], number)
+        counts = np.stack([np.bincount(pool.label(n).ravel(), minlength=256) for n in range(len(pool))])
+        fold_of = deal(places, counts[:, list(scheme.values)], number)
         parts = [_part(chips, pool, fold_of == fold) for fold in range(number)]
         _check_parts(parts, pool, kind)
         with only_one(folder):
@@ -101,6 +105,10 @@ def cross_validate(
     return made
 
 
+def _of_pixels(settings: TrainSettings) -> bool:
+    return find_kind(settings.model).family == "pixels"
+
+
 def _check_free(out: Path, folder: Path, overwrite: bool, resume: bool) -> None:
     if out.exists() and not overwrite:
         raise OutputExists(out)
@@ -118,7 +126,7 @@ def _fold(
 ) -> Fold:
     """Train a fold, unless it is finished."""
     if not (folder / METRICS).exists():
-        learn(part, settings, scheme, folder, progress, on_epoch)
+        (pixels.learn if _of_pixels(settings) else learn)(part, settings, scheme, folder, progress, on_epoch)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     check_origin(folder, told["origin"], origin_of(part, settings, scheme))

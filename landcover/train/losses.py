@@ -5,7 +5,7 @@ A background pixel's loss and gradient are exactly zero in each of them.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,11 +13,9 @@ from keras import ops
 from numpy.typing import NDArray
 
 from landcover.settings import TrainSettings
+from landcover.train.prior import Prior
 
 Loss = Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]
-
-Prior = Literal["labels", "equal"]
-"""How frequent a net takes classes to be where it sees nothing that tells them apart: as the labels, or all alike."""
 
 ROOT = 0.5
 """While a net learns, a class counts by its frequency to this power: rare ones are learnt as well as others."""

@@ -1,12 +1,11 @@
 """What is watched while training: the contingency table of a whole pass."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
-from numpy.typing import NDArray
+
+from landcover.train.result import Scores
 
 
 class MeanIoU(keras.metrics.Metric):
@@ -41,7 +40,7 @@ class MeanIoU(keras.metrics.Metric):
         present = ops.cast(ops.sum(table, axis=1) > 0, "float32")
         return ops.sum(present * both / ops.maximum(either, 1.0)) / ops.maximum(ops.sum(present), 1.0)
 
-    def scores(self) -> "Scores":
+    def scores(self) -> Scores:
         return Scores.of(ops.convert_to_numpy(self.table))
 
 
@@ -53,26 +52,3 @@ def likeliest(scores: Any) -> Any:
         number = ops.where(scores[..., output] > best, float(output), number)
         best = ops.maximum(best, scores[..., output])
     return number
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Of a contingency table (classes of the label, classes shown): overall accuracy, intersection over union of each
-    class, None for one that the labels do not hold, and the mean of the others."""
-
-    table: tuple[tuple[int, ...], ...]
-    accuracy: float
-    iou: tuple[float | None, ...]
-
-    @classmethod
-    def of(cls, table: NDArray[np.int64]) -> "Scores":
-        both = np.diag(table)
-        either = table.sum(axis=0) + table.sum(axis=1) - both
-        held = table.sum(axis=1) > 0
-        iou = tuple(float(b / e) if there else None for b, e, there in zip(both, either, held, strict=True))
-        accuracy = float(both.sum() / max(table.sum(), 1))
-        return cls(tuple(tuple(row) for row in table.tolist()), accuracy, iou)
-
-    @property
-    def mean_iou(self) -> float:
-        return float(np.mean([v for v in self.iou if v is not None] or [0.0]))

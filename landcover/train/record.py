@@ -12,9 +12,6 @@ from landcover.train.checkpoint import Epoch
 from landcover.train.curves import draw_curves
 from landcover.train.pictures import PICTURES, picture_name
 
-LEAKING = "leaking split"
-"""Said beside every figure of a split that is not one by place."""
-
 
 class Record:
     """The files of a training in a folder, made anew from the epochs that are behind it: what was told of an epoch that

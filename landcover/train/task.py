@@ -17,15 +17,13 @@ from landcover.settings import TrainSettings
 from landcover.train.batches import Batches
 from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
-from landcover.train.losses import Loss, Prior, build_loss, class_weights, emphasis_of
+from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
+from landcover.train.prior import Prior, prior_of
 from landcover.train.unet import build_unet, logits_of
 
 SAMPLED = 4
 """Of the training chips every fourth row and column is enough for a figure to watch."""
-
-DENSE = 0.9
-"""Labels that cover this share of the chips show how frequent the classes are; polygons that somebody drew do not."""
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +63,7 @@ def prepare_task(
         if absent and not quietly:
             log.warning("Note: no %s pixel of %s: %s", side, ", ".join(absent), result)
     weights = _weights(settings, scheme, known)
-    prior, emphasis = _prior(settings, known), None
+    prior, emphasis = prior_of(settings, known.covered), None
     if prior == "equal" and settings.class_prior == "auto" and not quietly:
         log.info(
             "Labels cover %.0f %% of the training chips, and may show some classes more often than there are: the "
@@ -141,15 +139,6 @@ def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules
     return keras.optimizers.schedules.CosineDecay(
         0.0, max(1, steps - warm), warmup_target=settings.learning_rate, warmup_steps=warm
     )
-
-
-def _prior(settings: TrainSettings, known: Statistics) -> Prior | None:
-    """How frequent the net shall take the classes to be; None: as often as they count, by weights of the user's."""
-    if settings.class_prior != "auto":
-        return settings.class_prior
-    if settings.class_weights != "auto":
-        return None
-    return "labels" if known.covered >= DENSE else "equal"
 
 
 def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) -> list[float]:

@@ -13,7 +13,8 @@ from landcover.progress import Advance
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 from landcover.train.checkpoint import Epoch, State, save_state, values
-from landcover.train.record import LEAKING, Record
+from landcover.train.record import Record
+from landcover.train.result import LEAKING
 from landcover.train.task import Task
 from landcover.train.unfinished import CHECKPOINT
 

@@ -1,0 +1,29 @@
+"""What a training was begun with, as its metrics.json and its checkpoint tell it."""
+
+from pathlib import Path
+from typing import Any
+
+from landcover.errors import LandcoverError
+from landcover.scheme import ClassScheme
+from landcover.settings import TrainSettings
+from landcover.train.chipset import Chips
+
+METRICS = "metrics.json"
+
+
+def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
+    """What must be the same for a training to go on."""
+    told = {f"train.{key}": value for key, value in settings.model_dump(mode="json").items()}
+    return told | {
+        "the scheme": scheme.model_dump(mode="json"),
+        "the chips": chips.key,
+    }
+
+
+def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
+    for key in {**began, **now}:
+        if began.get(key) != now.get(key):
+            shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith("train.") else ""
+            raise LandcoverError(
+                f"{folder}: began with another value of {key}{shown}: set it back, or start anew with --overwrite"
+            )

@@ -1,0 +1,21 @@
+"""How frequent a model is to take the classes to be."""
+
+from typing import Literal
+
+from landcover.settings import TrainSettings
+
+Prior = Literal["labels", "equal"]
+"""How frequent a model takes classes to be where it sees nothing that tells them apart: as the labels, or all alike."""
+
+DENSE = 0.9
+"""Labels that cover this share of the chips show how frequent the classes are; polygons that somebody drew do not."""
+
+
+def prior_of(settings: TrainSettings, covered: float) -> Prior | None:
+    """As `train.class_prior` says, of labels on a share `covered` of the training chips; None: as often as the classes
+    count, by weights of the user's."""
+    if settings.class_prior != "auto":
+        return settings.class_prior
+    if settings.class_weights != "auto":
+        return None
+    return "labels" if covered >= DENSE else "equal"
