@@ -71,6 +71,7 @@ class Config(Section):
             ("mosaic", "images", str(paths.data / "raw" / "naip")),
             ("labels", "source", str(paths.data / "raw" / "labels.gpkg")),
             ("classify", "model", paths.models / name / kind.file),
+            ("classify", "code", model if kind.source else None),
             ("assess", "reference", str(paths.data / "raw" / "reference.gpkg")),
         )
         filled = dict(given)

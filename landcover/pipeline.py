@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from landcover.catalogue import find_kind
 from landcover.config import Config
 from landcover.errors import ImageError, LabelError
 from landcover.fingerprint import located
+from landcover.owncode import module_of
 from landcover.provenance import read_run, with_companions
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.stage import Stage
@@ -64,10 +66,16 @@ PREPARE = (mosaic_stage, labels_stage, chips_stage, stack_stage, augment_stage)
 
 def train_stage(config: Config) -> Stage:
     paths = config.paths
-    inputs = (str(paths.stacks), str(paths.augmented))
+    inputs = [str(paths.stacks), str(paths.augmented)]
+    if config.train.backbone.weights is not None:
+        inputs.append(str(config.train.backbone.weights))
+    kind = find_kind(config.train.model)
+    own = Path(f"{module_of(kind).replace('.', '/')}.py")
+    if kind.source and own.exists():
+        inputs.append(str(own))
     parts = ("model.keras", "history.csv", "metrics.json")
     sections, out = _sections(config, "train", "scheme"), paths.models / config.train.name
-    return Stage("train", out, inputs, sections, parts, code="train.fit")
+    return Stage("train", out, tuple(inputs), sections, parts, code="train.fit")
 
 
 def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> Stage:

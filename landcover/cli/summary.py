@@ -164,9 +164,11 @@ def classified(made: "Classified") -> str:
     total = sum(made.pixels.values())
     shares = ", ".join(f"{name} {100 * n / total:.1f}" for name, n in made.pixels.items())
     tiling = made.tiling
+    around = f"{2 * tiling.halo} px of two blended" if tiling.blended else f"halo {tiling.halo} px"
+    seams = "" if made.seams is None else f"; classes change {made.seams:.2f} times as often across borders of tiles"
     return (
         f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, tiles of {tiling.rows} x "
-        f"{tiling.columns} px, halo {tiling.halo} px" + (f"; {made.confidence}" if made.confidence else "")
+        f"{tiling.columns} px, {around}{seams}" + (f"; {made.confidence}" if made.confidence else "")
     )
 
 

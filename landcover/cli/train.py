@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.cli.console import bar, common, import_quietly, log, tracked, with_options
+from landcover.cli.console import bar, common, import_quietly, log, setting, tracked, with_options
 from landcover.cli.stac import describe_model
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @tracked
-@click.option("--model", metavar="NAME", help="Which model; `landcover models` lists them.")
+@setting("--model", "train.model", "NAME", "Which model; `landcover models` lists them. Or module:function, your own.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")

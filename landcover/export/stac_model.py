@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from landcover.catalogue import KINDS
 from landcover.export.acquired import file_time, stamp
 from landcover.export.stac_parts import SOFTWARE, STAC_VERSION, class_objects, extensions, file_fields, href
 from landcover.model import ModelCard, read_card
@@ -41,7 +42,7 @@ def model_item(model_path: Path) -> dict[str, Any]:
             "processing:software": {SOFTWARE: card.version},
             "bands": _bands(card),
             "mlm:name": _mlm_name(name),
-            "mlm:architecture": "U-Net",
+            "mlm:architecture": _architecture(card),
             "mlm:tasks": [TASK],
             "mlm:framework": "Keras",
             **_framework_version(saved),
@@ -83,12 +84,17 @@ def _mlm_name(name: str) -> str:
 def _description(card: ModelCard) -> str:
     x, y = card.pixel_size
     told = (
-        f"U-Net that gives each pixel of an image of {card.bands} bands, of about {x:g} x {y:g} m, one of "
-        f"{len(card.scheme)} classes of land cover. The model file does not say where it was trained: the item has no "
-        "geometry."
+        f"{_architecture(card)} that gives each pixel of an image of {card.bands} bands, of about {x:g} x {y:g} m, one "
+        f"of {len(card.scheme)} classes of land cover. The model file does not say where it was trained: the item has "
+        "no geometry."
     )
     leak = " Leaking split: training and validation share pixels, the figures are too good."
     return told + (leak if card.split == "random" else "")
+
+
+def _architecture(card: ModelCard) -> str:
+    """What papers call it; of one that is not of this program, the name that train.model gave."""
+    return next((kind.title for kind in KINDS if kind.name == card.model), card.model)
 
 
 def _bands(card: ModelCard) -> list[dict[str, Any]]:
@@ -106,8 +112,8 @@ def _input(card: ModelCard) -> dict[str, Any]:
         "description": (
             f"Grey values as they are in {card.dtype} images, not scaled: to normalise them by the mean and deviation "
             "of each band is the network's first layer. Pixels without data are filled with the bands' means. Any "
-            f"height and width that are multiples of {card.multiple} will do; it was trained on {card.chip_size}. What "
-            f"lies less than {card.halo} px from an edge is mapped without all of its surroundings."
+            f"height and width that are multiples of {card.multiple} will do; it was trained on {card.chip_size}. "
+            + _edge(card)
         ),
         "bands": [band["name"] for band in _bands(card)],
         "input": {
@@ -118,6 +124,12 @@ def _input(card: ModelCard) -> dict[str, Any]:
         "value_scaling": None,
         "resize_type": None,
     }
+
+
+def _edge(card: ModelCard) -> str:
+    if card.halo is None:
+        return "Each pixel depends on all of the image: maps are made of overlapping tiles, blended."
+    return f"What lies less than {card.halo} px from an edge is mapped without all of its surroundings."
 
 
 def _output(card: ModelCard) -> dict[str, Any]:
