@@ -61,7 +61,7 @@ def find_kind(name: str) -> Kind:
         if kind.name == name:
             return kind
     known = [kind.name for kind in (*KINDS, *others)]
-    close = difflib.get_close_matches(name, known, n=2, cutoff=0.5)
+    close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
     own = "" if close else "; one of your own is written module:function"
     raise ValueError(
         f"no such model: did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}{own}"

@@ -76,7 +76,7 @@ class Config(Section):
         )
         filled = dict(given)
         for section, key, place in followers:
-            settings = given.get(section) or {}
+            settings = filled.get(section) or {}
             if isinstance(settings, dict) and settings.get(key) is None:
                 filled[section] = {**settings, key: place}
         return filled

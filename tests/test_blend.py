@@ -15,7 +15,9 @@ from landcover.classify.blend import taper
 from landcover.classify.predict import classify_image
 from landcover.classify.seams import Seams
 from landcover.classify.tiles import Tiling
-from landcover.errors import ConfigError, Interrupted
+from landcover.errors import ConfigError, Interrupted, ModelError
+from landcover.export import export
+from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
 from landcover.memory import bytes_a_pixel
 from landcover.model import ModelCard, load_network, save_model
@@ -156,3 +158,13 @@ def test_a_halo_is_at_most_a_quarter_of_a_tile(tmp_path, settings) -> None:
 def test_memory_of_strides_is_told_too(pooling_model) -> None:
     # at half the size: the features of 6 bands and of 12; the latter enlarged, and its logits
     assert bytes_a_pixel(load_network(pooling_model)) == pytest.approx(4 * (12 + 12 / 4), rel=0.5)
+
+
+def test_what_cannot_be_exported_says_so(pooling_model, tmp_path) -> None:
+    with pytest.raises(ModelError, match=r"model\.keras: layer .*: a convolution of stride \(2, 2\) with padding same"):
+        export(pooling_model, "dlpk", tmp_path / "m.dlpk")
+    with pytest.raises(ModelError, match="a PartMeans cannot be written as ONNX: export to h5 or savedmodel"):
+        image = keras.Input((None, None, 4))
+        to_onnx(keras.Model(image, PartMeans(2)(image)))
+    with pytest.raises(ModelError, match="a Add cannot be written as ONNX"):
+        to_onnx(keras.Model(image, image + 1))

@@ -12,7 +12,7 @@ from landcover.errors import ConfigError
 def test_a_name_that_there_is_not_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"^no such model: did you mean unet\?$"):
         find_kind("u-net")
-    with pytest.raises(ValueError, match=r"^known: unet"):
+    with pytest.raises(ValueError, match=r"^known: unet, pspnet, deeplab"):
         find_kind("xyz")
     with pytest.raises(
         ConfigError, match=r"^--set train\.model=unets: train\.model: no such model: did you mean unet\? "

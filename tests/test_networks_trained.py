@@ -18,6 +18,7 @@ from landcover.train.batches import Batches
 from landcover.train.chipset import open_chips
 from landcover.train.fit import fit
 from landcover.train.metrics import MeanIoU
+from landcover.train.rates import find_rate, steepest
 
 PAGE = Path(__file__).parents[1] / "docs/how-to/own-network.md"
 
@@ -89,3 +90,17 @@ def test_the_documented_example_is_trained_mapped_and_exported(tmp_path, scheme,
     done = run("train", "--config", "own.yaml")
     assert done.exit_code == 1
     assert "my_net.py" in done.stderr
+
+
+def test_the_rate_at_which_the_loss_falls_most_steeply_is_suggested(tmp_path, scheme) -> None:
+    rates = np.geomspace(1e-6, 1, 61)
+    place = np.log10(rates)
+    losses = 1 / (1 + np.exp(3 * (place + 3))) + np.where(place > -1.5, 3 * (place + 1.5), 0)
+    assert steepest(rates, losses) == pytest.approx(1e-3, rel=0.3)
+    with pytest.raises(LandcoverError, match="no learning rate made the loss fall"):
+        steepest(rates, place)
+    paths = _stores(tmp_path, scheme)
+    made = find_rate(paths, QUICK, scheme, steps=40)
+    assert 1e-5 < made.suggested < 1
+    assert made.path == paths.models / "unet-rates.png"
+    assert [p.name for p in paths.models.iterdir()] == ["unet-rates.png"]

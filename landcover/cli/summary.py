@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from landcover.train.fit import Trained
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+    from landcover.train.rates import Rates
 
 
 def project(made: "Project") -> str:
@@ -144,6 +145,14 @@ def trained(made: "Trained") -> str:
         f"accuracy {figures['val_accuracy']:.3f}, loss {figures['val_loss']:.4f}"
     )
     return "\n".join(lines)
+
+
+def rates(made: "Rates") -> str:
+    rate = f"{made.suggested:.1e}"
+    return (
+        f"the loss fell most steeply at a rate of {rate}: try --set train.learning_rate={rate}\n"
+        f"{made.path}: losses of {len(made.rates)} rates, from {made.rates[0]:.0e} to {made.rates[-1]:.0e}"
+    )
 
 
 def folds(made: "Folds", scheme: ClassScheme) -> str:

@@ -34,8 +34,7 @@ def build_own(
         raise ModelError(f"{told}: {function.__name__}({bands}, {classes}) failed: {mistake(error)}") from None
     _check(network, told, bands, classes)
     image, x = begin(bands, mean, deviation)
-    plain = type(network).__module__.partition(".")[0] == "keras"
-    (scores,) = graft(keras.Model(network.inputs, network.outputs), x) if plain else [network(x)]
+    (scores,) = graft(keras.Model(network.inputs, network.outputs), x)
     logits = layers.Conv2D(1 + classes, 1, name="logits", dtype="float32", trainable=False)
     out = layers.Softmax(name="probabilities", dtype="float32")(logits(scores))
     # the classes as they are, and background beside them
@@ -52,7 +51,11 @@ def build_own(
 def _foreign(network: keras.Model) -> list[keras.Layer]:
     """Layers of classes that are neither Keras's nor this program's."""
     ours = ("keras", "landcover")
-    return [layer for layer in network._flatten_layers() if type(layer).__module__.partition(".")[0] not in ours]
+    return [
+        layer
+        for layer in network._flatten_layers(include_self=False)
+        if type(layer).__module__.partition(".")[0] not in ours
+    ]
 
 
 def _check(network: Any, told: str, bands: int, classes: int) -> None:
