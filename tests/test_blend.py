@@ -163,8 +163,8 @@ def test_memory_of_strides_is_told_too(pooling_model) -> None:
 def test_what_cannot_be_exported_says_so(pooling_model, tmp_path) -> None:
     with pytest.raises(ModelError, match=r"model\.keras: layer .*: a convolution of stride \(2, 2\) with padding same"):
         export(pooling_model, "dlpk", tmp_path / "m.dlpk")
+    image = keras.Input((None, None, 4))
     with pytest.raises(ModelError, match="a PartMeans cannot be written as ONNX: export to h5 or savedmodel"):
-        image = keras.Input((None, None, 4))
         to_onnx(keras.Model(image, PartMeans(2)(image)))
     with pytest.raises(ModelError, match="a Add cannot be written as ONNX"):
         to_onnx(keras.Model(image, image + 1))
