@@ -23,22 +23,6 @@ from landcover.train.rates import find_rate, steepest
 PAGE = Path(__file__).parents[1] / "docs/how-to/own-network.md"
 
 
-def test_a_network_with_statistics_of_its_batches_is_saved_as_it_was_judged(tmp_path, scheme) -> None:
-    paths = _stores(tmp_path, scheme)
-    changes = {"model": "pspnet", "net": NetSettings(), "backbone": BackboneSettings(width=0.1), "epochs": 2}
-    made = fit(paths, QUICK.model_copy(update=changes), scheme)
-    card = read_card(made.path)
-    assert (card.halo, card.multiple, card.model) == (None, 8, "pspnet")
-    network, metric = load_network(made.path), MeanIoU(3)
-    assert float(np.abs(network.get_layer("merge_norm").moving_mean).max()) > 0
-    with closing(open_chips(paths, scheme)) as chips:
-        check = Batches(chips.validation, scheme, 4, card.mean)
-        for index in range(len(check)):
-            images, targets = check[index]
-            metric.update_state(targets, network.predict_on_batch(images))
-    assert metric.scores().mean_iou == pytest.approx(made.figures["val_mean_iou"], abs=1e-6)
-
-
 def test_statistics_of_batches_go_on_where_a_training_was_cut_off(tmp_path, scheme) -> None:
     net = NetSettings(depth=2, filters=2, normalisation="batch", dropout=(0.0,))
     settings = QUICK.model_copy(update={"net": net, "epochs": 3})
@@ -67,8 +51,21 @@ def test_chips_that_a_network_cannot_take_are_refused(tmp_path, scheme) -> None:
         fit(paths, settings, scheme)
 
 
+def _check_as_judged(network, card, paths, scheme) -> None:
+    """The file holds the statistics of batch normalisation, too, that validation was counted with."""
+    norm = next(layer for layer in network.layers if "norm" in layer.name and hasattr(layer, "moving_mean"))
+    assert float(np.abs(norm.moving_mean).max()) > 0
+    metric = MeanIoU(3)
+    with closing(open_chips(paths, scheme)) as chips:
+        check = Batches(chips.validation, scheme, 4, card.mean)
+        for index in range(len(check)):
+            images, targets = check[index]
+            metric.update_state(targets, network.predict_on_batch(images))
+    assert metric.scores().mean_iou == pytest.approx(card.scores["val_mean_iou"], abs=1e-6)
+
+
 def test_the_documented_example_is_trained_mapped_and_exported(tmp_path, scheme, monkeypatch) -> None:
-    _stores(tmp_path, scheme)
+    paths = _stores(tmp_path, scheme)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "my_net", raising=False)
@@ -78,7 +75,9 @@ def test_the_documented_example_is_trained_mapped_and_exported(tmp_path, scheme,
     Path("own.yaml").write_text(json.dumps({"scheme": scheme.model_dump(mode="json"), "train": train}))
     done = run("train", "--config", "own.yaml")
     assert done.exit_code == 0, done.stderr
-    assert read_card(Path("models/my_net/model.keras")).halo == 15
+    card, network = read_card(Path("models/my_net/model.keras")), load_network(Path("models/my_net/model.keras"))
+    assert (card.halo, card.model) == (15, "my_net:build")
+    _check_as_judged(network, card, paths, scheme)
     write_image(Path("a.tif"), textured(100, 100))
     done = run("classify", "a.tif", "--config", "own.yaml", "--set", "classify.precision=float32")
     assert done.exit_code == 0, done.stderr
