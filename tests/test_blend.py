@@ -1,5 +1,6 @@
 """Maps of networks that see all of a tile: overlapping tiles, blended."""
 
+from functools import partial
 from pathlib import Path
 
 import keras
@@ -9,6 +10,7 @@ import rasterio
 from conftest import textured, write_image, write_polygons
 from keras import layers
 from rasterio.windows import Window
+from scipy.ndimage import gaussian_filter
 
 from landcover.classify import journal
 from landcover.classify.blend import taper
@@ -20,9 +22,11 @@ from landcover.export import export
 from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
 from landcover.memory import bytes_a_pixel
-from landcover.model import ModelCard, load_network, save_model
+from landcover.model import ModelCard, load_network, read_card, save_model
 from landcover.pooling import Enlarged, PartMeans
 from landcover.settings import ClassifySettings
+from landcover.train.losses import masked_crossentropy
+from landcover.train.unet import logits_of
 
 
 @pytest.fixture(scope="module")
@@ -168,3 +172,34 @@ def test_what_cannot_be_exported_says_so(pooling_model, tmp_path) -> None:
         to_onnx(keras.Model(image, PartMeans(2)(image)))
     with pytest.raises(ModelError, match="a Add cannot be written as ONNX"):
         to_onnx(keras.Model(image, image + 1))
+
+
+def _lit(rows: int, columns: int, seed: int, light: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """An image (rows, columns, 4) of three kinds of ground in patches, under some light: what tells them apart is how
+    bright they are beside the whole. And which is where: 1, 2 or 3."""
+    random = np.random.default_rng(seed)
+    heights = gaussian_filter(random.normal(0, 1, (rows, columns)), 10)
+    kind = 1 + np.digitize(heights / heights.std(), (-0.4, 0.4))
+    grey = np.array([95, 125, 155])[kind - 1] + (random.uniform(-60, 60) if light is None else light)
+    image = grey[..., None] + random.normal(0, 12, (rows, columns, 4))
+    return np.clip(image, 1, 255).astype(np.uint8), kind
+
+
+def test_a_blended_map_has_no_seams(tmp_path, settings, scheme) -> None:
+    network = load_network(settings.model)
+    learner = logits_of(network)
+    learner.compile(keras.optimizers.Adam(0.01), loss=partial(masked_crossentropy, weights=[1.0, 1.0, 1.0]))
+    for step in range(150):
+        images, kinds = zip(*(_lit(64, 64, 10 * step + n) for n in range(4)), strict=True)
+        learner.train_on_batch(np.stack(images).astype(np.float32), np.stack(kinds))
+    save_model(network, read_card(settings.model), tmp_path / "model.keras")
+    trained = settings.model_copy(update={"model": tmp_path / "model.keras", "batch": 16})
+    image, kind = _lit(800, 1200, 9999, 0.0)
+    path = write_image(tmp_path / "a.tif", np.moveaxis(image, -1, 0))
+    blended = classify_image(path, trained, tmp_path / "m.tif")
+    cut = classify_image(path, trained.model_copy(update={"halo": 0, "tile": 64}), tmp_path / "s.tif")
+    share = (_read(tmp_path / "m.tif") == np.array([0, *scheme.values])[kind]).mean()
+    print(f"right: {share:.3f}, seams: {blended.seams:.3f}, without blending {cut.seams:.3f}")
+    assert share > 0.6
+    assert blended.seams == pytest.approx(1, abs=0.05)
+    assert cut.seams > 1.2
