@@ -3,7 +3,6 @@
 import json
 import lzma
 import struct
-import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -133,36 +132,44 @@ def load_network(
 
 def _find_code(path: Path, code: str | None) -> None:
     """Import what a model's layers need of the user's own code. Raises ModelError if the user does not name it."""
+    import keras
+
     try:
         with zipfile.ZipFile(path) as archive:
-            needed = sorted(set(_modules(json.loads(archive.read("config.json")))))
+            needed = sorted(set(_classes(json.loads(archive.read("config.json")))))
             trained = json.loads(archive.read(ENTRY)).get("model", "MODULE:FUNCTION")
     except (KeyError, TypeError, *UNREADABLE):
         # Keras says what is wrong with it
         return
+
+    def unknown() -> list[tuple[str, str]]:
+        return [(module, name) for module, name in needed if keras.saving.get_registered_object(name) is None]
+
     kind = find_kind(code) if code else None
-    if kind is not None and kind.source and any(module not in sys.modules for module in needed):
+    if kind is not None and kind.source and unknown():
         import_module(kind)
-    unknown = [module for module in needed if module not in sys.modules]
-    if unknown:
+    for module, name in unknown():
+        where = f"a layer of the class {name}, of the module {module}"
+        if kind is not None:
+            raise ModelError(f"{path}: has {where}, which {code} does not register: name what it was trained with")
         raise ModelError(
-            f"{path}: has layers of the module {unknown[0]}, which is not imported because a file says so: if you "
-            f"trust it, name it as for the training, with --set train.model={trained}"
+            f"{path}: has {where}, which is not imported because a file says so: if you trust it, name it as for the "
+            f"training, with --set train.model={trained}"
         )
 
 
-def _modules(config: Any) -> Iterator[str]:
-    """Of the classes in a network's description that are neither Keras's nor ours."""
+def _classes(config: Any) -> Iterator[tuple[str, str]]:
+    """Module and registered name of the classes in a network's description that are neither Keras's nor ours."""
     if isinstance(config, dict):
-        module = config.get("module")
+        module, name = config.get("module"), config.get("registered_name")
         known = module in (None, "builtins", "landcover.pooling") or str(module).split(".")[0] == "keras"
         if "class_name" in config and not known:
-            yield str(module)
+            yield str(module), str(name or config["class_name"])
         for value in config.values():
-            yield from _modules(value)
+            yield from _classes(value)
     elif isinstance(config, list):
         for value in config:
-            yield from _modules(value)
+            yield from _classes(value)
 
 
 def in_precision(network: "keras.Model", precision: Literal["float32", "bfloat16"]) -> "keras.Model":

@@ -88,6 +88,11 @@ def test_a_backbone_is_dilated_beyond_its_stride_and_counts_in_its_own_statistic
     assert {layer.momentum for layer in norms} == {MOMENTUM}
 
 
+def test_the_catalogue_tells_their_parameters() -> None:
+    for build, name in ((build_pspnet, "pspnet"), (build_deeplab, "deeplab")):
+        assert build(4, 6, MEAN, DEVIATION).count_params() == find_kind(name).parameters
+
+
 def test_published_weights_are_taken_for_more_bands_and_in_their_units(tmp_path: Path) -> None:
     plain = BACKBONES["mobilenetv2"].build(include_top=False, weights=None, input_shape=(None, None, 3), alpha=0.1)
     plain.save_weights(tmp_path / "own.weights.h5")
@@ -219,7 +224,7 @@ def test_a_network_of_ones_own_gives_its_logits_and_is_mapped_exactly_where_it_c
     assert receptive_field(_build("my_net:build")) == (None, 1)
 
 
-def test_code_is_imported_because_the_user_names_it_never_because_a_file_does(own: Path, scheme) -> None:
+def test_code_is_imported_because_the_user_names_it_never_because_a_file_does(own: Path, scheme, monkeypatch) -> None:
     network = _build("my_net:build")
     card = ModelCard(
         scheme=scheme, bands=4, dtype="uint8", mean=MEAN, deviation=DEVIATION, pixel_size=(1, 1), chip_size=64,
@@ -229,7 +234,9 @@ def test_code_is_imported_because_the_user_names_it_never_because_a_file_does(ow
     save_model(network, card, path)
     image = np.zeros((1, 8, 8, 4), np.float32)
     expected = network.predict_on_batch(image)
+    # as in another process
     del sys.modules["my_net"]
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "mine>Doubled")
     with pytest.raises(ModelError, match=r"module my_net, which is not imported .* train\.model=my_net:build"):
         load_network(path)
     assert "my_net" not in sys.modules
