@@ -71,11 +71,12 @@ class Config(Section):
             ("mosaic", "images", str(paths.data / "raw" / "naip")),
             ("labels", "source", str(paths.data / "raw" / "labels.gpkg")),
             ("classify", "model", paths.models / name / kind.file),
+            ("classify", "code", model if kind.source else None),
             ("assess", "reference", str(paths.data / "raw" / "reference.gpkg")),
         )
         filled = dict(given)
         for section, key, place in followers:
-            settings = given.get(section) or {}
+            settings = filled.get(section) or {}
             if isinstance(settings, dict) and settings.get(key) is None:
                 filled[section] = {**settings, key: place}
         return filled

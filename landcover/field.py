@@ -1,30 +1,65 @@
 """The receptive field of a network: how far a pixel of the map looks."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
+from keras import layers
 
 from landcover.errors import ModelError
+from landcover.pooling import GLOBAL
 
 Span = tuple[int, int]
 
+MULTIPLES = tuple(2**power for power in range(9))
+"""What sizes of tiles may have to be multiples of."""
 
-def receptive_field(network: keras.Model) -> tuple[int, int]:
+
+def receptive_field(network: keras.Model) -> tuple[int | None, int]:
     """(halo, multiple): the pixels around a tile that can change its centre, and what tile sizes are multiples of.
 
     Works backwards from a block of output pixels to the input pixels that reach it, layer by layer; exact for
-    convolutions, pooling and transposed convolutions, also in branches. Raises ModelError for a layer that it does not
-    know. The halo is rounded up to the multiple.
+    convolutions, pooling and transposed convolutions, also in branches. The halo is rounded up to the multiple. It is
+    None where there is none: of a network with a layer that looks at all of the image, or that is not known. Raises
+    ModelError for a network that gives no pixel for each pixel.
     """
+    try:
+        low, high = spans(network)[id(network.inputs[0])]
+    except ModelError:
+        return None, size_multiple(network)
     multiple = _total_stride(network)
-    low, high = spans(network)[id(network.inputs[0])]
     reach = max(-low, high - (multiple - 1))
     return -(-reach // multiple) * multiple, multiple
 
 
+def size_multiple(network: keras.Model) -> int:
+    """The least power of two of which images must have multiples of rows and columns, so that each pixel of theirs gets
+    one, found by trying. Raises ModelError if there is none up to 256."""
+    for multiple in MULTIPLES:
+        if _same_size(network, 3 * multiple, 5 * multiple):
+            return multiple
+    raise ModelError(
+        "the network does not give as many rows and columns as the image has, whatever these are multiples of, up to "
+        f"{MULTIPLES[-1]}"
+    )
+
+
+def _same_size(network: keras.Model, rows: int, columns: int) -> bool:
+    image = keras.KerasTensor((1, rows, columns, network.inputs[0].shape[-1]))
+    try:
+        made = network.compute_output_spec(image)
+    except Exception:  # Keras, and layers of others, refuse shapes as they like
+        return False
+    made = made[0] if isinstance(made, list | tuple) else made
+    return tuple(made.shape[:3]) == tuple(image.shape[:3])
+
+
 def spans(network: keras.Model) -> dict[int, Span]:
     """Which pixels of each tensor, along one axis, bear on a block of output pixels as long as the network's total
-    stride, by the tensor's id. Raises ModelError."""
+    stride, by the tensor's id. Raises ModelError where that is not known."""
+    for operation in network.operations:
+        if not isinstance(operation, keras.Layer):
+            raise ModelError(f"{operation.name} ({type(operation).__name__}): its receptive field is not known")
     needed: dict[int, Span] = {id(network.outputs[0]): (0, _total_stride(network) - 1)}
     for layer in reversed(network.layers):
         for node in layer._inbound_nodes:
@@ -42,36 +77,48 @@ def spans(network: keras.Model) -> dict[int, Span]:
 def _looked_at(layer: Any, span: Span) -> Span:
     """The pixels along one axis of a layer's input that its output pixels `span` depend on."""
     low, high = span
-    if isinstance(layer, keras.layers.Conv2DTranspose):
-        kernel, stride = layer.kernel_size[0], layer.strides[0]
+    if isinstance(layer, GLOBAL):
+        raise ModelError(f"layer {layer.name}: looks at all of the image")
+    if type(layer).__module__.partition(".")[0] != "keras":
+        raise ModelError(f"layer {layer.name} ({type(layer).__name__}): its receptive field is not known")
+    if isinstance(layer, layers.Conv2DTranspose):
+        kernel, stride = max(layer.kernel_size), _one(layer, layer.strides)
         if kernel > stride:
             raise ModelError(
                 f"layer {layer.name}: transposed convolutions with a kernel above the stride are not known"
             )
         return low // stride, high // stride
-    if isinstance(layer, keras.layers.Conv2D):
-        if layer.strides[0] != 1 or (layer.padding != "same" and layer.kernel_size[0] > 1):
+    if isinstance(layer, layers.Conv2D | layers.DepthwiseConv2D | layers.SeparableConv2D):
+        if tuple(layer.strides) != (1, 1) or (layer.padding != "same" and max(layer.kernel_size) > 1):
             raise ModelError(f"layer {layer.name}: only convolutions of stride 1 with padding same are known")
-        reach = (layer.kernel_size[0] - 1) * layer.dilation_rate[0]
+        reach = max((k - 1) * rate for k, rate in zip(layer.kernel_size, layer.dilation_rate, strict=True))
         return low - reach // 2, high + reach - reach // 2
-    if isinstance(layer, keras.layers.MaxPooling2D | keras.layers.AveragePooling2D):
-        if layer.pool_size != layer.strides:
+    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
+        if tuple(layer.pool_size) != tuple(layer.strides):
             raise ModelError(f"layer {layer.name}: only pooling whose stride is its size is known")
-        stride = layer.strides[0]
+        stride = _one(layer, layer.strides)
         return low * stride, high * stride + stride - 1
     pointwise = (
-        keras.layers.Normalization, keras.layers.Rescaling, keras.layers.Dropout, keras.layers.Concatenate,
-        keras.layers.Add, keras.layers.Activation, keras.layers.Softmax, keras.layers.BatchNormalization,
+        layers.InputLayer, layers.Normalization, layers.Rescaling, layers.Dropout, layers.SpatialDropout2D,
+        layers.Concatenate, layers.Add, layers.Multiply, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
+        layers.Softmax, layers.BatchNormalization,
     )  # fmt: skip
-    over_bands = isinstance(layer, keras.layers.LayerNormalization) and layer.axis in (-1, [-1], 3, [3])
+    over_bands = isinstance(layer, layers.LayerNormalization) and layer.axis in (-1, [-1], 3, [3])
     if isinstance(layer, pointwise) or over_bands:
         return span
     raise ModelError(f"layer {layer.name} ({type(layer).__name__}): its receptive field is not known")
 
 
+def _one(layer: Any, strides: Sequence[int]) -> int:
+    """The stride along rows and columns. Raises ModelError for two that differ."""
+    if len(set(strides)) > 1:
+        raise ModelError(f"layer {layer.name}: strides that differ along rows and columns are not known")
+    return int(strides[0])
+
+
 def _total_stride(network: keras.Model) -> int:
     total = 1
     for layer in network.layers:
-        if isinstance(layer, keras.layers.MaxPooling2D | keras.layers.AveragePooling2D):
+        if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
             total *= layer.strides[0]
     return total

@@ -8,6 +8,7 @@ from landcover.catalogue import find_kind
 from landcover.config import Config
 from landcover.errors import ImageError, LabelError
 from landcover.fingerprint import located
+from landcover.owncode import module_of
 from landcover.provenance import read_run, with_companions
 from landcover.settings import OF_PIXELS
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
@@ -66,14 +67,19 @@ PREPARE = (mosaic_stage, labels_stage, chips_stage, stack_stage, augment_stage)
 
 def train_stage(config: Config) -> Stage:
     paths = config.paths
-    inputs = (str(paths.stacks), str(paths.augmented))
     kind = find_kind(config.train.model)
     parts = (kind.file, "history.csv", "metrics.json")
     sections, out = _sections(config, "train", "scheme"), paths.models / config.train.name
-    if kind.family == "network":
-        return Stage("train", out, inputs, sections, parts, code="train.fit")
-    sections["train"] = {key: value for key, value in sections["train"].items() if key in OF_PIXELS}
-    return Stage("train", out, inputs[:1], sections, parts, code="train.pixels")
+    if kind.family == "pixels":
+        sections["train"] = {key: value for key, value in sections["train"].items() if key in OF_PIXELS}
+        return Stage("train", out, (str(paths.stacks),), sections, parts, code="train.pixels")
+    inputs = [str(paths.stacks), str(paths.augmented)]
+    if config.train.backbone.weights is not None:
+        inputs.append(str(config.train.backbone.weights))
+    own = Path(f"{module_of(kind).replace('.', '/')}.py")
+    if kind.source and own.exists():
+        inputs.append(str(own))
+    return Stage("train", out, tuple(inputs), sections, parts, code="train.fit")
 
 
 def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> Stage:

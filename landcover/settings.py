@@ -55,6 +55,9 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Expected = Annotated[float, Field(ge=0, le=1)]
 Loss = Literal["crossentropy", "focal", "dice"]
 
+BACKED = ("pspnet", "deeplab")
+"""Models with a backbone."""
+
 EXPECTED = 0.85
 """User's accuracy that a sample is planned for where nothing else is expected: the article's overall accuracy."""
 
@@ -196,6 +199,18 @@ class NetSettings(Section):
     normalisation: Literal["none", "batch", "layer"] = "none"
 
 
+class BackboneSettings(Section):
+    name: Literal["mobilenetv2", "resnet50", "resnet101"] = "mobilenetv2"
+    width: float = Field(0.5, gt=0, le=2)
+    weights: Path | None = None
+
+    @model_validator(mode="after")
+    def _widths(self) -> "BackboneSettings":
+        if self.name != "mobilenetv2" and self.width != 0.5:
+            raise ValueError(f"width is of mobilenetv2: leave it out for {self.name}")
+        return self
+
+
 class TrainAugmentation(Section):
     turns: bool = True
     scale: Share = 0.3
@@ -210,6 +225,7 @@ class TrainSettings(Section):
     model: Annotated[str, AfterValidator(_known_model)] = "unet"
     name: Annotated[str, AfterValidator(_no_working_folder)] = Field("unet", pattern=r"^\w[\w.-]*$")
     net: NetSettings = NetSettings()
+    backbone: BackboneSettings = BackboneSettings()
     epochs: int = Field(30, ge=1)
     chips_per_epoch: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
     batch: int = Field(4, ge=1)
@@ -230,6 +246,14 @@ class TrainSettings(Section):
     precision: Precision = "auto"
     seed: int = Field(0, ge=0)
 
+    @model_validator(mode="after")
+    def _of_the_model(self) -> "TrainSettings":
+        if self.model != "unet" and self.net != NetSettings():
+            raise ValueError(f"train.net shapes the U-Net: it means nothing with train.model {self.model}")
+        if self.model not in BACKED and self.backbone != BackboneSettings():
+            raise ValueError(f"train.backbone is of {' and '.join(BACKED)}: it means nothing with {self.model}")
+        return self
+
 
 OF_PIXELS = ("model", "name", "class_weights", "class_prior", "seed")
 """What of TrainSettings a model of pixels depends on."""
@@ -246,6 +270,7 @@ class ClassifySettings(Section):
     aoi: Path | None = None
     collar: bool = True
     skip_bad: bool = False
+    code: str | None = None
 
 
 class PointSettings(Section):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -10,7 +12,7 @@ from landcover.errors import ConfigError
 def test_a_name_that_there_is_not_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"^no such model: did you mean unet\?$"):
         find_kind("u-net")
-    with pytest.raises(ValueError, match=r"^known: unet"):
+    with pytest.raises(ValueError, match=r"^known: unet, pspnet, deeplab"):
         find_kind("xyz")
     with pytest.raises(
         ConfigError, match=r"^--set train\.model=unets: train\.model: no such model: did you mean unet\? "
@@ -25,6 +27,23 @@ def test_a_model_lies_where_its_name_says(tmp_path, monkeypatch) -> None:
     assert config.classify.model.as_posix() == "models/unet/model.keras"
     assert load_config(None, ["train.name=deep"]).classify.model.as_posix() == "models/deep/model.keras"
     assert load_config(None, ["train.name=null"]).train.name == "unet"
+
+
+def test_the_option_changes_what_follows_from_the_model(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("data").mkdir()
+    told = CliRunner().invoke(main, ["train", "--model", "pspnet", "--set", "train.backbone.width=0.35"]).stderr
+    assert "data/processed" in told
+    told = CliRunner().invoke(main, ["train", "--model", "unet", "--set", "train.backbone.width=0.35"]).stderr
+    assert "train.backbone is of pspnet and deeplab: it means nothing with unet" in told
+    with pytest.raises(
+        ConfigError, match=r"train: train\.net shapes the U-Net: it means nothing with train\.model pspnet"
+    ):
+        load_config(None, ["train.model=pspnet", "train.net.depth=4"])
+    assert load_config(None, ["train.model=nets.wide:build"]).train.name == "wide"
+    assert load_config(None, ["train.model=nets.wide:build"]).classify.code == "nets.wide:build"
+    with pytest.raises(ConfigError, match="a network of your own is written module:function"):
+        load_config(None, ["train.model=my net:build"])
 
 
 def test_all_models_are_listed() -> None:

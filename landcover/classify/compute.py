@@ -1,10 +1,10 @@
 """The tiles of a map, computed into a journal: reading ahead and writing behind while the network works."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ and memory."""
 
 WORTH = 0.8
 """Squares are worth while if they are at most this share of the work of the whole tile."""
+
+Seen = TypeVar("Seen")
+"""What is read of a tile."""
 
 Part = tuple[slice, slice]
 """Rows and columns of the centre of a tile."""
@@ -98,16 +101,16 @@ def compute(job: Job, journal: Journal, progress: Progress) -> Timing:
     reading, modelling, writing, whole = Stopwatch(), Stopwatch(), Stopwatch(), Stopwatch()
     done = journal.done()
     todo = [tile for tile in job.tiles() if tile.index not in done]
-    readers = Readers(job, reading)
+    readers = Readers(job, reading, _ready)
 
     def write(made: Made) -> None:
         ready, computed = made
         with writing():
             journal.add(ready.tile.index, ready.layers(computed) if computed else None, ready.unreadable)
-        advance(_megapixels(ready.tile))
+        advance(megapixels(ready.tile))
 
     with (
-        whole(), progress("classifying", sum(map(_megapixels, todo)), "Mpx") as advance, readers,
+        whole(), progress("classifying", sum(map(megapixels, todo)), "Mpx") as advance, readers,
         Behind(write) as hand_over,
     ):  # fmt: skip
         waiting: list[Ready] = []
@@ -131,7 +134,7 @@ def compute(job: Job, journal: Journal, progress: Progress) -> Timing:
 
 def _map(job: Job, batch: list[Ready], watch: Stopwatch, hand_over: Behind[Made]) -> None:
     with watch():
-        pixels, valid = _stack([r.pixels for r in batch]), _stack([r.valid for r in batch])
+        pixels, valid = stack([r.pixels for r in batch]), stack([r.valid for r in batch])
         layers = job.mapper.map(pixels, valid, job.precision)
     for number, ready in enumerate(batch):
         hand_over((ready, [((slice(None), slice(None)), [layer[number] for layer in layers])]))
@@ -146,7 +149,7 @@ def _map_parts(job: Job, ready: Ready) -> list[tuple[Part, Layers]]:
     return computed
 
 
-def _stack(arrays: list[NDArray[Any]]) -> NDArray[Any]:
+def stack(arrays: list[NDArray[Any]]) -> NDArray[Any]:
     return np.stack(arrays) if len(arrays) > 1 else arrays[0][None]
 
 
@@ -170,20 +173,38 @@ def cover(wanted: NDArray[np.bool_], tiling: Tiling, multiple: int) -> list[Part
     return parts
 
 
-class Readers:
-    """Threads that read tiles ahead, each with a reader of its own."""
+def _ready(job: Job, tile: Tile, reader: ImageReader) -> Ready:
+    pixels, valid = reader.read(tile.read)
+    halo = job.tiling.halo
+    wanted = valid[halo : halo + tile.centre.height, halo : halo + tile.centre.width]
+    if job.area is not None:
+        wanted = wanted & job.area.inside(tile.centre)
+    parts = cover(wanted, job.tiling, job.mapper.card.multiple)
+    return Ready(tile, as_trained(job, pixels), valid, wanted, parts, reader.take_bad())
 
-    def __init__(self, job: Job, watch: Stopwatch) -> None:
-        self._job, self._watch = job, watch
+
+def as_trained(job: Job, pixels: NDArray[Any]) -> NDArray[Any]:
+    """Pixels in the type that the model knows, if all of them fit in it."""
+    card = job.mapper.card
+    if not fits_in(card.dtype, str(pixels.dtype)) and (most := int(pixels.max())) > np.iinfo(card.dtype).max:
+        raise too_bright(job.image, card, most)
+    return pixels.astype(card.dtype, copy=False)
+
+
+class Readers(Generic[Seen]):
+    """Threads that read tiles ahead, each with a reader of its own; `look` reads one."""
+
+    def __init__(self, job: Job, watch: Stopwatch, look: Callable[[Job, Tile, ImageReader], Seen]) -> None:
+        self._job, self._watch, self._look = job, watch, look
         self._own = threading.local()
         self._opened: list[ImageReader] = []
         self._threads = ThreadPoolExecutor(REMOTE_READERS if job.image.remote else 1)
 
-    def read(self, tiles: list[Tile], depth: int) -> Iterator[Ready]:
+    def read(self, tiles: list[Tile], depth: int) -> Iterator[Seen]:
         """The tiles in order, up to `depth` of them read ahead. Raises ImageError."""
         return ahead(self._threads, self._read, tiles, depth)
 
-    def __enter__(self) -> "Readers":
+    def __enter__(self) -> "Readers[Seen]":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -191,26 +212,13 @@ class Readers:
         for reader in self._opened:
             reader.close()
 
-    def _read(self, tile: Tile) -> Ready:
+    def _read(self, tile: Tile) -> Seen:
         with self._watch():
             if not hasattr(self._own, "reader"):
                 self._own.reader = ImageReader(self._job.image, self._job.skip_bad)
                 self._opened.append(self._own.reader)
-            pixels, valid = self._own.reader.read(tile.read)
-            halo = self._job.tiling.halo
-            wanted = valid[halo : halo + tile.centre.height, halo : halo + tile.centre.width]
-            if self._job.area is not None:
-                wanted = wanted & self._job.area.inside(tile.centre)
-            parts = cover(wanted, self._job.tiling, self._job.mapper.card.multiple)
-            return Ready(tile, self._as_trained(pixels), valid, wanted, parts, self._own.reader.take_bad())
-
-    def _as_trained(self, pixels: NDArray[Any]) -> NDArray[Any]:
-        """Pixels in the type that the model knows, if all of them fit in it."""
-        card = self._job.mapper.card
-        if not fits_in(card.dtype, str(pixels.dtype)) and (most := int(pixels.max())) > np.iinfo(card.dtype).max:
-            raise too_bright(self._job.image, card, most)
-        return pixels.astype(card.dtype, copy=False)
+            return self._look(self._job, tile, self._own.reader)
 
 
-def _megapixels(tile: Tile) -> float:
+def megapixels(tile: Tile) -> float:
     return tile.centre.height * tile.centre.width / 1e6

@@ -4,11 +4,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from landcover.classify.mapper import Mapper, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES
-from landcover.classify.tiles import choose_tiling
 from landcover.image import find_image
 from landcover.settings import ClassifySettings
 
@@ -34,10 +31,7 @@ def estimate(images: Sequence[str], settings: ClassifySettings) -> Estimate:
     seconds, sizes = 0.0, []
     for path in images:
         grid = find_image(path, settings.collar, settings.skip_bad).grid
-        tiling = choose_tiling(
-            *grid.shape, mapper.halo, mapper.card.multiple, mapper.bytes_a_pixel, settings.memory,
-            None if settings.tile == "auto" else settings.tile, None if settings.batch == "auto" else settings.batch,
-        )  # fmt: skip
+        tiling = mapper.tiling(*grid.shape)
         seen = (tiling.rows + 2 * tiling.halo) * (tiling.columns + 2 * tiling.halo)
         seconds += tiling.number(*grid.shape) * seen
         sizes.append(grid.height * grid.width)
@@ -49,13 +43,10 @@ def estimate(images: Sequence[str], settings: ClassifySettings) -> Estimate:
 
 def _seconds_a_pixel(mapper: Mapper) -> float:
     """Of those that the network sees."""
-    side = SIDE + 2 * mapper.halo
-    pixels = np.zeros((1, side, side, mapper.card.bands), mapper.card.dtype)
-    valid, precision = np.ones(pixels.shape[:3], bool), mapper.precision
-    times = []
+    precision, times = mapper.precision, []
     for _ in range(3):
         started = time.perf_counter()
-        mapper.map(pixels, valid, precision)
-        times.append(time.perf_counter() - started)
+        seen = mapper.try_out(SIDE, precision)
+        times.append((time.perf_counter() - started) / seen)
     # the first one compiles
-    return min(times[1:]) / side**2
+    return min(times[1:])

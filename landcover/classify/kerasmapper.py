@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.classify.mapper import Mapper
-from landcover.classify.network import map_network
+from landcover.classify.network import map_network, score_network
 from landcover.errors import ModelError
 from landcover.fingerprint import digest
 from landcover.memory import bytes_a_pixel
@@ -47,27 +47,32 @@ class KerasMapper(Mapper):
         given = self._network(precision, gaps).predict_on_batch([pixels, valid] if gaps else pixels)
         return [np.asarray(array) for array in (given if isinstance(given, list | tuple) else [given])]
 
+    def scores(self, pixels: NDArray[Any], valid: NDArray[np.bool_], precision: Format) -> NDArray[np.float32]:
+        gaps = not valid.all()
+        return np.asarray(self._network(precision, gaps).predict_on_batch([pixels, valid] if gaps else pixels))
+
     def _network(self, precision: Format, gaps: bool) -> keras.Model:
         if (precision, gaps) not in self._networks:
             network = self._loaded if precision == "float32" else in_precision(self._loaded, precision)
-            made = map_network(network, self.card, self.halo, gaps, self.settings.confidence)
+            if self.card.blended:
+                made = score_network(network, self.card, gaps)
+            else:
+                made = map_network(network, self.card, self.halo, gaps, self.settings.confidence)
             self._networks[precision, gaps] = made
         return self._networks[precision, gaps]
 
     @cached_property
     def _loaded(self) -> keras.Model:
-        network = load_network(self.settings.model)
+        network = load_network(self.settings.model, code=self.settings.code)
         if digest(self.settings.model) != self.digest:
             raise ModelError(f"{self.settings.model}: has changed while it was read: give the command again")
         return network
 
     def _seconds(self, precision: Format) -> float:
-        side = TRIAL + 2 * self.halo
-        pixels = np.zeros((1, side, side, self.card.bands), self.card.dtype)
         times = []
         for _ in range(4):
             started = time.perf_counter()
-            self.map(pixels, np.ones(pixels.shape[:3], bool), precision)
+            self.try_out(TRIAL, precision)
             times.append(time.perf_counter() - started)
         # the first one compiles
         return min(times[1:])

@@ -1,5 +1,6 @@
 """A model ready to map: read, checked and compiled once, for any number of images."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.classify.area import polygons_digest
+from landcover.classify.tiles import Tiling, blended_tiling, choose_tiling
 from landcover.fingerprint import digest
 from landcover.model import ModelCard
 from landcover.precision import Format
@@ -18,6 +20,8 @@ EXPORTED = (".onnx", ".dlpk")
 
 PIXELS = ".skops"
 """That of models of pixels, which scikit-learn computes."""
+
+log = logging.getLogger(__name__)
 
 
 class Mapper:
@@ -30,7 +34,7 @@ class Mapper:
         self.digest = digest(settings.model)
         self.area = polygons_digest(settings.aoi) if settings.aoi else None
         """The fingerprint of the polygons that limit the map."""
-        self.halo = card.halo if settings.halo == "auto" else settings.halo
+        self.halo = card.margin if settings.halo == "auto" else settings.halo
         self.settings = settings
 
     @property
@@ -43,9 +47,33 @@ class Mapper:
         """Memory that a forward pass takes for each pixel it sees."""
         raise NotImplementedError
 
+    def tiling(self, height: int, width: int) -> Tiling:
+        """How an image is cut, by the settings. Raises ConfigError."""
+        settings = self.settings
+        tile = None if settings.tile == "auto" else settings.tile
+        batch = None if settings.batch == "auto" else settings.batch
+        if not self.card.blended:
+            return choose_tiling(
+                height, width, self.halo, self.card.multiple, self.bytes_a_pixel, settings.memory, tile, batch
+            )
+        return blended_tiling(height, width, self.halo, self.card, self.bytes_a_pixel, settings.memory, tile, batch)
+
+    def try_out(self, side: int, precision: Format) -> int:
+        """Compute a tile of about `side` pixels a side; the pixels that the network saw."""
+        side = self.card.chip_size if self.card.blended else side + 2 * self.halo
+        pixels = np.zeros((1, side, side, self.card.bands), self.card.dtype)
+        compute = self.scores if self.card.blended else self.map
+        compute(pixels, np.ones(pixels.shape[:3], bool), precision)
+        return side * side
+
     def map(self, pixels: NDArray[Any], valid: NDArray[np.bool_], precision: Format) -> Sequence[NDArray[np.uint8]]:
         """Class values, and confidence if the settings ask for it: (batch, rows, columns) of the centre of each of
         pixels (batch, rows, columns, bands) and valid (batch, rows, columns), which have a halo on every side."""
+        raise NotImplementedError
+
+    def scores(self, pixels: NDArray[Any], valid: NDArray[np.bool_], precision: Format) -> NDArray[np.float32]:
+        """Probabilities (batch, rows, columns, classes shown) of all of pixels (batch, rows, columns, bands), among the
+        classes that the map shows."""
         raise NotImplementedError
 
 
@@ -56,6 +84,16 @@ def needs_keras(model: Path) -> bool:
 def open_mapper(settings: ClassifySettings) -> Mapper:
     """The model of the settings: model.keras, what `landcover export` made of one, or model.skops. Raises ModelError,
     and LabelError for the area."""
+    mapper = _opened(settings)
+    if mapper.card.blended:
+        log.info(
+            "%s: each pixel depends on all that a tile shows, ground without data as if it were of the mean of the "
+            "training: tiles overlap and are blended, and the map depends on how they are cut", settings.model,
+        )  # fmt: skip
+    return mapper
+
+
+def _opened(settings: ClassifySettings) -> Mapper:
     if Path(settings.model).suffix.lower() in EXPORTED:
         from landcover.classify.onnxmapper import OnnxMapper
 

@@ -20,14 +20,9 @@ def map_network(
     mean, which is nothing to the network once normalised, so that a black collar does not reach its neighbours. A
     class that no training pixel showed is never given, nor background.
     """
-    pixels = keras.Input((None, None, card.bands), dtype=card.dtype, name="pixels")
-    given, filled = [pixels], ops.cast(pixels, "float32")
-    if gaps:
-        valid = keras.Input((None, None), dtype="bool", name="valid")
-        mean = ops.convert_to_tensor(np.asarray(card.mean, np.float32))
-        given, filled = [pixels, valid], ops.where(valid[..., None], filled, mean)
+    given, filled = _inputs(card, gaps)
     features = _centre(keras.Model(network.input, network.get_layer("logits").input), filled, halo)
-    shown = [number for number, value in enumerate(card.outputs) if value]
+    shown = _shown(card)
     scores = _outputs(network.get_layer("logits"), shown)(features)
     values = np.array([card.outputs[number] for number in shown], np.uint8)
     classes = ops.take(ops.convert_to_tensor(values), ops.argmax(scores, axis=-1))
@@ -37,6 +32,30 @@ def map_network(
     best = ops.max(scores, axis=-1, keepdims=True)
     share = 1 / ops.sum(ops.exp(scores - best), axis=-1)
     return keras.Model(given, [classes, ops.cast(ops.round(100 * share), "uint8")], name="map")
+
+
+def score_network(network: keras.Model, card: ModelCard, gaps: bool = True) -> keras.Model:
+    """From the same inputs to the probabilities (batch, rows, columns, classes shown) of all pixels, among the classes
+    that a map shows: the whole network, whose outputs may depend on all that it sees."""
+    given, filled = _inputs(card, gaps)
+    features = keras.Model(network.input, network.get_layer("logits").input)(filled)
+    scores = _outputs(network.get_layer("logits"), _shown(card))(features)
+    return keras.Model(given, layers.Softmax(dtype="float32")(scores), name="scores")
+
+
+def _inputs(card: ModelCard, gaps: bool) -> tuple[list[keras.KerasTensor], keras.KerasTensor]:
+    """The inputs, and pixels as the network takes them."""
+    pixels = keras.Input((None, None, card.bands), dtype=card.dtype, name="pixels")
+    if not gaps:
+        return [pixels], ops.cast(pixels, "float32")
+    valid = keras.Input((None, None), dtype="bool", name="valid")
+    mean = ops.convert_to_tensor(np.asarray(card.mean, np.float32))
+    return [pixels, valid], ops.where(valid[..., None], ops.cast(pixels, "float32"), mean)
+
+
+def _shown(card: ModelCard) -> list[int]:
+    """The outputs that a map shows."""
+    return [number for number, value in enumerate(card.outputs) if value]
 
 
 def _outputs(logits: keras.layers.Conv2D, chosen: list[int]) -> keras.layers.Conv2D:

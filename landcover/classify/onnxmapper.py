@@ -47,11 +47,8 @@ class OnnxMapper(Mapper):
         return SCRATCH * self._live
 
     def map(self, pixels: NDArray[Any], valid: NDArray[np.bool_], precision: Format) -> Sequence[NDArray[np.uint8]]:
-        mean = np.asarray(self.card.mean, np.float32)
-        filled = np.where(valid[..., None], pixels, mean).astype(np.float32, copy=False)
-        given = np.ascontiguousarray(np.moveaxis(filled, -1, 1))
         inside = slice(self.halo, -self.halo or None)
-        probabilities = self._session.run(None, {"image": given})[0][:, :, inside, inside]
+        probabilities = self._probabilities(pixels, valid)[:, :, inside, inside]
         values = np.asarray(self.card.outputs, np.uint8)
         shown = np.flatnonzero(values)
         scores = probabilities[:, shown]
@@ -60,6 +57,16 @@ class OnnxMapper(Mapper):
             return [classes]
         share = scores.max(axis=1) / scores.sum(axis=1)
         return [classes, np.round(100 * share).astype(np.uint8)]
+
+    def scores(self, pixels: NDArray[Any], valid: NDArray[np.bool_], precision: Format) -> NDArray[np.float32]:
+        shown = self._probabilities(pixels, valid)[:, np.flatnonzero(self.card.outputs)]
+        return np.moveaxis(shown / shown.sum(axis=1, keepdims=True), 1, -1)
+
+    def _probabilities(self, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+        """(batch, outputs, rows, columns)"""
+        mean = np.asarray(self.card.mean, np.float32)
+        filled = np.where(valid[..., None], pixels, mean).astype(np.float32, copy=False)
+        return self._session.run(None, {"image": np.ascontiguousarray(np.moveaxis(filled, -1, 1))})[0]
 
 
 def onnx_bytes(path: Path) -> bytes:

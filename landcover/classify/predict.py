@@ -11,11 +11,13 @@ from typing import Any
 
 from landcover import __version__
 from landcover.classify.area import read_area
+from landcover.classify.blend import compute_blended
 from landcover.classify.compute import Job, Timing, compute
 from landcover.classify.journal import Journal, journal_path, open_journal
 from landcover.classify.mapper import Mapper, open_mapper
+from landcover.classify.seams import Seams
 from landcover.classify.suitable import check_image
-from landcover.classify.tiles import Tiling, choose_tiling
+from landcover.classify.tiles import Tiling
 from landcover.classraster import (
     CONFIDENCE,
     CONTENT_TAG,
@@ -49,7 +51,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Classified:
     """What `classify` made: the map, how many pixels of each class name, and how: the precision and the tiling used;
-    `unreadable` cells of the image that were mapped as no data; where the time went."""
+    `unreadable` cells of the image that were mapped as no data; of a blended map, how often neighbours differ across
+    borders of tiles over how often they do elsewhere (`seams`); where the time went."""
 
     path: Path
     confidence: Path | None
@@ -57,6 +60,7 @@ class Classified:
     precision: Format
     tiling: Tiling
     unreadable: int = 0
+    seams: float | None = None
     timing: Timing = field(default_factory=Timing, compare=False)
 
 
@@ -71,7 +75,8 @@ def classify_image(
 ) -> Classified:
     """Map an image, or a mosaic, to a Cloud Optimized GeoTIFF of class values; 0 where the image has no data.
 
-    In float32 the map is the same whatever the tiling. A run that was cut off is taken up where it stopped. `mapper`:
+    In float32 the map is the same whatever the tiling, but of a network without a receptive field, whose tiles are
+    blended. A run that was cut off is taken up where it stopped. `mapper`:
     the model of the settings, if it is at hand already; `recorder`: writes the record, but of a damaged image, so that
     it is looked at again. Raises ImageError, ModelError, ConfigError, OutputExists.
     """
@@ -84,20 +89,17 @@ def classify_image(
         with image.open(settings.skip_bad) as reader:
             sample = check_image(mapper.card, image, reader)
         area = read_area(settings.aoi, image.grid) if settings.aoi else None
-        tiling = choose_tiling(
-            *image.grid.shape, mapper.halo, mapper.card.multiple, mapper.bytes_a_pixel, settings.memory,
-            None if settings.tile == "auto" else settings.tile, None if settings.batch == "auto" else settings.batch,
-        )  # fmt: skip
+        tiling = mapper.tiling(*image.grid.shape)
         with open_journal(out) as journal:
             _begin(journal, out, _key([fingerprint, sample], mapper, settings, tiling), settings.skip_bad)
             with _resumable(out, journal):
                 job = Job(image, mapper, tiling, _precision(journal, mapper), area, settings.skip_bad)
                 _check_room(out, job, journal, settings)
-                timing = compute(job, journal, progress)
+                timing = (compute_blended if tiling.blended else compute)(job, journal, progress)
                 same, filled = image.fingerprint() == fingerprint, journal.filled()
                 if same and filled:
                     started = time.perf_counter()
-                    pixels = _assemble(job, journal, out, settings, fingerprint, recorder)
+                    pixels, seams = _assemble(job, journal, out, settings, fingerprint, recorder)
                     timing.finish = time.perf_counter() - started
             unreadable = journal.unreadable()
             if same and filled and recorder:
@@ -115,7 +117,8 @@ def classify_image(
         )  # fmt: skip
     names = {c.name: pixels[c.value] for c in mapper.card.scheme}
     confidence = confidence_path(out) if settings.confidence else None
-    return Classified(out, confidence, names, job.precision, tiling, len(unreadable), timing)
+    ratio = seams.ratio if tiling.blended else None
+    return Classified(out, confidence, names, job.precision, tiling, len(unreadable), ratio, timing)
 
 
 def _check_out(out: Path, image: Image, settings: ClassifySettings, overwrite: bool) -> None:
@@ -161,7 +164,8 @@ def is_current(out: Path, path: str, settings: ClassifySettings, mapper: Mapper)
 
 def _tags(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
     """What a map says of its making: nothing that differs from one run to the next."""
-    options = settings.model_dump(mode="json", include={"collar", "confidence", "halo", "precision"})
+    named = {"collar", "confidence", "halo", "precision"} | ({"tile"} if mapper.card.blended else set())
+    options = settings.model_dump(mode="json", include=named)
     return {
         VERSION_TAG: __version__,
         MODEL_TAG: mapper.digest,
@@ -219,8 +223,9 @@ def _record(recorder: Recorder, out: Path, seconds: float, damaged: bool) -> Non
 
 def _assemble(
     job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str, recorder: Recorder | None
-) -> dict[int, int]:
-    """Make the GeoTIFFs of the tiles in a journal; pixels by class value."""
+) -> tuple[dict[int, int], Seams]:
+    """Make the GeoTIFFs of the tiles in a journal; pixels by class value, and what borders of tiles show of it."""
+    seams = Seams(job.mapper.card.multiple)
     done = journal.done()
     tags = _tags(settings, job.mapper) | {PRECISION_TAG: job.precision}
     if unreadable := journal.unreadable():
@@ -236,9 +241,11 @@ def _assemble(
             layers = journal.read(tile.index, (tile.centre.height, tile.centre.width)) if tile.index in done else None
             for target, layer in zip(targets, layers or (), strict=False):
                 target.write(layer, tile.centre)
+            if layers and job.tiling.blended:
+                seams.add(layers[0], tile.centre)
     if not settings.confidence:
         _remove_confidence(beside)
-    return targets[0].pixels
+    return targets[0].pixels, seams
 
 
 def _absolute(path: str) -> str:

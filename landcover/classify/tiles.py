@@ -1,13 +1,14 @@
 """The windows of a map: tiles that fill the image, each read with a halo around it, as large as memory allows."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isqrt
 
 from rasterio.windows import Window
 
 from landcover.errors import ConfigError
 from landcover.grid import clip, grow
+from landcover.model import ModelCard
 
 LARGEST = 2048
 """Pixels a side: beyond it the halo hardly weighs, and tensors leave the processor's caches."""
@@ -17,6 +18,9 @@ LEAST = 256
 
 BASE = 1030e6
 """Bytes that Python, TensorFlow, a model, GDAL's cache and tiles read ahead take beside the network's tensors."""
+
+SUMS = 250e6
+"""Bytes at most for sums of probabilities of tiles that are not done, where tiles are blended."""
 
 BATCH_PIXELS = 1_500_000
 """A batch of this many pixels keeps two cores busy; more of them is not faster."""
@@ -33,12 +37,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class Tiling:
-    """How an image is cut: tiles of rows x columns pixels, `batch` of them at a time."""
+    """How an image is cut: tiles of rows x columns pixels, `batch` of them at a time. Where they are `blended` what a
+    network says of the halo counts, too."""
 
     rows: int
     columns: int
     halo: int
     batch: int
+    blended: bool = False
 
     def tiles(self, height: int, width: int) -> Iterator[Tile]:
         """Row by row. All are read in one size, beyond the image's edges too: a network is compiled for one shape."""
@@ -88,6 +94,30 @@ def choose_tiling(
     area = (rows + 2 * halo) * (columns + 2 * halo)
     fitting = int(min(seen, BATCH_PIXELS) // area)
     return Tiling(rows, columns, halo, batch or max(1, min(fitting, one.number(height, width))))
+
+
+def blended_tiling(
+    height: int,
+    width: int,
+    halo: int,
+    card: ModelCard,
+    bytes_a_pixel: float,
+    memory: float,
+    tile: int | None = None,
+    batch: int | None = None,
+) -> Tiling:
+    """As `choose_tiling`, of tiles that share twice the halo with their neighbours. By default the network sees as much
+    at a time as in its training, a chip: what it makes of the whole of it would be another thing for a larger one.
+
+    Raises ConfigError, also for a halo of more than a quarter of a tile, where more than two would meet.
+    """
+    if tile is None:
+        around = -(-card.chip_size // card.multiple) * card.multiple - 2 * halo
+        tile = max(around, 4 * halo, card.multiple)
+    if 4 * halo > tile:
+        raise ConfigError(f"--halo {halo}: is blended over a quarter of a tile at most, {tile // 4} px of {tile}")
+    made = choose_tiling(height, width, halo, card.multiple, bytes_a_pixel, memory - SUMS, tile, batch)
+    return replace(made, blended=True)
 
 
 def _even(side: int, most: int, multiple: int) -> int:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 PATIENCE = 2.0
 """Seconds of silence before a progress bar appears."""
 
+SETTINGS = "landcover.settings"
+"""Where options that are settings wait for the configuration."""
+
 log = logging.getLogger("landcover")
 
 
@@ -91,12 +94,23 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
         logging.getLogger("pyogrio").setLevel(logging.CRITICAL)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        config = load_config(path, overrides)
+        more = click.get_current_context().meta.get(SETTINGS, ())
+        config = load_config(path, (*overrides, *more))
         # a raster without a place is refused by name where a place is needed
         warnings.filterwarnings("ignore", "Dataset has no geotransform")
         command(config, **rest)
 
     return run
+
+
+def setting(flag: str, key: str, metavar: str, told: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """An option that is a setting by a shorter name, so that whatever follows from the setting does; below `common`."""
+
+    def keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            context.meta.setdefault(SETTINGS, []).append(f"{key}={value}")
+
+    return click.option(flag, metavar=metavar, help=told, callback=keep, expose_value=False)
 
 
 def tracked(command: Callable[..., None]) -> Callable[..., None]:

@@ -47,5 +47,5 @@ def export(config: "Config", overwrite: bool, model: Path | None, to: str, out: 
     # an item tells itself what it was made of
     stage = None if to == "stac" else export_stage(model, to, out or export_path(model, to))
     with recorded(stage) if stage else nullcontext():
-        made = run(model, to, out, overwrite, made_by=config.classify.model)
+        made = run(model, to, out, overwrite, made_by=config.classify.model, code=config.classify.code)
     click.echo(f"{made}: for {to}")

@@ -9,18 +9,20 @@ def models() -> None:
 
     Parameters are of a model for four bands and six classes; the cost is the time to map a pixel, over that of the
     U-Net. Where tiling is exact, a map is the same however it is cut into tiles; else tiles overlap and are blended.
+    Plug-ins are entry points of installed packages, in the group landcover.models.
 
     \b
     Reads:   nothing
     Writes:  nothing
     Example: landcover models
     """
-    from landcover.catalogue import KINDS
+    from landcover.catalogue import KINDS, plugins
 
     rows = [("name", "parameters", "cost", "tiling", "")]
-    for kind in KINDS:
+    for kind in (*KINDS, *plugins()):
         parameters = "-" if kind.parameters is None else f"{kind.parameters:,}"
-        rows.append((kind.name, parameters, f"{kind.cost:g}", kind.tiling, kind.summary))
+        cost = "-" if kind.cost is None else f"{kind.cost:g}"
+        rows.append((kind.name, parameters, cost, kind.tiling or "-", kind.summary))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, parameters, cost, tiling, summary in rows:
         cells = (name.ljust(widths[0]), parameters.rjust(widths[1]), cost.rjust(widths[2]), tiling.ljust(widths[3]))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from landcover.train.checkpoint import Epoch
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+    from landcover.train.rates import Rates
     from landcover.train.result import PixelPlan, Trained
 
 
@@ -156,6 +157,14 @@ def trained(made: "Trained") -> str:
     return "\n".join(lines)
 
 
+def rates(made: "Rates") -> str:
+    rate = f"{made.suggested:.1e}"
+    return (
+        f"the loss fell most steeply at a rate of {rate}: try --set train.learning_rate={rate}\n"
+        f"{made.path}: losses of {len(made.rates)} rates, from {made.rates[0]:.0e} to {made.rates[-1]:.0e}"
+    )
+
+
 def folds(made: "Folds", scheme: ClassScheme) -> str:
     """A row a fold, and one of all their pixels together; IoU of each class in the order of the scheme, per cent."""
     lines = [
@@ -174,9 +183,11 @@ def classified(made: "Classified") -> str:
     total = sum(made.pixels.values())
     shares = ", ".join(f"{name} {100 * n / total:.1f}" for name, n in made.pixels.items())
     tiling = made.tiling
+    around = f"{2 * tiling.halo} px of two blended" if tiling.blended else f"halo {tiling.halo} px"
+    seams = "" if made.seams is None else f"; classes change {made.seams:.2f} times as often across borders of tiles"
     return (
         f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, tiles of {tiling.rows} x "
-        f"{tiling.columns} px, halo {tiling.halo} px" + (f"; {made.confidence}" if made.confidence else "")
+        f"{tiling.columns} px, {around}{seams}" + (f"; {made.confidence}" if made.confidence else "")
     )
 
 

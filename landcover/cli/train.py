@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.cli.console import bar, common, import_quietly, log, tracked, with_options
+from landcover.cli.console import bar, common, import_quietly, log, setting, tracked, with_options
 from landcover.cli.stac import describe_model
 
 if TYPE_CHECKING:
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @tracked
-@click.option("--model", metavar="NAME", help="Which model; `landcover models` lists them.")
+@setting("--model", "train.model", "NAME", "Which model; `landcover models` lists them. Or module:function, your own.")
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
+@click.option("--find-lr", is_flag=True, help="Try all learning rates for a hundred steps, suggest one, and stop.")
 @click.option("--folds", type=click.IntRange(min=2), metavar="K", help="Cross-validate: train K times, by place.")
 @click.option("--precision", type=click.Choice(["auto", "float32", "bfloat16"]), help="Number format of the network.")
-def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: int | None, **options: Any) -> None:
+def train(
+    config: "Config", overwrite: bool, resume: bool, plan: bool, find_lr: bool, folds: int | None, **options: Any
+) -> None:
     """Train a model, the U-Net by default, and keep the weights of the best epoch.
 
     Until it ends, everything is in <models>/<train.name>.training: the best model so far, too. With --folds no model
@@ -36,14 +39,16 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
     """
     from landcover.catalogue import find_kind
     from landcover.cli import summary as tell
-    from landcover.train import cross_validate, find_current, plan_training
+    from landcover.train import cross_validate, find_current, find_learning_rate, plan_training
     from landcover.train import train as run
     from landcover.train.unfinished import is_begun
 
     config = with_options(config, "train", options)
     if plan and folds:
         raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
-    current = None if plan or folds or overwrite else find_current(config)
+    if find_lr and (plan or folds or resume):
+        raise click.UsageError("--find-lr trains nothing: leave out --plan, --folds and --resume")
+    current = None if plan or find_lr or folds or overwrite else find_current(config)
     if current and not (resume and is_begun(current)):
         click.echo(tell.current(current))
         if not (current / "model.stac.json").exists():
@@ -53,6 +58,9 @@ def train(config: "Config", overwrite: bool, resume: bool, plan: bool, folds: in
         import_quietly("keras")
     if plan:
         click.echo(tell.plan(plan_training(config)))
+        return
+    if find_lr:
+        click.echo(tell.rates(find_learning_rate(config, bar)))
         return
     epochs = config.train.epochs
 

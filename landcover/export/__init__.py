@@ -1,5 +1,6 @@
 """Models in the formats of other programs."""
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,16 +26,26 @@ FORMATS = {
 SUFFIXES = {"onnx": (".onnx",), "deepness": (".onnx",), "dlpk": (".dlpk",), "h5": (".h5", ".hdf5")}
 """How the name of a file must end for other programs, and `classify`, to take it for what it is."""
 
+log = logging.getLogger(__name__)
+
 MARKS = {"emd": "*.emd", "savedmodel": "saved_model.pb"}
 """A file by which a folder is known to be of a format."""
 
 
-def export(model: Path, to: str, out: Path | None = None, overwrite: bool = False, made_by: Path | None = None) -> Path:
+def export(
+    model: Path,
+    to: str,
+    out: Path | None = None,
+    overwrite: bool = False,
+    made_by: Path | None = None,
+    code: str | None = None,
+) -> Path:
     """Write a model.keras of ours in one of FORMATS; the path of what was written.
 
     Without `out` it goes beside the model, named after the model's folder. A STAC item always lies beside what it
-    describes, which may be a map too; `made_by` is the model that it links to, if that made it. Raises ConfigError for
-    a format that is none or a name that it cannot have, ModelError, OutputExists.
+    describes, which may be a map too; `made_by` is the model that it links to, if that made it. `code`: what the user
+    names as the model, if its layers are of code of the user's. Raises ConfigError for a format that is none or a name
+    that it cannot have, ModelError, OutputExists.
     """
     from landcover.model import load_network, read_card
 
@@ -51,7 +62,12 @@ def export(model: Path, to: str, out: Path | None = None, overwrite: bool = Fals
     check_free(out, overwrite)
     if to in ("onnx", "deepness", "dlpk", "emd"):
         _need_onnx()
-    network = load_network(model)
+    network = load_network(model, code=code)
+    if card.blended and to in ("onnx", "deepness", "dlpk", "emd"):
+        log.warning(
+            "Note: %s: each pixel depends on all that a tile shows, and other programs do not blend tiles: there, maps "
+            "may show seams", model,
+        )  # fmt: skip
     try:
         _write(network, card, model.parent, to, name, out)
     except ModelError as error:

@@ -34,7 +34,7 @@ def definition(card: ModelCard, name: str) -> dict[str, Any]:
     """
     x, y = card.pixel_size
     names = band_names(card.bands)
-    side = -(-max(TILE, 3 * card.halo) // card.multiple) * card.multiple
+    side = -(-(card.chip_size if card.blended else max(TILE, 3 * card.margin)) // card.multiple) * card.multiple
     return {
         "Framework": "ONNX",
         "ModelConfiguration": FUNCTION,
@@ -47,7 +47,7 @@ def definition(card: ModelCard, name: str) -> dict[str, Any]:
         "ImageHeight": side,
         "ImageWidth": side,
         "ExtractBands": list(range(card.bands)),
-        "Padding": card.halo,
+        "Padding": card.margin,
         "BatchSize": BATCH,
         "SizeMultiple": card.multiple,
         "SupportsVariableTileSize": True,

@@ -43,7 +43,7 @@ def deepness_file(network: keras.Model, card: ModelCard) -> bytes:
 def _for_deepness(card: ModelCard, names: dict[int, str], side: int) -> dict[str, str]:
     """Metadata as the plugin's documentation names it. Sizes are in pixels, the resolution in centimetres a pixel, the
     overlap in per cent of a tile: two halos, unless that is most of it."""
-    overlap = min(-(-100 * 2 * card.halo // side), 75)
+    overlap = min(-(-100 * 2 * card.margin // side), 75)
     return {
         key: json.dumps(value)
         for key, value in {

@@ -54,7 +54,7 @@ def to_onnx(
     if scale != 1.0:
         factor = graph.weight("scale", np.float32(scale))
         made[id(network.inputs[0])] = graph.node("Mul", [IMAGE, factor], "grey_values")
-    for layer in network.layers:
+    for layer in network.operations:
         for node in layer._inbound_nodes:
             inputs = [made[id(tensor)] for tensor in node.input_tensors if id(tensor) in made]
             if inputs and len(inputs) == len(node.input_tensors):
@@ -84,7 +84,9 @@ def _converted(graph: _Graph, layer: keras.Layer, inputs: Sequence[str], outputs
     """The name of what a layer makes of its inputs."""
     convert = next((convert for kind, convert in CONVERTERS.items() if type(layer) is kind), None)
     if convert is None:
-        raise ModelError(f"layer {layer.name}: a {type(layer).__name__} cannot be written as ONNX")
+        raise ModelError(
+            f"layer {layer.name}: a {type(layer).__name__} cannot be written as ONNX: export to h5 or savedmodel"
+        )
     if layer.name == "logits" and outputs is not None:
         return _convolution(graph, layer, inputs, list(outputs))
     return convert(graph, layer, inputs)
@@ -179,6 +181,12 @@ def _pooling(kind: str) -> Callable[[_Graph, Any, Sequence[str]], str]:
     return convert
 
 
+def _relu(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
+    if layer.threshold or layer.negative_slope or layer.max_value is not None:
+        raise ModelError(f"layer {layer.name}: a ReLU with a threshold, a slope or a greatest value")
+    return graph.node("Relu", inputs, layer.name)
+
+
 SIMPLE: dict[str, tuple[str, dict[str, Any]]] = {
     "elu": ("Elu", {"alpha": 1.0}), "relu": ("Relu", {}), "leaky_relu": ("LeakyRelu", {"alpha": SLOPE}),
     "sigmoid": ("Sigmoid", {}), "tanh": ("Tanh", {}), "softmax": ("Softmax", {"axis": 1}),
@@ -193,6 +201,7 @@ CONVERTERS: dict[type, Callable[[_Graph, Any, Sequence[str]], str]] = {
     layers.MaxPooling2D: _pooling("MaxPool"),
     layers.AveragePooling2D: _pooling("AveragePool"),
     layers.Activation: lambda graph, layer, inputs: _activated(graph, layer.activation, inputs[0], layer.name),
+    layers.ReLU: _relu,
     layers.Softmax: lambda graph, layer, inputs: graph.node("Softmax", inputs, layer.name, axis=1),
     layers.Concatenate: lambda graph, layer, inputs: graph.node("Concat", inputs, layer.name, axis=1),
     layers.Add: lambda graph, layer, inputs: graph.node("Sum", inputs, layer.name),

@@ -111,8 +111,8 @@ def _input(card: ModelCard) -> dict[str, Any]:
         "name": "image",
         "description": (
             f"Grey values as they are in {card.dtype} images, not scaled: {_first_step(card)} Any "
-            f"height and width that are multiples of {card.multiple} will do; it was trained on {card.chip_size}. What "
-            f"lies less than {card.halo} px from an edge is mapped without all of its surroundings."
+            f"height and width that are multiples of {card.multiple} will do; it was trained on {card.chip_size}. "
+            + _edge(card)
         ),
         "bands": [band["name"] for band in _bands(card)],
         "input": {
@@ -132,6 +132,12 @@ def _first_step(card: ModelCard) -> str:
         "to normalise them by the mean and deviation of each band is the network's first layer. Pixels without data "
         "are filled with the bands' means."
     )
+
+
+def _edge(card: ModelCard) -> str:
+    if card.halo is None:
+        return "Each pixel depends on all of the image: maps are made of overlapping tiles, blended."
+    return f"What lies less than {card.halo} px from an edge is mapped without all of its surroundings."
 
 
 def _output(card: ModelCard) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From training chips to a model: the slim U-Net with a masked weighted loss, or a model of pixels."""
+"""From training chips to a model: a network with a masked weighted loss, or a model of pixels."""
 
 import logging
 from collections.abc import Callable
@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from landcover.train.folds import Folds
     from landcover.train.plan import Plan
+    from landcover.train.rates import Rates
     from landcover.train.result import PixelPlan, Trained
 
 
@@ -76,6 +77,13 @@ def plan_training(config: Config) -> "Plan | PixelPlan":
     from landcover.train.plan import plan
 
     return plan(config.paths, config.train, config.scheme)
+
+
+def find_learning_rate(config: Config, progress: Progress = silent) -> "Rates":
+    """A learning rate for the model, from a sweep over all. Raises LandcoverError."""
+    from landcover.train.rates import find_rate
+
+    return find_rate(config.paths, config.train, config.scheme, progress)
 
 
 def cross_validate(

@@ -13,7 +13,6 @@ import keras
 import numpy as np
 
 from landcover.errors import Interrupted, LandcoverError, OutputExists
-from landcover.field import receptive_field
 from landcover.files import make_folder, only_one, recover, replace_folder, whole_file
 from landcover.model import ModelCard, save_model
 from landcover.progress import Progress, silent
@@ -44,7 +43,7 @@ def fit(
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     recorder: Recorder | None = None,
 ) -> Trained:
-    """Train the U-Net on the stores under `paths`; writes models/<name>/ with model.keras, history.csv, curves.png,
+    """Train a network on the stores under `paths`; writes models/<name>/ with model.keras, history.csv, curves.png,
     metrics.json, validation/ with pictures and tensorboard/.
 
     The weights kept are those of the epoch with the highest validation mean IoU, or the lowest loss; training stops
@@ -119,7 +118,7 @@ def learn(
     def keep(state: State) -> None:
         """Of the weights that the learner has now: model and pictures."""
         task.network.set_weights(learner.get_weights())
-        save_model(task.network, _card(chips, scheme, task, state, told), folder / "model.keras")
+        save_model(task.network, _card(chips, settings, scheme, task, state, told), folder / "model.keras")
         _draw(chips, typical, scheme, task, state, folder)
 
     left = settings.epochs - len(state.history)
@@ -144,19 +143,21 @@ def learn(
             if not state.history:
                 shutil.rmtree(folder, ignore_errors=True)
     task.network.set_weights(state.best_weights)
-    save_model(task.network, _card(chips, scheme, task, state, told), folder / "model.keras")
+    save_model(task.network, _card(chips, settings, scheme, task, state, told), folder / "model.keras")
     best = state.history[state.best]
     iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
     _write_metrics(folder / METRICS, chips, settings, scheme, task, state, iou)
     return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, "split" in best)
 
 
-def _card(chips: Chips, scheme: ClassScheme, task: Task, state: State, told: Essence | None) -> ModelCard:
-    halo, multiple = receptive_field(task.network)
+def _card(
+    chips: Chips, settings: TrainSettings, scheme: ClassScheme, task: Task, state: State, told: Essence | None
+) -> ModelCard:
     info, known = chips.info, task.statistics
     return ModelCard(
         scheme=scheme, bands=info.bands, dtype=info.dtype, mean=known.mean, deviation=known.deviation,
-        pixel_size=info.pixel_size, chip_size=info.size, halo=halo, multiple=multiple, split=info.split,
+        pixel_size=info.pixel_size, chip_size=info.size, halo=task.halo, multiple=task.multiple,
+        split=info.split, model=settings.model,
         pixels=dict(zip(scheme.names, known.pixels.tolist(), strict=True)), scores=state.history[state.best], run=told,
     )  # fmt: skip
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from landcover.chipstore import StoreInfo
 from landcover.errors import LandcoverError
+from landcover.field import receptive_field
 from landcover.model import in_precision
 from landcover.precision import Format, choose_precision
 from landcover.scheme import ClassScheme
@@ -19,8 +20,9 @@ from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
 from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
+from landcover.train.networks import build_network
 from landcover.train.prior import Prior, prior_of
-from landcover.train.unet import build_unet, logits_of
+from landcover.train.unet import logits_of
 
 SAMPLED = 4
 """Of the training chips every fourth row and column is enough for a figure to watch."""
@@ -32,9 +34,12 @@ log = logging.getLogger(__name__)
 class Task:
     """`learner` computes logits, in the precision chosen, with weights of its own; `checker` shares them, and counts
     every labelled pixel, `held` in all, in `metric`, where the learner's own figures are of a sample; `network` is what
-    is saved."""
+    is saved, whose receptive field is `halo` pixels wide (None where it has no end), and which takes chips of multiples
+    of `multiple` pixels."""
 
     network: keras.Model
+    halo: int | None
+    multiple: int
     learner: keras.Model
     checker: keras.Model
     metric: MeanIoU
@@ -73,7 +78,10 @@ def prepare_task(
         own = weights if settings.class_weights == "auto" else [1.0] * len(scheme)
         emphasis = emphasis_of(known.pixels, known.shown, own, prior).tolist()
     keras.utils.set_random_seed(settings.seed)
-    network = build_unet(chips.info.bands, len(scheme), known.mean, known.deviation, settings.seed, settings.net)
+    network = build_network(settings, chips.info.bands, len(scheme), known.mean, known.deviation)
+    halo, multiple = receptive_field(network)
+    if chips.info.size % multiple:
+        raise _unfit(settings, chips.info, multiple)
     loss = build_loss(settings, weights, emphasis)
     if precision is None:
         precision = choose_precision(settings.precision, trial=partial(_seconds, network, loss, chips.info))
@@ -95,6 +103,8 @@ def prepare_task(
     leaking = chips.info.split == "random"
     return Task(
         network,
+        halo,
+        multiple,
         learner,
         checker,
         metric,
@@ -110,13 +120,21 @@ def prepare_task(
 
 
 def check_fits(settings: TrainSettings, info: StoreInfo) -> None:
-    """Raise LandcoverError if the net cannot take the chips."""
+    """Raise LandcoverError if the U-Net that is asked for cannot take the chips. Of others it shows when they are
+    built."""
     divisor = 2 ** (settings.net.depth - 1)
-    if info.size % divisor:
+    if settings.model == "unet" and info.size % divisor:
         raise LandcoverError(
             f"train.net.depth: a net of depth {settings.net.depth} needs chips of a multiple of {divisor} px, these "
             f"have {info.size}: lower it, or change chips.size"
         )
+
+
+def _unfit(settings: TrainSettings, info: StoreInfo, multiple: int) -> LandcoverError:
+    return LandcoverError(
+        f"train.model {settings.model} needs chips of a multiple of {multiple} px, these have {info.size}: change "
+        "chips.size"
+    )
 
 
 def _seconds(network: keras.Model, loss: Loss, info: StoreInfo, precision: Format) -> float:

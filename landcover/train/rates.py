@@ -1,0 +1,107 @@
+"""Which learning rate to train with, found by a sweep over all: the range test of Smith (2017, arXiv:1506.01186)."""
+
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+
+import keras
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from landcover.errors import LandcoverError
+from landcover.files import make_folder, whole_file
+from landcover.progress import Progress, silent
+from landcover.scheme import ClassScheme
+from landcover.settings import Paths, TrainSettings
+from landcover.train.chipset import open_chips
+from landcover.train.task import check_fits, prepare_task
+
+LOWEST, HIGHEST = 1e-6, 1.0
+STEPS = 100
+
+MEMORY = 0.9
+"""What is left of the loss of a step in the smoothed one of the next: batches differ."""
+
+LOST = 4.0
+"""The sweep ends where the smoothed loss is so many times its least: training has come apart."""
+
+
+@dataclass(frozen=True)
+class Rates:
+    """The rate at which the loss fell most steeply; rates and smoothed losses of the steps; the picture of them."""
+
+    suggested: float
+    rates: tuple[float, ...]
+    losses: tuple[float, ...]
+    path: Path
+
+
+def find_rate(
+    paths: Paths, settings: TrainSettings, scheme: ClassScheme, progress: Progress = silent, steps: int = STEPS
+) -> Rates:
+    """Train with a rate that rises from step to step, and keep nothing of it but a picture, models/<name>-rates.png.
+
+    Raises LabelError, and LandcoverError as a training would.
+    """
+    rates, losses = np.geomspace(LOWEST, HIGHEST, steps), []
+    with closing(open_chips(paths, scheme)) as chips:
+        check_fits(settings, chips.info)
+        task = prepare_task(chips, settings, scheme, quietly=True)
+        learner = task.learner
+        optimizer = keras.optimizers.AdamW(LOWEST, weight_decay=settings.weight_decay, clipnorm=settings.clip)
+        learner.compile(optimizer, learner.loss)
+        with progress("finding a rate", steps, "steps") as advance:
+            for number, rate in zip(count(), rates, strict=False):
+                optimizer.learning_rate = rate
+                told = learner.train_on_batch(*task.feed[number % len(task.feed)])
+                losses.append(float(np.ravel(told)[0]))
+                smooth = smoothed(losses)
+                advance(1, f"rate {rate:.1e}, loss {smooth[-1]:.3f}")
+                if not np.isfinite(smooth[-1]) or smooth[-1] > LOST * smooth.min():
+                    break
+    smooth = smoothed(losses)
+    suggested = steepest(rates[: len(smooth)], smooth)
+    path = paths.models / f"{settings.name}-rates.png"
+    make_folder(path.parent)
+    _draw(rates[: len(smooth)], losses, smooth, suggested, path)
+    return Rates(suggested, tuple(rates[: len(smooth)]), tuple(smooth), path)
+
+
+def smoothed(losses: Sequence[float]) -> NDArray[np.float64]:
+    """Averages of what came before, older losses counting less, as Adam averages gradients."""
+    total, made = 0.0, []
+    for number, loss in enumerate(losses, start=1):
+        total = MEMORY * total + (1 - MEMORY) * loss
+        made.append(total / (1 - MEMORY**number))
+    return np.array(made)
+
+
+def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
+    """The rate at which the loss falls fastest, over the logarithm of the rate, before it is least. Raises
+    LandcoverError where it does not fall."""
+    known = np.isfinite(losses)
+    rates, losses = rates[known], losses[known]
+    least = int(losses.argmin()) if len(losses) else 0
+    # what the first steps show is the batches
+    if least < 3:
+        raise LandcoverError("no learning rate made the loss fall: look at the labels, and at train.clip")
+    slopes = np.gradient(losses[: least + 1], np.log(rates[: least + 1]))
+    return float(rates[int(slopes.argmin())])
+
+
+def _draw(
+    rates: NDArray[np.float64], losses: Sequence[float], smooth: NDArray[np.float64], suggested: float, path: Path
+) -> None:
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    panel = figure.subplots()
+    panel.plot(rates, losses, ".", color="#aaaaaa", label="steps")
+    panel.plot(rates, smooth, color="#1f78b4", label="smoothed")
+    panel.axvline(suggested, color="#888888", linestyle=":", label=f"steepest: {suggested:.1e}")
+    panel.set(xlabel="learning rate", ylabel="loss", xscale="log")
+    panel.grid(alpha=0.3)
+    panel.legend()
+    with whole_file(path) as temporary:
+        figure.savefig(temporary, dpi=120, format="png")

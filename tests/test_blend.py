@@ -1,0 +1,205 @@
+"""Maps of networks that see all of a tile: overlapping tiles, blended."""
+
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import rasterio
+from conftest import textured, write_image, write_polygons
+from keras import layers
+from rasterio.windows import Window
+from scipy.ndimage import gaussian_filter
+
+from landcover.classify import journal
+from landcover.classify.blend import taper
+from landcover.classify.predict import classify_image
+from landcover.classify.seams import Seams
+from landcover.classify.tiles import Tiling
+from landcover.errors import ConfigError, Interrupted, ModelError
+from landcover.export import export
+from landcover.export.onnxgraph import to_onnx
+from landcover.field import receptive_field
+from landcover.memory import bytes_a_pixel
+from landcover.model import ModelCard, load_network, read_card, save_model
+from landcover.pooling import Enlarged, PartMeans
+from landcover.settings import ClassifySettings
+from landcover.train.losses import masked_crossentropy
+from landcover.train.unet import logits_of
+
+
+@pytest.fixture(scope="module")
+def pooling_model(tmp_path_factory, scheme) -> Path:
+    """A small network that compares a pixel with the mean of a quarter of what it sees."""
+    keras.utils.set_random_seed(2)
+    image = keras.Input((None, None, 4), name="image")
+    x = layers.Normalization(mean=[128.0] * 4, variance=[900.0] * 4, name="normalisation", dtype="float32")(image)
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(x)
+    around = Enlarged()([layers.Conv2D(6, 1)(PartMeans(2)(x)), x])
+    x = layers.UpSampling2D(2, interpolation="bilinear")(layers.Concatenate()([x, around]))
+    start = keras.initializers.RandomNormal(stddev=2.0)
+    logits = layers.Conv2D(4, 1, name="logits", dtype="float32", kernel_initializer=start)(x)
+    network = keras.Model(image, layers.Softmax(name="probabilities", dtype="float32")(logits))
+    halo, multiple = receptive_field(network)
+    assert (halo, multiple) == (None, 2)
+    card = ModelCard(
+        scheme=scheme, bands=4, dtype="uint8", mean=(128.0,) * 4, deviation=(30.0,) * 4, pixel_size=(1.0, 1.0),
+        chip_size=64, halo=halo, multiple=multiple, split="blocks", pixels={}, scores={}, model="pspnet",
+    )  # fmt: skip
+    path = tmp_path_factory.mktemp("blend") / "model.keras"
+    save_model(network, card, path)
+    return path
+
+
+@pytest.fixture
+def settings(pooling_model) -> ClassifySettings:
+    return ClassifySettings(model=pooling_model, precision="float32", batch=3)
+
+
+def _read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
+
+
+def test_weights_of_tiles_that_share_a_pixel_add_up_to_one() -> None:
+    tiling = Tiling(48, 64, 8, 1, blended=True)
+    weights, sums = taper(tiling), np.zeros((48 * 3 + 16, 64 * 3 + 16))
+    for row in range(3):
+        for column in range(3):
+            sums[row * 48 : row * 48 + 64, column * 64 : column * 64 + 80] += weights
+    np.testing.assert_allclose(sums[16:-16, 16:-16], 1, atol=1e-6)
+    assert weights[0].max() < 0.1
+
+
+def test_a_map_is_the_weighted_sum_of_its_tiles(tmp_path, settings, scheme, caplog) -> None:
+    image = textured(150, 130)
+    image[:, :30, 100:] = 0
+    path = write_image(tmp_path / "a.tif", image)
+    with caplog.at_level("INFO"):
+        made = classify_image(path, settings.model_copy(update={"confidence": True}), tmp_path / "m.tif")
+    assert caplog.text.count("tiles overlap and are blended") == 1
+    assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (38, 44, 8)
+    assert made.seams is not None
+    network, (rows, columns, halo) = load_network(settings.model), (38, 44, 8)
+    filled = np.moveaxis(np.where(image.any(axis=0), image, 128), 0, -1).astype(np.float32)
+    padded = np.pad(filled, ((halo, 100), (halo, 100), (0, 0)), constant_values=128)
+    sums = np.zeros((250, 250, 3))
+    for top in range(0, 150, rows):
+        for left in range(0, 130, columns):
+            seen = (slice(top, top + rows + 2 * halo), slice(left, left + columns + 2 * halo))
+            scores = network.predict_on_batch(padded[seen][None])[0, ..., 1:]
+            sums[seen] += taper(made.tiling)[..., None] * scores / scores.sum(axis=-1, keepdims=True)
+    shown = sums[halo : halo + 150, halo : halo + 130]
+    expected = np.where(image.any(axis=0), np.array(scheme.values)[shown.argmax(-1)], 0)
+    found = _read(tmp_path / "m.tif")
+    assert (found == expected).mean() > 0.999
+    assert not found[:30, 100:].any()
+    percent = _read(tmp_path / "m_confidence.tif")[found > 0]
+    np.testing.assert_allclose(percent, (100 * shown.max(-1) / shown.sum(-1))[found > 0], atol=0.51)
+
+
+def test_cut_off_it_goes_on_and_becomes_the_same_map(tmp_path, settings, monkeypatch) -> None:
+    path = write_image(tmp_path / "a.tif", textured(160, 200))
+    one = classify_image(path, settings, tmp_path / "one.tif")
+    kept, added = journal.Journal.add, []
+
+    def struck(self, index, *what) -> None:
+        if len(added) == 7:
+            raise KeyboardInterrupt
+        kept(self, index, *what)
+        added.append(index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal.Journal, "add", struck)
+        with pytest.raises(Interrupted, match="7 tiles are done and kept"):
+            classify_image(path, settings, tmp_path / "two.tif")
+    with monkeypatch.context() as patch:
+        again = []
+        patch.setattr(
+            journal.Journal, "add", lambda self, index, *what: (again.append(index), kept(self, index, *what))
+        )
+        classify_image(path, settings, tmp_path / "two.tif")
+    assert not set(again) & set(added)
+    assert len(again) + len(added) == one.tiling.number(160, 200)
+    np.testing.assert_array_equal(_read(tmp_path / "one.tif"), _read(tmp_path / "two.tif"))
+
+
+def test_strips_and_areas_change_nothing(tmp_path, settings, monkeypatch) -> None:
+    path = write_image(tmp_path / "a.tif", textured(100, 300))
+    classify_image(path, settings, tmp_path / "one.tif")
+    whole = _read(tmp_path / "one.tif")
+    area = write_polygons(tmp_path / "area.gpkg", [(70, 10, 200, 60, "water")])
+    classify_image(path, settings.model_copy(update={"aoi": area}), tmp_path / "part.tif")
+    part = _read(tmp_path / "part.tif")
+    assert (part > 0).sum() == 130 * 50
+    np.testing.assert_array_equal(part[part > 0], whole[part > 0])
+    monkeypatch.setattr("landcover.classify.blend.SUMS", 3 * 48 * 48 * 3 * 4 * 2)
+    classify_image(path, settings, tmp_path / "strips.tif")
+    np.testing.assert_array_equal(_read(tmp_path / "strips.tif"), whole)
+
+
+def test_seams_are_counted_against_neighbours_that_lie_alike() -> None:
+    classes = np.random.default_rng(0).integers(1, 3, (64, 64)).astype(np.uint8)
+    seams = Seams(4)
+    for row in (0, 32):
+        for column in (0, 32):
+            seams.add(classes[row : row + 32, column : column + 32], Window(column, row, 32, 32))
+    across, down = classes[:, 1:] != classes[:, :-1], classes[1:] != classes[:-1]
+    border = (across[:, 31].sum() + down[31].sum()) / 128
+    columns = [c - 1 for c in range(4, 64, 4) if c != 32]
+    inside = (across[:, columns].sum() + down[columns].sum()) / (2 * 64 * len(columns))
+    assert seams.ratio == pytest.approx(border / inside)
+    assert Seams(4).ratio is None
+
+
+def test_a_halo_is_at_most_a_quarter_of_a_tile(tmp_path, settings) -> None:
+    path = write_image(tmp_path / "a.tif", textured(100, 100))
+    with pytest.raises(ConfigError, match=r"--halo 16: is blended over a quarter of a tile at most, 8 px of 32"):
+        classify_image(path, settings.model_copy(update={"halo": 16, "tile": 32}), tmp_path / "m.tif")
+
+
+def test_memory_of_strides_is_told_too(pooling_model) -> None:
+    # at half the size: the features of 6 bands and of 12; the latter enlarged, and its logits
+    assert bytes_a_pixel(load_network(pooling_model)) == pytest.approx(4 * (12 + 12 / 4), rel=0.5)
+
+
+def test_what_cannot_be_exported_says_so(pooling_model, tmp_path) -> None:
+    with pytest.raises(ModelError, match=r"model\.keras: layer .*: a convolution of stride \(2, 2\) with padding same"):
+        export(pooling_model, "dlpk", tmp_path / "m.dlpk")
+    image = keras.Input((None, None, 4))
+    with pytest.raises(ModelError, match="a PartMeans cannot be written as ONNX: export to h5 or savedmodel"):
+        to_onnx(keras.Model(image, PartMeans(2)(image)))
+    with pytest.raises(ModelError, match="a Add cannot be written as ONNX"):
+        to_onnx(keras.Model(image, image + 1))
+
+
+def _lit(rows: int, columns: int, seed: int, light: float | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """An image (rows, columns, 4) of three kinds of ground in patches, under some light: what tells them apart is how
+    bright they are beside the whole. And which is where: 1, 2 or 3."""
+    random = np.random.default_rng(seed)
+    heights = gaussian_filter(random.normal(0, 1, (rows, columns)), 10)
+    kind = 1 + np.digitize(heights / heights.std(), (-0.4, 0.4))
+    grey = np.array([95, 125, 155])[kind - 1] + (random.uniform(-60, 60) if light is None else light)
+    image = grey[..., None] + random.normal(0, 12, (rows, columns, 4))
+    return np.clip(image, 1, 255).astype(np.uint8), kind
+
+
+def test_a_blended_map_has_no_seams(tmp_path, settings, scheme) -> None:
+    network = load_network(settings.model)
+    learner = logits_of(network)
+    learner.compile(keras.optimizers.Adam(0.01), loss=partial(masked_crossentropy, weights=[1.0, 1.0, 1.0]))
+    for step in range(150):
+        images, kinds = zip(*(_lit(64, 64, 10 * step + n) for n in range(4)), strict=True)
+        learner.train_on_batch(np.stack(images).astype(np.float32), np.stack(kinds))
+    save_model(network, read_card(settings.model), tmp_path / "model.keras")
+    trained = settings.model_copy(update={"model": tmp_path / "model.keras", "batch": 16})
+    image, kind = _lit(800, 1200, 9999, 0.0)
+    path = write_image(tmp_path / "a.tif", np.moveaxis(image, -1, 0))
+    blended = classify_image(path, trained, tmp_path / "m.tif")
+    cut = classify_image(path, trained.model_copy(update={"halo": 0, "tile": 64}), tmp_path / "s.tif")
+    share = (_read(tmp_path / "m.tif") == np.array([0, *scheme.values])[kind]).mean()
+    print(f"right: {share:.3f}, seams: {blended.seams:.3f}, without blending {cut.seams:.3f}")
+    assert share > 0.6
+    assert blended.seams == pytest.approx(1, abs=0.05)
+    assert cut.seams > 1.2
