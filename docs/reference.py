@@ -42,7 +42,7 @@ GUIDES = {
     "stack": ["explanation/chips.md"],
     "models": ["how-to/training.md"],
     "train": ["explanation/training.md", "how-to/hardware.md"],
-    "classify": ["explanation/mapping.md", "how-to/large-areas.md"],
+    "classify": ["explanation/mapping.md", "how-to/large-areas.md", "how-to/scale.md"],
     "points": ["how-to/accuracy.md", "explanation/assessment.md"],
     "assess": ["how-to/accuracy.md", "explanation/assessment.md"],
     "compare": ["explanation/assessment.md"],

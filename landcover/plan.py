@@ -96,7 +96,7 @@ def the_map(config: Config, shown: Path | None, listed: Sequence[Wanted]) -> Pat
     named = shown or config.assess.map
     if named is not None:
         return named
-    there = (p for p in config.paths.maps.glob("*.tif") if not p.name.startswith("."))
+    there = (p for kind in ("*.tif", "*.vrt") for p in config.paths.maps.glob(kind) if not p.name.startswith("."))
     maps = {p for p in there if not p.stem.endswith("_confidence")}
     maps |= {wanted.out for wanted in listed if wanted.name == "classify"}
     if not maps:

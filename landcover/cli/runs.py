@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landcover.cli.complete import RASTERS
-from landcover.cli.console import common, import_quietly, tracked
+from landcover.cli.console import common, tracked
+from landcover.quietly import import_quietly
 
 if TYPE_CHECKING:
     from landcover.config import Config
