@@ -83,6 +83,8 @@ REPORTS = """\
     <image>_landcover_confidence.tif    with --confidence: how probable the mapped class is, per cent
     <image>_landcover.stac.json         with --stac
     <image>_landcover.tif.run.json      how it was made
+    <image>_landcover.vrt               of a large image mapped on a cluster, in place of the GeoTIFF: shows its cells as one
+    <image>_landcover_cells/            the cells, a GeoTIFF each, and cells.gpkg, their outlines
 """
 
 

@@ -124,7 +124,8 @@ class Cluster:
             raise LandcoverError(
                 f"a worker cannot import what it needs ({error}): install the same landcover[dask] there"
             ) from None
-        for reason in self._client.run(reason_against, name).values():
+        # a worker that goes away meanwhile is no matter
+        for reason in self._client.run(reason_against, name, on_error="ignore").values():
             if reason:
                 raise LandcoverError(reason)
         try:

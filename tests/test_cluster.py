@@ -14,19 +14,22 @@ import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
-from conftest import run, textured, write_image
+from conftest import run, textured, write_image, write_polygons
 
 from landcover import cluster, remote
+from landcover.assess.by_cover import assess_by_cover
 from landcover.classify import Failed, Kept, Spread, classify
 from landcover.classify.predict import Classified
 from landcover.cluster import UNREACHABLE, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError
 from landcover.model import ModelCard, save_model
+from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import mosaic
-from landcover.progress import Progress
+from landcover.progress import Progress, silent
+from landcover.remap import Remap
 from landcover.scheme import ClassScheme
-from landcover.settings import MosaicSettings, NetSettings
+from landcover.settings import LabelSettings, MosaicSettings, NetSettings
 
 distributed = pytest.importorskip("distributed")
 
@@ -132,7 +135,6 @@ def _read(path: Path) -> np.ndarray:
 
 def _spread(config: Config, image: Path, out: Path, machines: Machines, progress: Progress | None = None) -> object:
     from landcover.classify.spread import classify_spread
-    from landcover.progress import silent
 
     (made,) = classify_spread(config, {str(image): out}, machines, progress=progress or silent, named=True)
     return made
@@ -277,6 +279,27 @@ _facts = remote.facts()
 def test_results_come_in_order(machines) -> None:
     with open_cluster(machines) as spread:
         assert list(spread(lambda n: n + 1, range(50))) == list(range(1, 51))
+
+
+def test_an_assessment_of_partial_tables_is_that_of_one_process(tmp_path, machines, scheme) -> None:
+    classes = np.array([0, 1, 2, 7], np.uint8)[np.random.default_rng(0).integers(0, 4, (2, 1, 1500, 2200))]
+    shown, raster = (write_image(tmp_path / f"{n}.tif", classes[n], nodata=0) for n in (0, 1))
+    polygons = write_polygons(tmp_path / "reference.gpkg", [(10, 20, 1400, 900, 1), (1600, 100, 1900, 1300, 7)])
+    remap = Remap.parse({}, scheme)
+    with open_cluster(machines) as spread:
+        for reference, block in ((raster, None), (raster, 1024), (polygons, None)):
+            alone = assess_by_cover(shown, [str(reference)], remap, block=block)
+            together = assess_by_cover(shown, [str(reference)], remap, block=block, each=spread)
+            assert together.record() == alone.record()
+            np.testing.assert_array_equal(together.counts, alone.counts)
+
+
+def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme) -> None:
+    polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 1100, 1090, 1), (900, 100, 1200, 1200, 7)])
+    settings = LabelSettings(source=(str(polygons),))
+    labels(shown, settings, scheme, tmp_path / "one.tif")
+    labels(shown, settings, scheme, tmp_path / "two.tif", machines=machines)
+    assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "two.tif").read_bytes()
 
 
 def test_a_scheduler_that_does_not_answer(tmp_path, config) -> None:

@@ -3,7 +3,7 @@
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ from landcover.classify.large import Large, finish, outcome_of, plan_large
 from landcover.classify.onworker import Done, Made, Whole, chosen_precision, map_piece
 from landcover.cluster import Cluster, Machines, open_cluster
 from landcover.config import Config
-from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutsideArea
+from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.files import make_folder, only_one
 from landcover.image import find_image
 from landcover.progress import Progress, silent
@@ -91,6 +91,10 @@ def _plan(config: Config, image: str, out: Path, overwrite: bool, named: bool) -
                 f"--out {out}: the map is made {pieces}: name it {out.with_suffix('.vrt' if cut else '.tif')}"
             )
         if cut:
+            # made before in one piece
+            with suppress(OutputExists):
+                if not overwrite and not named and (whole := find_recorded(config, image, out)):
+                    return whole
             return plan_large(config, image, found, out.with_suffix(".vrt"), overwrite)
         kept = None if overwrite else find_recorded(config, image, out)
         return kept or Whole(image, out, found.grid.height * found.grid.width)
