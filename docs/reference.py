@@ -47,7 +47,7 @@ GUIDES = {
     "assess": ["how-to/accuracy.md", "explanation/assessment.md"],
     "compare": ["explanation/assessment.md"],
     "export": ["how-to/export.md"],
-    "plan": ["explanation/provenance.md"],
+    "plan": ["explanation/provenance.md", "how-to/scale.md"],
     "explain": ["explanation/provenance.md"],
     "completion": ["how-to/completion.md"],
 }
@@ -83,7 +83,7 @@ REPORTS = """\
     <image>_landcover_confidence.tif    with --confidence: how probable the mapped class is, per cent
     <image>_landcover.stac.json         with --stac
     <image>_landcover.tif.run.json      how it was made
-    <image>_landcover.vrt               of a large image mapped on a cluster, in place of the GeoTIFF: shows its cells as one
+    <image>_landcover.vrt               of a large image mapped on a cluster: shows its cells as one raster
     <image>_landcover_cells/            the cells, a GeoTIFF each, and cells.gpkg, their outlines
 """
 

@@ -1,43 +1,32 @@
 """Work spread over the processes of a Dask cluster, on this machine or on many: items go out, results come back."""
 
 import logging
-import queue
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from importlib.util import find_spec
 from itertools import count, islice
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from landcover.errors import ConfigError, LandcoverError, ModelError
+from landcover.errors import LandcoverError
+from landcover.flight import LOOK, Flight, Outcome, Task
 from landcover.parallel import Each, on_all_cores
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from landcover.remote import Answer, Trouble
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-TRIES = 3
-"""An item that failed is tried again until it was tried so often, on other workers if there are any."""
-
 UNREACHABLE = 8.0
 """Seconds after which a scheduler that does not answer is given up."""
 
-LOOK = 1.0
-"""Seconds between looks at which workers there are: they come and go."""
-
 TOGETHER = 8
 """Items of little work that go to a worker together."""
-
-FATAL = (ConfigError, ModelError)
-"""What is wrong with one item because of it is wrong with all."""
 
 log = logging.getLogger(__name__)
 
@@ -55,25 +44,6 @@ class Machines:
 
 
 HERE = Machines()
-
-
-@dataclass(frozen=True)
-class Outcome(Generic[Item, Result]):
-    """What became of an item: a result, or the trouble with it after all tries; and what was said of it."""
-
-    item: Item
-    result: Result | None
-    trouble: "Trouble | None" = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass
-class _Task:
-    item: Any
-    tries: int = 0
-    deaths: int = 0
-    avoid: set[str] = field(default_factory=set)
-    """Addresses of workers on which it failed."""
 
 
 class Cluster:
@@ -97,7 +67,7 @@ class Cluster:
         Work and items must be things that can be pickled. Raises LandcoverError for what concerns all items.
         """
         with self._shared(work, tuple(paths)) as name:
-            yield from _Run(self, name, items).outcomes()
+            yield from Flight(self, name, items).outcomes()
 
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """As `on_all_cores`: the results in order, of many items of little work. Raises LandcoverError if one fails."""
@@ -111,6 +81,25 @@ class Cluster:
             while following in early:
                 yield from early.pop(following)
                 following += 1
+
+    def on_all(self, work: Callable[[Item], Result], item: Item, paths: Iterable[str] = ()) -> list[Result]:
+        """The results of the same work on each worker that there is now, all at once. Raises LandcoverError if one
+        fails, or if there is none."""
+        from landcover.remote import work as one
+
+        with self._shared(work, tuple(paths)) as name:
+            pinned = {address: f"{name}-{next(self._numbers)}" for address in self.workers()}
+            futures = [
+                self._client.submit(one, name, item, key=key, pure=False, workers=[address])
+                for address, key in pinned.items()
+            ]
+            answers = self._client.gather(futures)
+        if not answers:
+            raise LandcoverError("the Dask cluster has no worker yet: start some, then give the command again")
+        for answer in answers:
+            if answer.trouble is not None:
+                raise LandcoverError(answer.trouble.text)
+        return [answer.result for answer in answers]
 
     @contextmanager
     def _shared(self, work: Callable[[Any], Any], paths: tuple[str, ...]) -> Iterator[str]:
@@ -136,7 +125,7 @@ class Cluster:
                 with suppress(Exception):
                     self._client.unregister_worker_plugin(name)
 
-    def submit(self, name: str, task: _Task) -> "Future":
+    def submit(self, name: str, task: Task) -> "Future":
         """Hand out an item, to workers that have not failed on it if there are any."""
         from landcover.remote import work
 
@@ -173,100 +162,6 @@ class Cluster:
         self._unfit[address] = reason
         if not self.workers().keys() - self._unfit.keys():
             raise LandcoverError(reason)
-
-
-class _Run(Generic[Item]):
-    """The items of one work on their way."""
-
-    def __init__(self, cluster: Cluster, name: str, items: Iterable[Item]) -> None:
-        self._cluster, self._name = cluster, name
-        self._fresh = iter(items)
-        self._again: deque[_Task] = deque()
-        self._deadly: deque[_Task] = deque()
-        """Whose workers died: each is tried by itself in the end, for it may not have been to blame."""
-        self._flying: dict[Future, _Task] = {}
-        self._landed: queue.Queue[Future] = queue.Queue()
-
-    def outcomes(self) -> Iterator[Outcome[Item, Any]]:
-        try:
-            while self._fill():
-                try:
-                    future = self._landed.get(timeout=LOOK)
-                except queue.Empty:
-                    continue
-                if future.status == "pending":
-                    # its result was lost with the worker: another makes it anew
-                    future.add_done_callback(self._landed.put)
-                    continue
-                task = self._flying.pop(future)
-                answer = self._answer(future, task)
-                if answer is None:
-                    continue
-                if answer.trouble is None or not self._once_more(task, answer.trouble):
-                    yield Outcome(task.item, answer.result, answer.trouble, answer.notes)
-        finally:
-            self._cluster.cancel(self._flying)
-
-    def _fill(self) -> bool:
-        """Hand out as many items as there is room for. Whether any is on its way."""
-        while len(self._flying) < self._cluster.room and (task := self._next()) is not None:
-            future = self._cluster.submit(self._name, task)
-            self._flying[future] = task
-            future.add_done_callback(self._landed.put)
-        return bool(self._flying)
-
-    def _next(self) -> _Task | None:
-        for item in islice(self._fresh, 1):
-            return _Task(item)
-        if self._again:
-            return self._again.popleft()
-        return self._deadly.popleft() if self._deadly and not self._flying else None
-
-    def _answer(self, future: "Future", task: _Task) -> "Answer | None":
-        """None if the item is to be done again."""
-        from distributed import CancelledError
-        from distributed.scheduler import KilledWorker
-
-        from landcover.remote import Answer, Trouble
-
-        try:
-            answer: Answer = future.result()
-            return answer
-        except CancelledError:
-            raise LandcoverError(
-                "the Dask scheduler has dropped the work, or is gone: what is done is kept, the same command goes on "
-                "from there"
-            ) from None
-        except Exception as trouble:
-            error = trouble
-        if not isinstance(error, KilledWorker):
-            return Answer(None, Trouble(Exception, f"{type(error).__name__}: {error}", ""), ())
-        task.deaths += 1
-        if task.deaths == 1:
-            self._deadly.append(task)
-            return None
-        task.tries = TRIES
-        return Answer(None, Trouble(Exception, "each worker that worked on it died: is memory too small?", ""), ())
-
-    def _once_more(self, task: _Task, trouble: "Trouble") -> bool:
-        """Whether an item that failed gets another chance. Raises what concerns all items."""
-        from landcover.remote import Unfit
-
-        if issubclass(trouble.kind, FATAL):
-            # its own constructor may want more than the text
-            error = trouble.kind.__new__(trouble.kind)
-            LandcoverError.__init__(error, trouble.text)
-            raise error
-        if issubclass(trouble.kind, Unfit):
-            self._cluster.leave_out(trouble.worker, trouble.text)
-        else:
-            task.tries += 1
-            log.debug("%s, at try %d", trouble.text, task.tries)
-        task.avoid.add(trouble.worker)
-        if task.tries >= TRIES:
-            return False
-        self._again.append(task)
-        return True
 
 
 def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:

@@ -240,8 +240,8 @@ def test_of_several_images_those_that_fit_are_mapped_whole_and_a_bad_one_is_set_
     assert "cannot be read at" in failed.reason
     assert isinstance(made, Classified)
     np.testing.assert_array_equal(_read(made.path), _read(classify(config, good, tmp_path / "one.tif").path))
-    command = (tmp_path / "maps/good.tif.run.json").read_text()
-    assert Path(sys.argv[0]).name in command
+    record = json.loads((tmp_path / "maps/good.tif.run.json").read_text())
+    assert record["command"][1:] == sys.argv[1:]
     assert isinstance(classify_spread(config, images, machines)[1], Kept)
 
 
@@ -300,6 +300,16 @@ def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machin
     labels(shown, settings, scheme, tmp_path / "one.tif")
     labels(shown, settings, scheme, tmp_path / "two.tif", machines=machines)
     assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "two.tif").read_bytes()
+
+
+def test_a_plan_tries_the_model_on_each_worker(tmp_path, config, machines) -> None:
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    given = ["plan", image, "--set", f"classify.model={config.classify.model}", "--set", f"paths.data={tmp_path}"]
+    told = run(*given, "--scheduler", machines.scheduler)
+    assert "Tried on 2 workers" in told.stderr
+    assert (
+        json.loads(run(*given, "--json", "--scheduler", machines.scheduler).stdout)["costs"]["classify"]["seconds"] > 0
+    )
 
 
 def test_a_scheduler_that_does_not_answer(tmp_path, config) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 
 from landcover.classify import Failed, Kept, Outside, classify_one
 from landcover.classify.cells import CELL_TAG, Cell, key_of
+from landcover.classify.estimate import trial
 from landcover.classify.journal import journal_path
 from landcover.classify.mapper import EXPORTED, Mapper, open_mapper
 from landcover.classify.predict import UNREADABLE_TAG, Classified, classify_image
@@ -96,6 +97,12 @@ def chosen_precision(settings: ClassifySettings) -> Format:
         return ready_mapper(settings).precision
 
 
+def seconds_a_pixel(settings: ClassifySettings) -> float:
+    """Of those that the network sees, on this worker, by a trial."""
+    with _turn:
+        return trial(ready_mapper(settings))
+
+
 def map_piece(config: Config, precisions: dict[str, Format], overwrite: bool, piece: Whole | Cell) -> Made:
     """A whole image, or a cell of an image that has its precision in `precisions`."""
     if isinstance(piece, Whole):
@@ -110,16 +117,20 @@ def ready_mapper(settings: ClassifySettings) -> Mapper:
     if settings.aoi is not None:
         name += digest(settings.aoi) if settings.aoi.is_file() else ""
     if name not in _ready:
-        if settings.model.suffix.lower() not in EXPORTED:
-            _limit_threads(threads_here())
+        _limit_threads(threads_here(), settings.model.suffix.lower() in EXPORTED)
         # one is enough to hold in memory
         _ready.clear()
         _ready[name] = open_mapper(settings)
     return _ready[name]
 
 
-def _limit_threads(number: int) -> None:
+def _limit_threads(number: int, exported: bool) -> None:
     """Workers of one machine share its cores."""
+    if exported:
+        from landcover.classify import onnxmapper
+
+        onnxmapper.THREADS = number
+        return
     import_quietly("keras")
     import keras
 
