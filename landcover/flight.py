@@ -54,7 +54,7 @@ class Task:
 class Flight(Generic[Item]):
     """The items of one work on their way."""
 
-    def __init__(self, cluster: Cluster, name: str, items: Iterable[Item]) -> None:
+    def __init__(self, cluster: "Cluster", name: str, items: Iterable[Item]) -> None:
         self._cluster, self._name = cluster, name
         self._fresh = iter(items)
         self._again: deque[Task] = deque()

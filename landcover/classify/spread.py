@@ -61,6 +61,7 @@ def classify_spread(
         outs = [plan.index if isinstance(plan, Large) else plan.out for plan in work.values()]
         paths = stack.enter_context(_seen({out.parent for out in outs}))
         paths += [str(path) for path in (config.classify.model, config.classify.aoi) if path is not None]
+        paths += sorted({os.path.dirname(file) for plan in work.values() for file in _files(plan)})
         cluster = stack.enter_context(open_cluster(machines))
         _choose(cluster, config, larges)
         made = _run(cluster, config, work, overwrite, progress, paths)
@@ -104,6 +105,12 @@ def _plan(config: Config, image: str, out: Path, overwrite: bool, named: bool) -
         raise
     except LandcoverError as error:
         return Failed(image, str(error))
+
+
+def _files(plan: Large | Whole) -> list[str]:
+    """The files on disk of an image."""
+    files = plan.image.files if isinstance(plan, Large) else (plan.image,)
+    return [file for file in files if not is_remote(file)]
 
 
 @contextmanager
