@@ -7,8 +7,8 @@
 worker of one thread, by two of them, in turns. Workers have loaded the model before. Cells that are a multiple of the
 tiles of the whole image tell what Dask costs; others have smaller tiles, which read more for their halo.
 
-`simulate` sends items that only wait through a scheduler and workers of their own, as so many images of so much work. It
-compares the time with what the work needs, and says how the memory of the client grew.
+`simulate` sends items that only wait through a scheduler and workers of their own, as so many images of so much work.
+It compares the time with what the work needs, and says how the memory of the client grew.
 """
 
 import json
