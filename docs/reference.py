@@ -42,12 +42,12 @@ GUIDES = {
     "stack": ["explanation/chips.md"],
     "models": ["how-to/models.md", "how-to/training.md", "how-to/own-network.md"],
     "train": ["explanation/training.md", "how-to/models.md", "how-to/own-network.md", "how-to/hardware.md"],
-    "classify": ["explanation/mapping.md", "how-to/large-areas.md"],
+    "classify": ["explanation/mapping.md", "how-to/large-areas.md", "how-to/scale.md"],
     "points": ["how-to/accuracy.md", "explanation/assessment.md"],
     "assess": ["how-to/accuracy.md", "explanation/assessment.md"],
     "compare": ["explanation/assessment.md"],
     "export": ["how-to/export.md"],
-    "plan": ["explanation/provenance.md"],
+    "plan": ["explanation/provenance.md", "how-to/scale.md"],
     "explain": ["explanation/provenance.md"],
     "completion": ["how-to/completion.md"],
 }
@@ -83,6 +83,8 @@ REPORTS = """\
     <image>_landcover_confidence.tif    with --confidence: how probable the mapped class is, per cent
     <image>_landcover.stac.json         with --stac
     <image>_landcover.tif.run.json      how it was made
+    <image>_landcover.vrt               of a large image mapped on a cluster: shows its cells as one raster
+    <image>_landcover_cells/            the cells, a GeoTIFF each, and cells.gpkg, their outlines
 """
 
 

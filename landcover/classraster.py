@@ -42,7 +42,7 @@ CONTENT_TAG, CONFIDENCE = "LANDCOVER_CONTENT", "confidence"
 
 def confidence_path(map_path: Path) -> Path:
     """Where the confidence of a map goes: beside it."""
-    return map_path.with_name(f"{map_path.stem}_confidence.tif")
+    return map_path.with_name(f"{map_path.stem}_confidence{'.vrt' if map_path.suffix == '.vrt' else '.tif'}")
 
 
 class Target:

@@ -22,6 +22,10 @@ class ImageError(LandcoverError):
     """An image that cannot be read or does not fit the others, the model or the labels."""
 
 
+class NoData(ImageError):
+    """An image without a pixel of data: there is nothing to map."""
+
+
 class LabelError(LandcoverError):
     """Labels or reference polygons that cannot be used as they are."""
 
@@ -32,6 +36,10 @@ class OutsideArea(LabelError):
 
 class ModelError(LandcoverError):
     """A model file that is none, or that does not fit the image."""
+
+
+class Busy(LandcoverError):
+    """An output that another run is making."""
 
 
 class OutputExists(LandcoverError):

@@ -85,7 +85,10 @@ def _wanted(config: Config, images: Sequence[str], shown: Path | None) -> list[W
 
 def _map(config: Config, image: str) -> Wanted:
     out = config.paths.maps / f"{Path(image).stem}_landcover.tif"
-    confidence = out.with_name(f"{out.stem}_confidence.tif")
+    if not out.exists() and (index := out.with_suffix(".vrt")).exists():
+        # of a map in cells
+        out = index
+    confidence = out.with_name(f"{out.stem}_confidence{out.suffix}")
     trained = train_stage(config).made[0] == config.classify.model
     after = ("train",) if trained else ()
     return Wanted("classify", out, lambda: classify_stage(config, image, out, confidence), after)
@@ -96,7 +99,7 @@ def the_map(config: Config, shown: Path | None, listed: Sequence[Wanted]) -> Pat
     named = shown or config.assess.map
     if named is not None:
         return named
-    there = (p for p in config.paths.maps.glob("*.tif") if not p.name.startswith("."))
+    there = (p for kind in ("*.tif", "*.vrt") for p in config.paths.maps.glob(kind) if not p.name.startswith("."))
     maps = {p for p in there if not p.stem.endswith("_confidence")}
     maps |= {wanted.out for wanted in listed if wanted.name == "classify"}
     if not maps:

@@ -74,6 +74,10 @@ class OpenInThreads:
     def __exit__(self, *problem: object) -> None:
         self._open.close()
 
+    def __reduce__(self) -> tuple[type["OpenInThreads"], tuple[()]]:
+        """In another process it has files of its own."""
+        return OpenInThreads, ()
+
     def __call__(self, path: str | Path) -> DatasetReader:
         """The file, open in this thread. Raises ImageError."""
         opened: dict[str, DatasetReader] = self._local.__dict__.setdefault("opened", {})

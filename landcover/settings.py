@@ -264,6 +264,7 @@ class ClassifySettings(Section):
     tile: Literal["auto"] | Annotated[int, Field(ge=16, multiple_of=16)] = "auto"
     batch: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     memory: Memory = 2_600_000_000
+    cell: Literal["auto"] | Annotated[int, Field(ge=512, multiple_of=512)] = "auto"
     halo: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     precision: Precision = "auto"
     confidence: bool = False

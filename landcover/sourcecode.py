@@ -9,8 +9,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 BOOKKEEPING = frozenset({
-    "config", "errors", "files", "fingerprint", "parallel", "pipeline", "progress", "provenance", "settings",
-    "sourcecode", "stage", "uptodate", "words",
+    "cluster", "config", "errors", "files", "fingerprint", "flight", "parallel", "pipeline", "progress", "provenance",
+    "quietly", "remote", "settings", "sourcecode", "stage", "uptodate", "words",
 })  # fmt: skip
 """Modules that change what is told and recorded, and not what is made. Settings are compared by themselves."""
 
@@ -53,3 +53,14 @@ def _imported(text: bytes) -> Iterator[str]:
             yield module
         for name in re.findall(rb"\w+", names.split(b"#")[0]):
             yield f"{module}.{name.decode()}".removeprefix(".")
+
+
+@cache
+def package_digest() -> str:
+    """SHA-256 of all source files of this package."""
+    found = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        # as text files differ between systems
+        text = file.read_bytes().replace(b"\r\n", b"\n")
+        found.update(f"{file.relative_to(PACKAGE).as_posix()}\0{hashlib.sha256(text).hexdigest()}\n".encode())
+    return found.hexdigest()

@@ -11,7 +11,9 @@ PLACES = frozenset({
 })  # fmt: skip
 """Settings that name files: the files are compared, not what they are called in the configuration."""
 
-EFFORT = frozenset({"classify.memory", "classify.tile", "classify.batch", "classify.skip_bad"})
+EFFORT = frozenset({
+    "classify.memory", "classify.cell", "classify.tile", "classify.batch", "classify.skip_bad",
+})  # fmt: skip
 """Settings that change how a stage works, and not what it makes. (Maps of damaged images, which
 `skip_bad` makes, have no record.)"""
 

@@ -5,13 +5,15 @@ works the mask out while reading, from the bands, so nothing is copied and nothi
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from rasterio.windows import Window
 
 from landcover.grid import Grid
 from landcover.scene import Layer, Scene
+from landcover.scheme import ClassScheme
 
 MARK = "landcover mosaic"
 LAYERS = "LAYERS"
@@ -82,6 +84,41 @@ def mosaic(grid: Grid, scenes: Sequence[tuple[str, Window]], layers: Sequence[La
         source = _source(band, "ComplexSource", path, "mask,1", _at_origin(window), window, "uint8")
         ET.SubElement(source, "NODATA").text = "0"
     return _text(root)
+
+
+def classes(
+    grid: Grid,
+    cells: Sequence[tuple[str, Window]],
+    nodata: int,
+    items: Mapping[str, str],
+    scheme: ClassScheme | None = None,
+) -> str:
+    """The VRT of byte rasters placed on a grid side by side, nodata in between; with the colours and names of a scheme,
+    and metadata items."""
+    root = _dataset(grid)
+    metadata = ET.Element("Metadata")
+    for key, text in items.items():
+        ET.SubElement(metadata, "MDI", key=key).text = text
+    root.insert(0, metadata)
+    band = ET.SubElement(root, "VRTRasterBand", dataType="Byte", band="1", blockXSize="512", blockYSize="512")
+    ET.SubElement(band, "NoDataValue").text = str(nodata)
+    ET.SubElement(band, "ColorInterp").text = "Palette" if scheme else "Gray"
+    if scheme:
+        table = ET.SubElement(band, "ColorTable")
+        colours = scheme.colour_table()
+        for value in range(max(colours) + 1):
+            parts = zip(("c1", "c2", "c3", "c4"), map(str, colours.get(value, (0, 0, 0, 0))), strict=True)
+            ET.SubElement(table, "Entry", dict(parts))
+        # names and attribute table stand in a sidecar as they do in a VRT
+        band.extend(ET.fromstring(scheme.sidecar()).find("PAMRasterBand") or ())
+    for path, window in cells:
+        _source(band, "SimpleSource", path, "1", _at_origin(window), window, "uint8")
+    return _text(root)
+
+
+def sources(path: Path) -> list[Path]:
+    """The files that such a VRT shows, some of which may be gone."""
+    return [path.parent / str(name.text) for name in ET.parse(path).getroot().iter("SourceFilename")]
 
 
 def _at_origin(window: Window) -> Window:

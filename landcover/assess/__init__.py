@@ -18,6 +18,7 @@ from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map
 from landcover.assess.table import as_text
 from landcover.classraster import SCHEME_TAG
+from landcover.cluster import HERE, Machines, open_each
 from landcover.config import Config
 from landcover.errors import ConfigError, LabelError, OutputExists
 from landcover.files import only_one, whole_folder
@@ -45,12 +46,13 @@ def assess(
     reference: Sequence[str] = (),
     overwrite: bool = False,
     progress: Progress = silent,
+    machines: Machines = HERE,
 ) -> Assessed:
     """Compare a map with reference points, polygons or rasters, reclassified as labels are.
 
     Points are taken as the sample that they are; polygons and rasters pixel by pixel. Writes <reports>/<map>/ with
-    accuracy.json and the tables. Without a map: that of the configuration, else the only one in <data>/maps. Raises
-    LandcoverError.
+    accuracy.json and the tables. Without a map: that of the configuration, else the only one in <data>/maps.
+    `machines`: who compares pixels. Raises LandcoverError.
     """
     settings = config.assess
     shown = map_path or settings.map or which_map(config.paths.maps)
@@ -71,7 +73,8 @@ def assess(
     else:
         block = None if settings.block == "auto" else settings.block
         field = settings.field or config.labels.field
-        made = assess_by_cover(shown, paths, config.remap, field, block, progress)
+        with open_each(machines) as each:
+            made = assess_by_cover(shown, paths, config.remap, field, block, progress, each)
     made = replace(made, with_kappa=settings.kappa)
     if settings.esri:
         made = replace(made, notes=(*made.notes, *esri_notes(made)))
@@ -136,7 +139,8 @@ def _provenance(map_path: Path, reference: Sequence[str], config: Config) -> dic
 
 def which_map(folder: Path) -> Path:
     """The only map in a folder. Raises ConfigError where there are several or none."""
-    maps = sorted(p for p in folder.glob("*.tif") if not p.name.startswith(".") and not p.stem.endswith("_confidence"))
+    there = sorted(p for kind in ("*.tif", "*.vrt") for p in folder.glob(kind))
+    maps = [p for p in there if not p.name.startswith(".") and not p.stem.endswith("_confidence")]
     if len(maps) != 1:
         found = ", ".join(p.name for p in maps) or "none"
         make = "" if maps else ", or make one with `landcover classify`"

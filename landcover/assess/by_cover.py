@@ -15,6 +15,7 @@ from landcover.assess.rawpairs import count_raw
 from landcover.assess.result import Assessment
 from landcover.assess.survey import open_map, survey
 from landcover.labelset import UNTOUCHED, LabelSet, Pixels, open_labels
+from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress, silent
 from landcover.raster import grid_of
 from landcover.remap import Remap
@@ -32,6 +33,7 @@ def assess_by_cover(
     field: str | None = None,
     block: int | None = None,
     progress: Progress = silent,
+    each: Each = on_all_cores,
 ) -> Assessment:
     """Every pixel that has a class in the reference, where the later of two sources holds.
 
@@ -41,11 +43,11 @@ def assess_by_cover(
     with open_map(map_path) as dataset:
         grid = grid_of(dataset)
     one = reference[0] if len(reference) == 1 and reference[0].lower().endswith(RASTER_SUFFIXES) else None
-    counted = None if one is None else count_raw(map_path, one, block, progress)
+    counted = None if one is None else count_raw(map_path, one, block, progress, each)
     labels = open_labels(reference, grid, remap, field, {one: counted.values()} if one and counted else None)
-    table = tabulate(map_path, labels, remap.scheme, block, progress, counted)
+    table = tabulate(map_path, labels, remap.scheme, block, progress, counted, each)
     pieces = described(table.pieces.shape[0], table.block, any(not isinstance(s, Pixels) for s in labels.sources))
-    shown = survey(map_path, progress).pixels if counted is None else counted.shown()
+    shown = survey(map_path, progress, each).pixels if counted is None else counted.shown()
     whole = sum(shown.values())
     mapped = np.array([shown.get(value, 0) for value in remap.scheme.values]) / whole
     # a reference that never shows a class says nothing of it: what is mapped as one may be right or wrong

@@ -15,7 +15,7 @@ from landcover.assess.rawpairs import RawPairs
 from landcover.assess.reference import check_values
 from landcover.errors import LabelError
 from landcover.labelset import UNTOUCHED, LabelSet, Pixels
-from landcover.parallel import on_all_cores
+from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress, silent
 from landcover.scheme import BACKGROUND, ClassScheme
 
@@ -43,17 +43,18 @@ def tabulate(
     block: int | None = None,
     progress: Progress = silent,
     counted: RawPairs | None = None,
+    each: Each = on_all_cores,
 ) -> Contingency:
     """Compare a map with reference labels on its grid, cell by cell where there are any.
 
     `block`: pixels a side, 64 times a power of 2 up to 1024; by itself the largest that leaves 50 blocks with labels.
-    `counted`: the two as they lie, if they were counted already. Raises LabelError if the map holds a value that the
-    scheme does not know, or nowhere meets the reference.
+    `counted`: the two as they lie, if they were counted already; `each`: who counts. Raises LabelError if the map holds
+    a value that the scheme does not know, or nowhere meets the reference.
     """
     parts = None if counted is None else _known(map_path, reference, scheme, counted)
     # where few of the large blocks hold labels, there are more smaller ones
     if parts is None or (block is None and len(np.unique(parts[0])) < ENOUGH):
-        parts = _count(Comparison(map_path, reference, scheme), reference.cells(), progress)
+        parts = _count(Comparison(map_path, reference, scheme), reference.cells(), progress, each)
     return _assemble(map_path, scheme, *parts, block)
 
 
@@ -69,10 +70,10 @@ def _known(path: Path, reference: LabelSet, scheme: ClassScheme, counted: RawPai
     return counted.blocks[there], table[mapped] * sides_of(len(scheme)) + table[true[there]], counted.pixels[there]
 
 
-def _count(comparison: Comparison, cells: Sequence[Window], progress: Progress) -> Part:
+def _count(comparison: Comparison, cells: Sequence[Window], progress: Progress, each: Each) -> Part:
     parts = []
     with progress("comparing", len(cells), "cells") as advance, comparison:
-        for part in on_all_cores(comparison.count, cells):
+        for part in each(comparison.count, cells):
             parts.append(part)
             advance(1)
     names, kinds, pixels = (np.concatenate(columns) for columns in zip(*parts, strict=True))

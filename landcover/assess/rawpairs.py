@@ -13,7 +13,7 @@ from landcover.assess.survey import open_map, read_map
 from landcover.grid import Grid, cut
 from landcover.histogram import joint_counts
 from landcover.owners import BLOCK, block_names
-from landcover.parallel import on_all_cores
+from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress
 from landcover.raster import OpenInThreads, grid_of, open_raster, read_band
 
@@ -43,7 +43,9 @@ class RawPairs:
         return {value: int(self.pixels[self.mapped == value].sum()) for value in values}
 
 
-def count_raw(map_path: Path, reference: str, block: int | None, progress: Progress) -> RawPairs | None:
+def count_raw(
+    map_path: Path, reference: str, block: int | None, progress: Progress, each: Each = on_all_cores
+) -> RawPairs | None:
     """In blocks of the largest size; None where blocks shall be smaller, or where the reference is no raster of bytes
     whose pixels are those of the map and cover it all. Raises ImageError."""
     with open_map(map_path) as dataset:
@@ -65,7 +67,7 @@ def count_raw(map_path: Path, reference: str, block: int | None, progress: Progr
 
     parts = []
     with OpenInThreads() as files, progress("comparing", len(cells), "cells") as advance:
-        for part in on_all_cores(count, cells):
+        for part in each(count, cells):
             parts.append(part)
             advance(1)
     return RawPairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))

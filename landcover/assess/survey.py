@@ -15,8 +15,9 @@ from landcover.classraster import CONFIDENCE, CONTENT_TAG
 from landcover.errors import ImageError
 from landcover.grid import Grid, cut
 from landcover.histogram import byte_counts
+from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress, silent
-from landcover.raster import BLOCK, grid_of, open_raster, read_band
+from landcover.raster import BLOCK, OpenInThreads, grid_of, open_raster, read_band
 from landcover.scheme import BACKGROUND
 from landcover.sources import VECTOR_SUFFIXES
 
@@ -61,23 +62,30 @@ def read_map(dataset: DatasetReader, window: Window) -> NDArray[np.uint8]:
     return values
 
 
-def survey(path: Path, progress: Progress = silent) -> Survey:
-    """Read a map once. Raises ImageError for one that is none, or that shows no class."""
+def survey(path: Path, progress: Progress = silent, each: Each = on_all_cores) -> Survey:
+    """Read a map once; `each`: who counts the cells. Raises ImageError for one that is none, or that shows no class."""
     with open_map(path) as dataset:
         grid = grid_of(dataset)
         areas = pixel_areas(grid)
         even = bool(np.ptp(areas) == 0)
         cells = tuple(cut(grid.whole, CELL))
-        by_cell = np.zeros((len(cells), 256), np.int32)
-        ground = np.zeros(256)
-        with progress("reading the map", len(cells), "cells") as advance:
-            for counts, cell in zip(by_cell, cells, strict=True):
-                values = read_map(dataset, cell)
-                counts[:] = byte_counts(values)
-                if not even:
-                    heights = areas[cell.row_off : cell.row_off + cell.height]
-                    ground += np.bincount(values.ravel(), np.repeat(heights, cell.width), minlength=256)
-                advance(1)
+    by_cell = np.zeros((len(cells), 256), np.int32)
+    ground = np.zeros(256)
+
+    def count(cell: Window) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+        values = read_map(files(path), cell)
+        if even:
+            return byte_counts(values), None
+        heights = areas[cell.row_off : cell.row_off + cell.height]
+        ground = np.bincount(values.ravel(), np.repeat(heights, cell.width), minlength=256)
+        return byte_counts(values), np.asarray(ground, np.float64)
+
+    with OpenInThreads() as files, progress("reading the map", len(cells), "cells") as advance:
+        for index, (counts, covered) in enumerate(each(count, cells)):
+            by_cell[index] = counts
+            if covered is not None:
+                ground += covered
+            advance(1)
     pixels = by_cell.sum(axis=0, dtype=np.int64)
     if even:
         ground = pixels * areas[0]

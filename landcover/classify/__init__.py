@@ -29,6 +29,18 @@ class Kept:
 
 
 @dataclass(frozen=True)
+class Spread:
+    """A map in cells: the index that shows it, its pixels of each class name, how many cells it has, and how many of
+    those were there already."""
+
+    path: Path
+    confidence: Path | None
+    pixels: dict[str, int]
+    cells: int
+    kept: int
+
+
+@dataclass(frozen=True)
 class Outside:
     """An image that the area of interest does not touch: there is nothing to map."""
 
@@ -41,6 +53,10 @@ class Failed:
 
     path: str
     reason: str
+
+
+if TYPE_CHECKING:
+    Result = Classified | Spread | Kept | Outside | Failed
 
 
 def map_path(folder: Path, image: str | Path) -> Path:
@@ -60,9 +76,13 @@ def _classify(
 ) -> "Classified":
     from landcover.classify.predict import classify_image
 
+    return classify_image(image, config.classify, out, overwrite, progress, mapper, recorder_of(config, image, out))
+
+
+def recorder_of(config: Config, image: str, out: Path) -> Recorder:
+    """What will write the record of a map, with the inputs as they are now."""
     stage = _stage(config, image, out)
-    recorder = Recorder(stage, tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs))
-    return classify_image(image, config.classify, out, overwrite, progress, mapper, recorder)
+    return Recorder(stage, tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs))
 
 
 def _stage(config: Config, image: str, out: Path) -> Stage:
@@ -82,6 +102,11 @@ def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
         raise OutputExists(out, state.told)
     if state.standing not in ("current", "stale"):
         return None
+    if out.suffix == ".vrt":
+        from landcover.vrt import sources
+
+        if not all(cell.exists() for cell in sources(out)):
+            return None
     if state.standing == "stale":
         log.info("%s: %s", out, state.told)
     clear_up(out, stage.made)
@@ -128,7 +153,7 @@ def classify_all(
     folder: Path | None = None,
     overwrite: bool = False,
     progress: Progress = silent,
-) -> "list[Classified | Kept | Outside | Failed]":
+) -> "list[Result]":
     """Map images one after the other into a folder. One that fails is left out and the others go on; a map that was
     made before from the same image, model and options is kept.
 
@@ -138,7 +163,7 @@ def classify_all(
 
     outs = outs_of(images, folder or config.paths.maps)
     mapper = open_mapper(config.classify)
-    results: list[Classified | Kept | Outside | Failed] = []
+    results: list[Result] = []
     for image, out in outs.items():
         try:
             results.append(classify_one(config, image, out, overwrite, progress, mapper))

@@ -1,13 +1,20 @@
 """What mapping images would take, from their headers and a trial of the model."""
 
+import logging
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from landcover.classify.mapper import Mapper, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES
+from landcover.cluster import HERE, Machines, open_cluster
 from landcover.image import find_image
 from landcover.settings import ClassifySettings
+from landcover.words import counted
+
+log = logging.getLogger(__name__)
 
 SIDE = 512
 """Pixels a side of the piece that is mapped on trial, a halo around it."""
@@ -25,8 +32,9 @@ class Estimate:
     memory: int
 
 
-def estimate(images: Sequence[str], settings: ClassifySettings) -> Estimate:
-    """Raises ImageError, ModelError, ConfigError as `classify` would."""
+def estimate(images: Sequence[str], settings: ClassifySettings, machines: Machines = HERE) -> Estimate:
+    """On a cluster by a trial on each worker, all at once. Raises ImageError, ModelError, ConfigError as `classify`
+    would."""
     mapper = open_mapper(settings)
     seconds, sizes = 0.0, []
     for path in images:
@@ -36,13 +44,23 @@ def estimate(images: Sequence[str], settings: ClassifySettings) -> Estimate:
         seconds += tiling.number(*grid.shape) * seen
         sizes.append(grid.height * grid.width)
     each = MAP_BYTES + CONFIDENCE_BYTES * settings.confidence
-    return Estimate(
-        len(images), sum(sizes), seconds * _seconds_a_pixel(mapper), round(max(sizes) * each), settings.memory
-    )
+    pace = _together(settings, machines) if machines.elsewhere else trial(mapper)
+    return Estimate(len(images), sum(sizes), seconds * pace, round(max(sizes) * each), settings.memory)
 
 
-def _seconds_a_pixel(mapper: Mapper) -> float:
-    """Of those that the network sees."""
+def _together(settings: ClassifySettings, machines: Machines) -> float:
+    """Seconds a pixel of all workers of a cluster."""
+    from landcover.classify.onworker import seconds_a_pixel
+
+    absolute = settings.model_copy(update={"model": Path(os.path.abspath(settings.model)), "aoi": None})
+    with open_cluster(machines) as cluster:
+        times = cluster.on_all(seconds_a_pixel, absolute, [str(absolute.model)])
+    log.info("Tried on %s", counted(len(times), "worker"))
+    return 1 / sum(1 / seconds for seconds in times)
+
+
+def trial(mapper: Mapper) -> float:
+    """Seconds for each of the pixels that the network sees."""
     precision, times = mapper.precision, []
     for _ in range(3):
         started = time.perf_counter()

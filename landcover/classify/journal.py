@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.errors import LandcoverError
+from landcover.errors import Busy, LandcoverError
 from landcover.files import make_folder, sweep
 
 FORMAT = 1
@@ -121,7 +121,7 @@ def clear_up(map_path: Path, outputs: Iterable[Path]) -> None:
 def open_journal(map_path: Path) -> Iterator[Journal]:
     """The journal of a map, beside it. When the block fails it stays for the next run, if it holds any tile.
 
-    Raises LandcoverError if it cannot be written, or another run is writing it.
+    Raises LandcoverError if it cannot be written, Busy if another run is writing it.
     """
     path = journal_path(map_path)
     make_folder(map_path.parent)
@@ -133,7 +133,8 @@ def open_journal(map_path: Path) -> Iterator[Journal]:
             finally:
                 journal.remove_if_empty()
     except sqlite3.OperationalError as error:
-        raise LandcoverError(f"{map_path}: {_reason(error)}") from None
+        kind = Busy if "locked" in str(error) else LandcoverError
+        raise kind(f"{map_path}: {_reason(error)}") from None
     except (sqlite3.DatabaseError, zlib.error):
         _forget(path)
         raise LandcoverError(

@@ -23,6 +23,9 @@ SCRATCH = 2.6
 
 FLOAT = "tensor(float)"
 
+THREADS = 0
+"""That a model computes with, 0 for one a core."""
+
 LARGEST = 2**31
 """Bytes that an ONNX file can have: what claims more in a package is not unpacked."""
 
@@ -122,8 +125,10 @@ def _runtime() -> Any:
 
 def _session(path: Path, model: bytes) -> Any:
     runtime = _runtime()
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = THREADS
     try:
-        return runtime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        return runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # its errors share no class of their own
         told = " ".join(str(error).split())[:200]
         raise ModelError(f"{path}: ONNX Runtime cannot load it ({told}): export the model again") from None

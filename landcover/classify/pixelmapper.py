@@ -30,6 +30,9 @@ BLOCK_BYTES = 80e6
 PIXEL_BYTES = 50.0
 """Memory that a pixel of a tile takes up: those read ahead, and what is mapped of them."""
 
+THREADS = 0
+"""That a model computes with, 0 for one a core."""
+
 Block = tuple[int, slice, slice]
 """A tile of a batch, and rows and columns of its centre."""
 
@@ -48,7 +51,7 @@ class PixelMapper(Mapper):
             raise ModelError(f"{settings.model}: has changed while it was read: give the command again")
         # tiles may take half of the memory that is left, blocks the other
         fitting = int((settings.memory - BASE) / 2 / BLOCK_BYTES)
-        self._threads = max(1, min(os.cpu_count() or 1, fitting))
+        self._threads = max(1, min(THREADS or os.cpu_count() or 1, fitting))
 
     @property
     def precision(self) -> Format:

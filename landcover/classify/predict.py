@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,7 +27,7 @@ from landcover.classraster import (
     confidence_path,
     map_rasters,
 )
-from landcover.errors import ImageError, Interrupted, LandcoverError
+from landcover.errors import ImageError, Interrupted, LandcoverError, NoData
 from landcover.files import check_free, check_space
 from landcover.image import CELL, Image, find_image
 from landcover.precision import Format
@@ -65,25 +65,28 @@ class Classified:
 
 
 def classify_image(
-    path: str | Path,
+    path: str | Path | Image,
     settings: ClassifySettings,
     out: Path,
     overwrite: bool = False,
     progress: Progress = silent,
     mapper: Mapper | None = None,
     recorder: Recorder | None = None,
+    marks: Mapping[str, str] | None = None,
 ) -> Classified:
     """Map an image, or a mosaic, to a Cloud Optimized GeoTIFF of class values; 0 where the image has no data.
 
     In float32 the map is the same whatever the tiling, but of a network without a receptive field, whose tiles are
     blended. A run that was cut off is taken up where it stopped. `mapper`:
     the model of the settings, if it is at hand already; `recorder`: writes the record, but of a damaged image, so that
-    it is looked at again. Raises ImageError, ModelError, ConfigError, OutputExists.
+    it is looked at again; `marks`: more metadata items of the map. Raises ImageError, NoData, ModelError, ConfigError,
+    OutputExists.
     """
     began = time.monotonic()
     mapper = mapper or open_mapper(settings)
     with bounded_cache():
-        image = find_image(path, settings.collar, settings.skip_bad)
+        image = path if isinstance(path, Image) else find_image(path, settings.collar, settings.skip_bad)
+        path = image.path if isinstance(path, Image) else path
         _check_out(out, image, settings, overwrite)
         fingerprint = image.fingerprint()
         with image.open(settings.skip_bad) as reader:
@@ -99,7 +102,7 @@ def classify_image(
                 same, filled = image.fingerprint() == fingerprint, journal.filled()
                 if same and filled:
                     started = time.perf_counter()
-                    pixels, seams = _assemble(job, journal, out, settings, fingerprint, recorder)
+                    pixels, seams = _assemble(job, journal, out, settings, fingerprint, recorder, marks or {})
                     timing.finish = time.perf_counter() - started
             unreadable = journal.unreadable()
             if same and filled and recorder:
@@ -109,7 +112,7 @@ def classify_image(
         if not same:
             raise ImageError(f"{path}: has changed while it was read: give the command again when it is whole")
         if not filled:
-            raise ImageError(f"{path}: has no pixel with data to map")
+            raise NoData(f"{path}: has no pixel with data to map")
     if unreadable:
         log.warning(
             "Note: %s: %d cells of %d x %d px could not be read and count as no data, the first at column %d, row %d "
@@ -157,12 +160,12 @@ def is_current(out: Path, path: str, settings: ClassifySettings, mapper: Mapper)
             tags = dataset.tags()
         if UNREADABLE_TAG in tags and not settings.skip_bad:
             return False
-        return (_tags(settings, mapper) | {IMAGE_TAG: image.fingerprint()}).items() <= tags.items()
+        return (told_of(settings, mapper) | {IMAGE_TAG: image.fingerprint()}).items() <= tags.items()
     except ImageError:
         return False
 
 
-def _tags(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
+def told_of(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
     """What a map says of its making: nothing that differs from one run to the next."""
     named = {"collar", "confidence", "halo", "precision"} | ({"tile"} if mapper.card.blended else set())
     options = settings.model_dump(mode="json", include=named)
@@ -222,12 +225,18 @@ def _record(recorder: Recorder, out: Path, seconds: float, damaged: bool) -> Non
 
 
 def _assemble(
-    job: Job, journal: Journal, out: Path, settings: ClassifySettings, fingerprint: str, recorder: Recorder | None
+    job: Job,
+    journal: Journal,
+    out: Path,
+    settings: ClassifySettings,
+    fingerprint: str,
+    recorder: Recorder | None,
+    marks: Mapping[str, str],
 ) -> tuple[dict[int, int], Seams]:
     """Make the GeoTIFFs of the tiles in a journal; pixels by class value, and what borders of tiles show of it."""
     seams = Seams(job.mapper.card.multiple)
     done = journal.done()
-    tags = _tags(settings, job.mapper) | {PRECISION_TAG: job.precision}
+    tags = told_of(settings, job.mapper) | {PRECISION_TAG: job.precision} | dict(marks)
     if unreadable := journal.unreadable():
         tags[UNREADABLE_TAG] = str(len(unreadable))
     beside = confidence_path(out)

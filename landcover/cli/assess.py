@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landcover.cli.complete import RASTERS, REFERENCES
-from landcover.cli.console import bar, common, tracked, with_options
+from landcover.cli.console import bar, common, spread, tracked, with_options
 
 if TYPE_CHECKING:
+    from landcover.cluster import Machines
     from landcover.config import Config
 
 
@@ -58,6 +59,7 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
 @click.command()
 @common
 @tracked
+@spread
 @click.argument("map_path", metavar="[MAP]", required=False, type=click.Path(path_type=Path), shell_complete=RASTERS)
 @click.argument("reference", metavar="[REFERENCE]...", nargs=-1, shell_complete=REFERENCES)
 @click.option("--field", help="The field that holds the class.  [default: found by its name]")
@@ -70,7 +72,12 @@ def points(config: "Config", overwrite: bool, map_path: Path | None, out: Path |
 @click.option("--esri", is_flag=True, default=None, help="Also write confusion_matrix.csv in Esri's layout.")
 @click.option("--kappa", is_flag=True, default=None, help="Also print Cohen's kappa.")
 def assess(
-    config: "Config", overwrite: bool, map_path: Path | None, reference: tuple[str, ...], **options: Any
+    config: "Config",
+    overwrite: bool,
+    machines: "Machines",
+    map_path: Path | None,
+    reference: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Say how accurate a MAP is, by a REFERENCE of points, polygons or rasters.
 
@@ -91,7 +98,7 @@ def assess(
     if not overwrite and (current := find_current(settings, map_path, reference)):
         click.echo(tell.current(current))
         return
-    made = run(settings, map_path, reference, overwrite, bar)
+    made = run(settings, map_path, reference, overwrite, bar, machines)
     click.echo(as_text(made.result))
     click.echo(f"{made.path}: report.html, accuracy.json and tables")
 

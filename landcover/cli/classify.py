@@ -1,21 +1,26 @@
 """From images and a model to maps."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from landcover.cli.complete import MODELS, RASTERS, VECTORS
-from landcover.cli.console import bar, common, import_quietly, tracked, with_options
+from landcover.cli.console import bar, common, spread, tracked, with_options
 from landcover.cli.stac import describe_maps
+from landcover.quietly import import_quietly
 
 if TYPE_CHECKING:
+    from landcover.classify import Result
+    from landcover.cluster import Machines
     from landcover.config import Config
 
 
 @click.command()
 @common
 @tracked
+@spread
 @click.argument("images", nargs=-1, shell_complete=RASTERS)
 @click.option(
     "-m",
@@ -38,19 +43,27 @@ if TYPE_CHECKING:
 @click.option("--skip-bad", is_flag=True, default=None, help="Map parts of a file that cannot be read as no data.")
 @click.option("--stac", is_flag=True, help="Also describe each map for STAC catalogues, in <map>.stac.json beside it.")
 def classify(
-    config: "Config", overwrite: bool, images: tuple[str, ...], out: Path | None, stac: bool, **options: Any
+    config: "Config",
+    overwrite: bool,
+    machines: "Machines",
+    images: tuple[str, ...],
+    out: Path | None,
+    stac: bool,
+    **options: Any,
 ) -> None:
     """Map the land cover of whole IMAGES (files, folders, globs, URLs); without any, of the mosaic.
 
-    A run that was cut off goes on where it stopped when the same command is given again.
+    A run that was cut off goes on where it stopped when the same command is given again. With --workers or --scheduler
+    a large image is mapped in cells, <image>_landcover_cells/, which <image>_landcover.vrt shows as one raster.
 
     \b
     Reads:   images, or <data>/interim/mosaic; the model
     Writes:  <data>/maps/<image>_landcover.tif, a Cloud Optimized GeoTIFF of class values with colours and names,
              0 where there is no data
     Example: landcover classify naip.tif -o map.tif
+             landcover classify quads/ --workers 4
     """
-    from landcover.classify import Failed, Kept, Outside, classify_all, classify_one, find_current, map_path, outs_of
+    from landcover.classify import Kept, classify_all, classify_one, find_current, map_path, outs_of
     from landcover.classify.mapper import needs_keras
     from landcover.cli import summary as tell
     from landcover.errors import ConfigError, ImageError
@@ -63,11 +76,21 @@ def classify(
         check_made(config.paths.mosaic / MOSAIC, "mosaic")
     paths = expand(images or [str(config.paths.mosaic / MOSAIC)], RASTER_SUFFIXES, ImageError)
     alone = len(paths) == 1 and (out is None or (out.suffix != "" and not out.is_dir()))
-    if not alone and out is not None and out.suffix.lower() in (".tif", ".tiff"):
+    if not alone and out is not None and out.suffix.lower() in (".tif", ".tiff", ".vrt"):
         raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
     folder = out or settings.paths.maps
     outs = [out or map_path(folder, paths[0])] if alone else list(outs_of(paths, folder).values())
     kept = None if overwrite else find_current(settings, paths, outs)
+    if kept is None and machines.elsewhere:
+        from landcover.cluster import check_dask
+
+        check_dask(machines)
+        from landcover.classify.spread import classify_spread
+
+        named = alone and out is not None
+        given = dict(zip(paths, outs, strict=True))
+        _tell_of(classify_spread(settings, given, machines, overwrite, bar, named), settings, stac, overwrite)
+        return
     if kept is None and needs_keras(settings.classify.model):
         import_quietly("keras")
     if kept is None and alone:
@@ -76,10 +99,18 @@ def classify(
         if not describe_maps([made], settings.classify.model, stac, overwrite):
             click.get_current_context().exit(1)
         return
-    results = kept or classify_all(settings, paths, out, overwrite, bar)
+    _tell_of(kept or classify_all(settings, paths, out, overwrite, bar), settings, stac, overwrite)
+
+
+def _tell_of(results: "Sequence[Result]", config: "Config", stac: bool, overwrite: bool) -> None:
+    """What became of several images."""
+    from landcover.classify import Failed, Outside
+    from landcover.cli import summary as tell
+    from landcover.errors import ImageError
+
     click.echo(tell.many(results))
-    described = describe_maps(results, settings.classify.model, stac, overwrite)
+    described = describe_maps(results, config.classify.model, stac, overwrite)
     if all(isinstance(made, Outside) for made in results):
-        raise ImageError(f"{settings.classify.aoi}: no polygon lies on any of the images: is its CRS the right one?")
+        raise ImageError(f"{config.classify.aoi}: no polygon lies on any of the images: is its CRS the right one?")
     if not described or any(isinstance(made, Failed) for made in results):
         click.get_current_context().exit(1)

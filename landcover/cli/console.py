@@ -7,7 +7,6 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -124,6 +123,24 @@ def tracked(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
+def spread(command: Callable[..., None]) -> Callable[..., None]:
+    """The options of the commands that can work on several processes or machines; below `common`."""
+
+    @click.option(
+        "--workers", type=click.IntRange(min=1), metavar="N", help="Work by N processes of this machine (Dask)."
+    )
+    @click.option("--scheduler", metavar="ADDRESS", help="Work on the Dask cluster of tcp://host:8786.")
+    @wraps(command)
+    def run(config: "Config", workers: int | None, scheduler: str | None, **rest: Any) -> None:
+        from landcover.cluster import Machines
+
+        if workers and scheduler:
+            raise click.UsageError("--workers starts a cluster here, --scheduler names one: leave one of them out")
+        command(config, machines=Machines(workers, scheduler), **rest)
+
+    return run
+
+
 @contextmanager
 def bar(label: str, total: float, unit: str) -> Iterator["Advance"]:
     """A progress bar on stderr with rate and time left; only on a terminal, and only after two seconds."""
@@ -159,18 +176,6 @@ def bar(label: str, total: float, unit: str) -> Iterator["Advance"]:
         yield advance
     finally:
         shown.stop()
-
-
-def import_quietly(module: str) -> None:
-    """Import a module with stderr closed even to compiled code: TensorFlow greets when it is loaded."""
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        import_module(module)
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
 
 
 def with_options(config: "Config", section: str, options: dict[str, Any]) -> "Config":

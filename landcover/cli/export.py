@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from landcover.cli.complete import MODELS
-from landcover.cli.console import common, import_quietly
+from landcover.cli.console import common
 from landcover.export import FORMATS
+from landcover.quietly import import_quietly
 
 if TYPE_CHECKING:
     from landcover.config import Config

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 import click
 
 from landcover.cli.complete import RASTERS, folders
-from landcover.cli.console import bar, common, import_quietly, log, tracked, with_options
+from landcover.cli.console import bar, common, log, spread, tracked, with_options
+from landcover.quietly import import_quietly
 
 if TYPE_CHECKING:
     from landcover.assess.suspects import Suspects
+    from landcover.cluster import Machines
     from landcover.config import Config
 
 
@@ -63,8 +65,9 @@ def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
 @click.command()
 @common
 @tracked
+@spread
 @click.option("--check", is_flag=True, help="After a training: list polygons whose label the model contradicts.")
-def labels(config: "Config", overwrite: bool, check: bool) -> None:
+def labels(config: "Config", overwrite: bool, machines: "Machines", check: bool) -> None:
     """Rasterize and reclassify labels on the mosaic's grid; or check them with a trained model.
 
     With --check the labelled ground is mapped, and the polygons that the map contradicts with most confidence come
@@ -83,13 +86,15 @@ def labels(config: "Config", overwrite: bool, check: bool) -> None:
     from landcover.provenance import recorded
 
     if check:
+        if machines.elsewhere:
+            raise click.UsageError("--check works in this process: leave out --workers and --scheduler")
         from landcover.assess.suspects import FILE
 
         with recorded(check_stage(config, config.paths.label_check / FILE), config.provenance.full):
             found = _check_labels(config, config.paths.mosaic / MOSAIC, overwrite)
         click.echo(tell.suspects(found))
         return
-    made = run_labels(config, overwrite, bar)
+    made = run_labels(config, overwrite, bar, machines)
     click.echo(tell.labels(made, config.scheme) if made else tell.current(config.paths.labels))
 
 

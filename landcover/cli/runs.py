@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landcover.cli.complete import RASTERS
-from landcover.cli.console import common, import_quietly, tracked
+from landcover.cli.console import common, spread, tracked
+from landcover.quietly import import_quietly
 
 if TYPE_CHECKING:
+    from landcover.cluster import Machines
     from landcover.config import Config
     from landcover.plan import Step
 
@@ -16,17 +18,25 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @tracked
+@spread
 @click.argument("images", nargs=-1, shell_complete=RASTERS)
 @click.option("--map", "shown", type=click.Path(path_type=Path), shell_complete=RASTERS, help="The map to assess.")
 @click.option("--quick", is_flag=True, help="Only say what is up to date: without estimates, no image is opened.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def plan(
-    config: "Config", overwrite: bool, images: tuple[str, ...], shown: Path | None, quick: bool, as_json: bool
+    config: "Config",
+    overwrite: bool,
+    machines: "Machines",
+    images: tuple[str, ...],
+    shown: Path | None,
+    quick: bool,
+    as_json: bool,
 ) -> None:
     """Say what prepare, train, classify (of IMAGES) and assess would do now, why, and what it would take.
 
     What is up to date stays; what is not is named with the file or the setting that changed. For what is to do, a trial
-    of a few seconds tells about how long it takes on this machine.
+    of a few seconds tells about how long it takes on this machine; with --workers or --scheduler, for classify, on all
+    workers together.
 
     \b
     Reads:   what the stages read, and the records of their runs
@@ -40,7 +50,7 @@ def plan(
     from landcover.plan import steps
 
     found = steps(config, images, shown)
-    costs = {} if quick else _costs(config, found, images)
+    costs = {} if quick else _costs(config, found, images, machines)
     if as_json:
         told = {"steps": [asdict(s) for s in found], "costs": {n: c if isinstance(c, str) else asdict(c)
                                                                 for n, c in costs.items()}}  # fmt: skip
@@ -49,7 +59,7 @@ def plan(
     click.echo(tell.plan(found, costs))
 
 
-def _costs(config: "Config", found: "list[Step]", images: tuple[str, ...]) -> "dict[str, Any]":
+def _costs(config: "Config", found: "list[Step]", images: tuple[str, ...], machines: "Machines") -> "dict[str, Any]":
     """By verb, an estimate of what it would take, or why there is none."""
     from landcover.errors import LandcoverError
 
@@ -62,19 +72,19 @@ def _costs(config: "Config", found: "list[Step]", images: tuple[str, ...]) -> "d
     ):
         if needed:
             try:
-                costs[verb] = work(config, [step for step in found if step.works], images)
+                costs[verb] = work(config, [step for step in found if step.works], images, machines)
             except LandcoverError as error:
                 costs[verb] = str(error)
     return costs
 
 
-def _prepare_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) -> Any:
+def _prepare_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines") -> Any:
     from landcover.prepare.estimate import estimate
 
     return estimate(config)
 
 
-def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) -> Any:
+def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines") -> Any:
     from landcover.catalogue import find_kind
     from landcover.errors import LandcoverError
     from landcover.train import plan_training
@@ -86,7 +96,7 @@ def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) 
     return plan_training(config)
 
 
-def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...]) -> Any:
+def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines") -> Any:
     from landcover.errors import LandcoverError
     from landcover.sources import RASTER_SUFFIXES, expand
 
@@ -100,7 +110,8 @@ def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...
         import_quietly("keras")
     outs = {step.out for step in todo}
     paths = expand(images, RASTER_SUFFIXES, LandcoverError)
-    return estimate([p for p in paths if str(map_path(config.paths.maps, p)) in outs], config.classify)
+    left = [p for p in paths if {str(out := map_path(config.paths.maps, p)), str(out.with_suffix(".vrt"))} & outs]
+    return estimate(left, config.classify, machines)
 
 
 @click.command()

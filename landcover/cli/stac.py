@@ -6,15 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from landcover.classify import Failed, Kept, Outside
-    from landcover.classify.predict import Classified
+    from landcover.classify import Result
 
 log = logging.getLogger("landcover")
 
 
-def describe_maps(
-    results: "Sequence[Classified | Kept | Outside | Failed]", model: Path, wanted: bool, overwrite: bool = False
-) -> bool:
+def describe_maps(results: "Sequence[Result]", model: Path, wanted: bool, overwrite: bool = False) -> bool:
     """Write an item beside each map; without `wanted` only beside a new map that has one, which was of the old map. A
     file of that name that this program did not write is kept without `overwrite`. Whether all could be written: one
     that cannot is told of, and keeps no other from its item."""
@@ -26,6 +23,10 @@ def describe_maps(
     whole = True
     for made in results:
         if isinstance(made, Failed | Outside):
+            continue
+        if made.path.suffix == ".vrt":
+            if wanted:
+                log.warning("Note: no STAC item of %s: a map in cells has none", made.path)
             continue
         own = is_own(item_path(made.path))
         if not wanted and (isinstance(made, Kept) or not own):

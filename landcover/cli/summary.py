@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from landcover.assess.compare import Comparison
     from landcover.assess.points import Drawn
     from landcover.assess.suspects import Suspects
-    from landcover.classify import Failed, Kept, Outside
+    from landcover.classify import Result
     from landcover.classify.predict import Classified
     from landcover.prepare.augment import Augmented
     from landcover.prepare.chips import Chips
@@ -191,9 +191,9 @@ def classified(made: "Classified") -> str:
     )
 
 
-def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
+def many(results: "Sequence[Result]") -> str:
     """One line an image: the pixels of its map, or why there is none; and how many of each kind."""
-    from landcover.classify import Failed, Kept, Outside
+    from landcover.classify import Failed, Kept, Outside, Spread
 
     lines = []
     for made in results:
@@ -204,7 +204,9 @@ def many(results: "Sequence[Classified | Kept | Outside | Failed]") -> str:
         elif isinstance(made, Kept):
             lines.append(f"kept     {made.path}: is up to date, of the same image, model and options")
         else:
-            lines.append(f"mapped   {made.path}: {sum(made.pixels.values()):,} pixels")
+            cells = f" in {counted(made.cells, 'cell')}" if isinstance(made, Spread) else ""
+            kept = f", {made.kept:,} of them done before" if isinstance(made, Spread) and made.kept else ""
+            lines.append(f"mapped   {made.path}: {sum(made.pixels.values()):,} pixels{cells}{kept}")
     kinds = [line.split()[0] for line in lines]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in dict.fromkeys(kinds))
     return "\n".join([*lines, counts])

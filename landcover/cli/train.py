@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.cli.console import bar, common, import_quietly, log, setting, tracked, with_options
+from landcover.cli.console import bar, common, log, setting, tracked, with_options
 from landcover.cli.stac import describe_model
+from landcover.quietly import import_quietly
 
 if TYPE_CHECKING:
     from landcover.config import Config

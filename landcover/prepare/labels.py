@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from landcover.classraster import class_raster
+from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
 from landcover.labelset import Polygons, open_labels
@@ -32,11 +33,13 @@ def labels(
     overwrite: bool = False,
     progress: Progress = silent,
     told: Mapping[str, str] | None = None,
+    machines: Machines = HERE,
 ) -> Labels:
     """Write labels.tif: a class value where something is labelled, 0 elsewhere. A pixel belongs to the polygon
     that holds its centre.
 
-    Only cells that a label touches are made and stored. `told`: metadata items for it. Raises LabelError, OutputExists.
+    Only cells that a label touches are made and stored. `told`: metadata items for it; `machines`: who makes them.
+    Raises LabelError, OutputExists.
     """
     check_free(out, overwrite)
     check_made(mosaic, "mosaic")
@@ -45,9 +48,11 @@ def labels(
     with bounded_cache():
         source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
         cells = source.cells()
-        with class_raster(out, grid, scheme, told) as target, progress("labels", len(cells), "cells") as advance:
-            for window in cells:
-                classes = source.read(window)
+        with (
+            class_raster(out, grid, scheme, told) as target, open_each(machines) as each,
+            progress("labels", len(cells), "cells") as advance,
+        ):  # fmt: skip
+            for window, classes in zip(cells, each(source.read, cells), strict=True):
                 if classes.any():
                     target.write(classes, window)
                 advance(1)

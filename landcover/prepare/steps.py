@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landcover.cluster import HERE, Machines
 from landcover.config import Config
 from landcover.files import check_made
 from landcover.pipeline import MOSAIC, augment_stage, chips_stage, labels_stage, mosaic_stage, stack_stage
@@ -38,14 +39,16 @@ def run_mosaic(
     return bring_up_to_date(stage, make, overwrite, config.provenance.full)
 
 
-def run_labels(config: Config, overwrite: bool = False, progress: Progress = silent) -> "Labels | None":
+def run_labels(
+    config: Config, overwrite: bool = False, progress: Progress = silent, machines: Machines = HERE
+) -> "Labels | None":
     mosaic, paths = config.paths.mosaic / MOSAIC, config.paths
     check_made(mosaic, "mosaic")
 
     def make(told: dict[str, object]) -> "Labels":
         from landcover.prepare.labels import labels
 
-        return labels(mosaic, config.labels, config.scheme, paths.labels, True, progress, as_tag(told))
+        return labels(mosaic, config.labels, config.scheme, paths.labels, True, progress, as_tag(told), machines)
 
     return bring_up_to_date(labels_stage(config), make, overwrite, config.provenance.full)
 

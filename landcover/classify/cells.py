@@ -1,0 +1,96 @@
+"""A large image cut into cells, each an image of its own that sees its neighbours."""
+
+import hashlib
+import json
+from dataclasses import dataclass, replace
+from math import isqrt
+from pathlib import Path
+
+from rasterio.windows import Window
+
+from landcover import __version__
+from landcover.classify.mapper import Mapper
+from landcover.errors import ConfigError
+from landcover.grid import Grid, clip, cut, grow
+from landcover.image import Image
+from landcover.raster import BLOCK
+from landcover.settings import ClassifySettings
+from landcover.sourcecode import code_digest
+
+CELL_TAG = "LANDCOVER_CELL_SHA256"
+"""Metadata item of a cell's map: the fingerprint of all that it depends on."""
+
+BYTES = 16
+"""Memory of a worker for each pixel of a cell, by itself: with the 2.6 GB that are its own unless told otherwise a
+quarter quad of 0.6 m fits into a cell, and a cell is minutes of work."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`image` shows `window` of a larger one; `out` is its map."""
+
+    image: Image
+    window: Window
+    out: Path
+
+
+def cell_side(settings: ClassifySettings) -> int:
+    """Pixels a side."""
+    if settings.cell != "auto":
+        return settings.cell
+    return max(1, isqrt(settings.memory // BYTES) // BLOCK) * BLOCK
+
+
+def is_cut(grid: Grid, side: int) -> bool:
+    return grid.height * grid.width > side * side
+
+
+def cut_image(image: Image, side: int, halo: int, multiple: int, folder: Path) -> list[Cell]:
+    """The cells that any file of the image touches, row by row. Raises ConfigError for a side that would put them
+    otherwise into the network's pooling than the whole image."""
+    if side % multiple:
+        raise ConfigError(f"classify.cell {side}: must be a multiple of {multiple} for this model")
+    found = []
+    for window in cut(image.grid.whole, side):
+        part = part_of(image, window, halo)
+        if _touched(part):
+            name = f"r{window.row_off:07d}_c{window.col_off:07d}.tif"
+            found.append(Cell(part, window, folder / name))
+    return found
+
+
+def part_of(image: Image, window: Window, margin: int) -> Image:
+    """The image in a window; what is read up to a margin beyond it is that of the whole image. It consists of the
+    files that lie there: a change of another is no change to it."""
+    seen = grow(window, margin)
+    layers = []
+    for layer in image.layers:
+        at = layer.window
+        own = Window(at.col_off - window.col_off, at.row_off - window.row_off, at.width, at.height)
+        if _meet(at, seen):
+            layers.append(replace(layer, window=own))
+    files = image.files
+    if len(image.layers) > 1:
+        names = {name for layer in layers for name in (layer.path, layer.source)}
+        known = names | {str(Path(name).resolve()) for name in names}
+        files = tuple(name for name in image.files if name in known)
+    return replace(image, grid=image.grid.part(window), layers=tuple(layers), files=files)
+
+
+def _meet(one: Window, other: Window) -> bool:
+    shifted = Window(one.col_off - other.col_off, one.row_off - other.row_off, one.width, one.height)
+    return clip(shifted, other.height, other.width) is not None
+
+
+def _touched(part: Image) -> bool:
+    return any(_meet(layer.window, part.grid.whole) for layer in part.layers)
+
+
+def key_of(cell: Cell, settings: ClassifySettings, mapper: Mapper) -> str:
+    """The fingerprint of what the map of a cell depends on: image, model, options, program."""
+    options = settings.model_dump(mode="json", include={"collar", "confidence", "precision"})
+    about = [
+        cell.image.fingerprint(), list(cell.window.flatten()), mapper.digest, mapper.area, mapper.halo, options,
+        __version__, code_digest("classify.predict"), *mapper.engine,
+    ]  # fmt: skip
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

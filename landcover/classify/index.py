@@ -1,0 +1,85 @@
+"""The index of a map that is made in cells: it opens as one raster, with colours and names."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+from rasterio.windows import Window
+from shapely.geometry import box
+
+from landcover import vrt
+from landcover.classraster import CONFIDENCE, CONTENT_TAG, NO_PERCENT, SCHEME_TAG, confidence_path
+from landcover.files import whole_file
+from landcover.fingerprint import combined
+from landcover.grid import Grid
+from landcover.scheme import BACKGROUND, ClassScheme
+from landcover.vector import write_layers
+
+CELLS_TAG = "LANDCOVER_CELLS_SHA256"
+"""Metadata item of an index: the fingerprint of the cells' content, so that the index changes with them."""
+
+TILES = "cells.gpkg"
+NAMED = re.compile(r"r\d{7}_c\d{7}[._]")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A cell of a map: where it is, its file, the pixels of each class value, the fingerprint of its content."""
+
+    window: Window
+    path: Path
+    pixels: Mapping[int, int]
+    content: str
+
+
+def cells_folder(index: Path) -> Path:
+    """Where the cells of a map are: beside its index."""
+    return index.with_name(f"{index.stem}_cells")
+
+
+def write_index(
+    index: Path, grid: Grid, scheme: ClassScheme, cells: Sequence[Shown], items: Mapping[str, str], confidence: bool
+) -> None:
+    """A VRT, a style for QGIS beside it, and among the cells a layer of their outlines; with `confidence` another VRT.
+    The map gets its name last. Raises LandcoverError."""
+    content = combined((cell.path.name, cell.content) for cell in cells)
+    told = {**items, CELLS_TAG: content}
+    _write_tiles(cells_folder(index) / TILES, grid, scheme, cells)
+    with whole_file(index.with_suffix(".qml")) as style:
+        style.write_text(scheme.style(), encoding="utf-8")
+    if confidence:
+        beside = [(_told(confidence_path(cell.path), index), cell.window) for cell in cells]
+        with whole_file(confidence_path(index)) as file:
+            file.write_text(vrt.classes(grid, beside, NO_PERCENT, {**told, CONTENT_TAG: CONFIDENCE}), encoding="utf-8")
+    placed = [(_told(cell.path, index), cell.window) for cell in cells]
+    with whole_file(index) as file:
+        told[SCHEME_TAG] = scheme.model_dump_json()
+        file.write_text(vrt.classes(grid, placed, BACKGROUND, told, scheme), encoding="utf-8")
+
+
+def _told(path: Path, index: Path) -> str:
+    return Path(os.path.relpath(path, index.parent)).as_posix()
+
+
+def _write_tiles(path: Path, grid: Grid, scheme: ClassScheme, cells: Sequence[Shown]) -> None:
+    columns = {
+        "location": [cell.path.name for cell in cells],
+        "row": [int(cell.window.row_off) for cell in cells],
+        "column": [int(cell.window.col_off) for cell in cells],
+        "sha256": [cell.content for cell in cells],
+    }
+    columns |= {f"pixels_{c.value}": [cell.pixels.get(c.value, 0) for cell in cells] for c in scheme}
+    outlines = [box(*grid.box(cell.window)) for cell in cells]
+    write_layers(path, [("cells", gpd.GeoDataFrame(columns, geometry=outlines, crs=grid.crs.to_wkt()))])
+
+
+def sweep_cells(index: Path, cells: Sequence[Shown]) -> None:
+    """Remove what runs that were cut off, or cut otherwise, left among the cells of a map that is whole."""
+    known = {cell.path.stem for cell in cells}
+    for file in cells_folder(index).iterdir():
+        other = NAMED.match(file.name) and file.name[: len("r0000000_c0000000")] not in known
+        if other or file.name.startswith((".partial-", ".unfinished-")):
+            file.unlink(missing_ok=True)

@@ -1,0 +1,206 @@
+"""Images mapped on a cluster: whole ones, and large ones in cells."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from landcover.classify import Failed, Outside, find_recorded
+from landcover.classify.cells import Cell, cell_side, is_cut
+from landcover.classify.index import cells_folder
+from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
+from landcover.classify.onworker import Done, Made, Whole, chosen_precision, map_piece
+from landcover.cluster import Cluster, Machines, open_cluster
+from landcover.config import Config
+from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutputExists, OutsideArea
+from landcover.files import make_folder, only_one
+from landcover.image import find_image
+from landcover.progress import Progress, silent
+from landcover.sources import is_remote
+
+if TYPE_CHECKING:
+    from landcover.classify import Result
+
+SEEN = ".seen-by-all"
+"""A file in the folder of the maps, as long as workers write there: they look for it, to know that it is the same."""
+
+log = logging.getLogger(__name__)
+
+
+def classify_spread(
+    config: Config,
+    images: Mapping[str, Path],
+    machines: Machines,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    named: bool = False,
+) -> "list[Result]":
+    """Map images, each to its path, on a cluster. One of more pixels than a cell is cut, and the name of its map, .vrt,
+    is that of an index; `named`: whether the user chose the paths.
+
+    What is done stays done: a run that was cut off goes on, whole maps and cells are known by what they were made of.
+    An image that fails is left out and the others go on. A network whose maps depend on tiling maps each image whole,
+    by one worker. Raises LandcoverError for what concerns all of them.
+    """
+    config = _absolute(config)
+    # what depends on tiling would show the borders of cells
+    side = None if basis(config.classify).card.blended else cell_side(config.classify)
+    plans: dict[str, Large | Whole | Result] = {}
+    with progress("looking at images", len(images), "images") as advance:
+        for image, out in images.items():
+            place = image if is_remote(image) else os.path.abspath(image)
+            plans[image] = _plan(config, place, Path(os.path.abspath(out)), side, overwrite, named)
+            advance(1)
+    work = {image: plan for image, plan in plans.items() if isinstance(plan, Large | Whole)}
+    if not work:
+        return [plan for plan in plans.values() if not isinstance(plan, Large | Whole)]
+    larges = [plan for plan in work.values() if isinstance(plan, Large)]
+    with ExitStack() as stack:
+        for large in larges:
+            stack.enter_context(only_one(large.index, (large.index,)))
+        outs = [plan.index if isinstance(plan, Large) else plan.out for plan in work.values()]
+        paths = stack.enter_context(_seen({out.parent for out in outs}))
+        paths += [str(path) for path in (config.classify.model, config.classify.aoi) if path is not None]
+        paths += sorted({os.path.dirname(file) for plan in work.values() for file in _files(plan)})
+        cluster = stack.enter_context(open_cluster(machines))
+        _choose(cluster, config, larges)
+        made = _run(cluster, config, work, overwrite, progress, paths)
+    results = (made.get(image, plan) for image, plan in plans.items())
+    return [result for result in results if not isinstance(result, Large | Whole)]
+
+
+def _absolute(config: Config) -> Config:
+    """With paths that mean the same in every process."""
+    paths = config.paths
+    settings = config.classify
+    place = {name: Path(os.path.abspath(getattr(paths, name))) for name in type(paths).model_fields}
+    model = {"model": Path(os.path.abspath(settings.model))}
+    area = {} if settings.aoi is None else {"aoi": Path(os.path.abspath(settings.aoi))}
+    return config.model_copy(
+        update={"paths": paths.model_copy(update=place), "classify": settings.model_copy(update=model | area)}
+    )
+
+
+def _plan(
+    config: Config, image: str, out: Path, side: int | None, overwrite: bool, named: bool
+) -> "Large | Whole | Result":
+    """`side`: pixels of a cell, None where images are not cut."""
+    settings = config.classify
+    try:
+        found = find_image(image, settings.collar, settings.skip_bad)
+        cut = side is not None and is_cut(found.grid, side)
+        if named and (out.suffix == ".vrt") != cut:
+            pieces = "in cells, with an index that opens as one raster" if cut else "in one piece"
+            raise ConfigError(
+                f"--out {out}: the map is made {pieces}: name it {out.with_suffix('.vrt' if cut else '.tif')}"
+            )
+        if cut:
+            # made before in one piece
+            with suppress(OutputExists):
+                if not overwrite and not named and (whole := find_recorded(config, image, out)):
+                    return whole
+            return plan_large(config, image, found, out.with_suffix(".vrt"), overwrite)
+        kept = None if overwrite else find_recorded(config, image, out)
+        return kept or Whole(image, out, found.grid.height * found.grid.width)
+    except OutsideArea:
+        return Outside(image)
+    except (ConfigError, ModelError):
+        raise
+    except LandcoverError as error:
+        return Failed(image, str(error))
+
+
+def _files(plan: Large | Whole) -> list[str]:
+    """The files on disk of an image."""
+    files = plan.image.files if isinstance(plan, Large) else (plan.image,)
+    return [file for file in files if not is_remote(file)]
+
+
+@contextmanager
+def _seen(folders: set[Path]) -> Iterator[list[str]]:
+    """The paths of marks in folders, as long as the context."""
+    marks = [folder / SEEN for folder in sorted(folders)]
+    try:
+        for mark in marks:
+            make_folder(mark.parent)
+            mark.touch()
+        yield list(map(str, marks))
+    finally:
+        for mark in marks:
+            mark.unlink(missing_ok=True)
+
+
+def _choose(cluster: Cluster, config: Config, larges: list[Large]) -> None:
+    """All cells of a map are computed in one precision: a worker tries which, where it is not known."""
+    open_ones = [large for large in larges if large.precision is None]
+    if open_ones:
+        (outcome,) = cluster.each(chosen_precision, [config.classify], [str(config.classify.model)])
+        if outcome.result is None:
+            raise LandcoverError(outcome.trouble.text if outcome.trouble else "no worker could load the model")
+        for large in open_ones:
+            large.precision = outcome.result
+    for large in larges:
+        make_folder(cells_folder(large.index))
+        large.note_choice()
+
+
+def _run(
+    cluster: Cluster,
+    config: Config,
+    work: Mapping[str, Large | Whole],
+    overwrite: bool,
+    progress: Progress,
+    paths: list[str],
+) -> "dict[str, Result]":
+    """What became of each image."""
+    pieces: list[Whole | Cell] = []
+    of: list[str] = []
+    for image, plan in work.items():
+        own: list[Whole] | list[Cell] = plan.cells if isinstance(plan, Large) else [plan]
+        pieces += own
+        of += [image] * len(own)
+    owner = {id(piece): image for piece, image in zip(pieces, of, strict=True)}
+    larges = (plan for plan in work.values() if isinstance(plan, Large))
+    precisions = {large.image.path: large.precision or "float32" for large in larges}
+    made: dict[str, Result] = {}
+    done = failed = 0
+    task = partial(map_piece, config, precisions, overwrite)
+    try:
+        with progress("classifying", sum(map(megapixels, pieces)), "Mpx") as advance:
+            for outcome in cluster.each(task, pieces, paths):
+                image = owner[id(outcome.item)]
+                failed += outcome.trouble is not None
+                done += outcome.trouble is None
+                trouble = outcome.trouble.text if outcome.trouble else None
+                result = _result(work[image], outcome.item, outcome.result, trouble)
+                if isinstance(work[image], Whole):
+                    for note in outcome.notes:
+                        log.warning("%s", note)
+                if result is not None:
+                    made[image] = result
+                left = len(pieces) - done - failed
+                advance(megapixels(outcome.item), f"{done:,} done, {left:,} left, {failed:,} failed")
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"{done:,} of {len(pieces):,} images and cells are done and kept: the same command goes on from there"
+        ) from None
+    return made
+
+
+def _result(plan: Large | Whole, item: Whole | Cell, made: Made | None, trouble: str | None) -> "Result | None":
+    """Of an image, when all of it came in."""
+    if isinstance(plan, Large):
+        assert isinstance(item, Cell)
+        outcome_of(plan, item, trouble, made)
+        return finish(plan) if plan.whole else None
+    if trouble is not None or made is None:
+        return Failed(plan.image, trouble or "nothing came back")
+    assert not isinstance(made, Done)
+    return made
+
+
+def megapixels(piece: Whole | Cell) -> float:
+    return (piece.pixels if isinstance(piece, Whole) else piece.window.height * piece.window.width) / 1e6

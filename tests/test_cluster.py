@@ -1,0 +1,415 @@
+"""Work on a Dask cluster: a scheduler and two workers of one thread, each a process of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pytest
+import rasterio
+from conftest import run, textured, write_image, write_polygons
+
+from landcover import cluster, remote
+from landcover.assess.by_cover import assess_by_cover
+from landcover.classify import Failed, Kept, Outside, Spread, classify, spread
+from landcover.classify.mapper import Mapper
+from landcover.classify.predict import Classified
+from landcover.cluster import UNREACHABLE, Machines, open_cluster
+from landcover.config import Config
+from landcover.errors import ConfigError, LandcoverError
+from landcover.model import ModelCard, read_card, save_model
+from landcover.prepare.labels import labels
+from landcover.prepare.mosaic import mosaic
+from landcover.progress import Progress, silent
+from landcover.remap import Remap
+from landcover.scheme import ClassScheme
+from landcover.settings import LabelSettings, MosaicSettings, NetSettings
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+    """A scheduler that gives an item up after the second worker that died of it, and two workers."""
+    folder = tmp_path_factory.mktemp("cluster")
+    told = folder / "scheduler.json"
+    quiet = {
+        "env": os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"},
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "cwd": folder,
+    }
+    parts = [
+        ["scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"],
+        [
+            "worker",
+            "--host",
+            "127.0.0.1",
+            "--nworkers",
+            "2",
+            "--nthreads",
+            "1",
+            "--memory-limit",
+            "0",
+            "--no-dashboard",
+        ],
+    ]
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.dask_{kind}", *rest, "--scheduler-file", str(told)], **quiet
+        )
+        for kind, *rest in parts
+    ]
+    while not told.exists():
+        assert started[0].poll() is None
+        time.sleep(0.1)
+    address = json.loads(told.read_text())["address"]
+    with distributed.Client(address, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    yield Machines(scheduler=address)
+    for process in reversed(started):
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory, scheme: ClassScheme) -> Path:
+    """A tiny network with random weights."""
+    from landcover.field import receptive_field
+    from landcover.train.unet import build_unet
+
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    network = build_unet(4, len(scheme), [128.0] * 4, [70.0] * 4, seed=5, settings=NetSettings(depth=2, filters=2))
+    halo, multiple = receptive_field(network)
+    card = ModelCard(
+        scheme=scheme, bands=4, dtype="uint8", mean=(128.0,) * 4, deviation=(70.0,) * 4, pixel_size=(1.0, 1.0),
+        chip_size=256, halo=halo, multiple=multiple, split="blocks", pixels={}, scores={},
+    )  # fmt: skip
+    save_model(network, card, path)
+    return path
+
+
+@pytest.fixture
+def config(tmp_path: Path, model: Path) -> Config:
+    return Config.model_validate(
+        {
+            "paths": {"data": str(tmp_path / "data")},
+            "classify": {"model": str(model), "precision": "float32", "cell": 512, "confidence": True},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A mosaic of 1,500 x 1,300 px of four images that meet inside cells; one cell has no data."""
+    folder = tmp_path_factory.mktemp("mosaic")
+    pixels = textured(1300, 1500)
+    pixels[:, 1024:, 1024:] = 0
+    for row, bottom in ((0, 700), (700, 1300)):
+        for column, right in ((0, 600), (600, 1500)):
+            name = f"naip/m_{row}_{column}.tif"
+            write_image(folder / name, pixels[:, row:bottom, column:right], column, row)
+    return mosaic(MosaicSettings(images=(str(folder / "naip"),)), folder / "mosaic").path
+
+
+@pytest.fixture(scope="module")
+def truth(shown: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
+    """The map and the confidence of one process."""
+    out = tmp_path_factory.mktemp("truth") / "map.tif"
+    settings = {"model": str(model), "precision": "float32", "confidence": True}
+    made = classify(Config.model_validate({"classify": settings}), shown, out)
+    assert made.confidence is not None
+    return _read(made.path), _read(made.confidence)
+
+
+def _read(path: Path) -> np.ndarray:
+    with rasterio.open(path) as dataset:
+        return dataset.read(1)
+
+
+def _spread(config: Config, image: Path, out: Path, machines: Machines, progress: Progress | None = None) -> object:
+    from landcover.classify.spread import classify_spread
+
+    (made,) = classify_spread(config, {str(image): out}, machines, progress=progress or silent, named=True)
+    return made
+
+
+def _at(moment: int, act: Callable[[], None]) -> Progress:
+    """Act when so many pieces are done."""
+
+    @contextmanager
+    def progress(label: str, total: float, unit: str) -> Iterator[Callable[..., None]]:
+        done = 0
+
+        def advance(amount: float, note: str = "") -> None:
+            nonlocal done
+            done += unit == "Mpx"
+            if done == moment:
+                act()
+
+        yield advance
+
+    return progress
+
+
+def test_two_workers_make_the_map_that_one_process_makes(tmp_path, config, shown, truth, machines, scheme) -> None:
+    out = tmp_path / "maps/whole.vrt"
+    made = _spread(config, shown, out, machines)
+    assert isinstance(made, Spread)
+    assert (made.cells, made.kept) == (8, 0)
+    np.testing.assert_array_equal(_read(out), truth[0])
+    np.testing.assert_array_equal(_read(tmp_path / "maps/whole_confidence.vrt"), truth[1])
+    assert sum(made.pixels.values()) == np.count_nonzero(truth[0])
+    with rasterio.open(out) as dataset:
+        assert (dataset.nodata, dataset.colormap(1)[7]) == (0, (253, 191, 111, 255))
+        assert ClassScheme.model_validate_json(dataset.tags()["LANDCOVER_SCHEME"]) == scheme
+        assert "bare land" in out.read_text()
+    tiles = gpd.read_file(tmp_path / "maps/whole_cells/cells.gpkg")
+    assert "r0001024_c0001024.tif" not in set(tiles["location"])
+    assert tiles["pixels_7"].sum() == np.count_nonzero(truth[0] == 7)
+    assert not [p for p in (tmp_path / "maps").rglob(".*")]
+    assert isinstance(_spread(config, shown, out, machines), Kept)
+    # a cell that is gone is made again, and no other
+    (tmp_path / "maps/whole_cells/r0000512_c0000512.tif").unlink()
+    again = _spread(config, shown, out, machines)
+    assert isinstance(again, Spread)
+    assert (again.cells, again.kept) == (8, 7)
+    np.testing.assert_array_equal(_read(out), truth[0])
+
+
+def test_a_worker_that_is_killed_changes_nothing(tmp_path, config, shown, truth, machines) -> None:
+    with distributed.Client(machines.scheduler, set_as_default=False) as client:
+        victim = next(iter(client.run(os.getpid).values()))
+    out = tmp_path / "map.vrt"
+    made = _spread(config, shown, out, machines, _at(2, lambda: os.kill(victim, signal.SIGKILL)))
+    assert isinstance(made, Spread)
+    np.testing.assert_array_equal(_read(out), truth[0])
+    assert not list(tmp_path.rglob(".*"))
+
+
+def test_a_client_that_is_killed_goes_on_with_what_is_done(tmp_path, config, shown, truth, machines) -> None:
+    out = tmp_path / "map.vrt"
+    command = [
+        sys.executable, "-m", "landcover", "classify", str(shown), "-m", str(config.classify.model), "--confidence",
+        "--precision", "float32", "--set", "classify.cell=512", "--scheduler", str(machines.scheduler), "-o", str(out),
+        # slow enough to be caught in the middle
+        "--tile", "16", "--batch", "1",
+    ]  # fmt: skip
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
+        while len(_cells(out)) < 2 and client.poll() is None:
+            time.sleep(0.02)
+        client.kill()
+    assert not out.exists()
+    before = _cells(out)
+    made = _spread(config, shown, out, machines)
+    assert isinstance(made, Spread)
+    after = _cells(out)
+    # what was done is as it was, and what was on its way may be done by the workers of before
+    assert {name: after[name] for name in before} == before
+    assert made.kept >= len(before)
+    np.testing.assert_array_equal(_read(out), truth[0])
+    assert not list(tmp_path.rglob(".*"))
+
+
+def _cells(out: Path) -> dict[str, int]:
+    folder = out.with_name(f"{out.stem}_cells")
+    return {p.name: p.stat().st_mtime_ns for p in folder.glob("r*_c???????.tif")} if folder.exists() else {}
+
+
+def test_of_several_images_those_that_fit_are_mapped_whole_and_a_bad_one_is_set_aside(
+    tmp_path, config, machines
+) -> None:
+    from landcover.classify.spread import classify_spread
+
+    good = write_image(tmp_path / "good.tif", textured(300, 400))
+    bad = write_image(
+        tmp_path / "bad.tif", textured(300, 400), compress="deflate", tiled=True, blockxsize=128, blockysize=128
+    )
+    with rasterio.open(bad) as dataset:
+        start = int(dataset.get_tag_item("BLOCK_OFFSET_1_0", "TIFF", bidx=1))
+    content = bytearray(bad.read_bytes())
+    content[start + 20 : start + 400] = b"\xff" * 380
+    bad.write_bytes(content)
+    images = {str(path): tmp_path / f"maps/{path.stem}.tif" for path in (bad, good)}
+    failed, made = classify_spread(config, images, machines)
+    assert isinstance(failed, Failed)
+    assert "bad.tif" in failed.path
+    assert "cannot be read at" in failed.reason
+    assert isinstance(made, Classified)
+    np.testing.assert_array_equal(_read(made.path), _read(classify(config, good, tmp_path / "one.tif").path))
+    record = json.loads((tmp_path / "maps/good.tif.run.json").read_text())
+    assert record["command"][1:] == sys.argv[1:]
+    assert isinstance(classify_spread(config, images, machines)[1], Kept)
+
+
+def test_what_kills_its_workers_or_fails_again_and_again_keeps_nothing_else(machines) -> None:
+    def work(number: int) -> int:
+        if number == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if number == 5:
+            raise ValueError("five")
+        return number * number
+
+    with open_cluster(machines) as spread:
+        outcomes = {outcome.item: outcome for outcome in spread.each(work, range(12))}
+    assert {n: o.result for n, o in outcomes.items() if not o.trouble} == {
+        n: n * n for n in range(12) if n not in (3, 5)
+    }
+    assert "died" in outcomes[3].trouble.text
+    assert outcomes[5].trouble.text.startswith("ValueError in test_cluster.py")
+    assert outcomes[5].trouble.text.endswith("five")
+
+
+def test_what_fails_on_one_worker_is_done_by_another(machines) -> None:
+    def work(number: int) -> str:
+        here = distributed.get_worker().address
+        if here == full:
+            raise OSError("no space left on device")
+        return here
+
+    with distributed.Client(machines.scheduler, set_as_default=False) as client:
+        # those that died before come back
+        client.wait_for_workers(2)
+    with open_cluster(machines) as spread:
+        full = min(spread.workers())
+        outcomes = list(spread.each(work, range(12)))
+    assert len(outcomes) == 12
+    assert not any(outcome.trouble or outcome.result == full for outcome in outcomes)
+
+
+def test_another_program_or_unseen_files_are_told_of_in_a_line(machines, monkeypatch) -> None:
+    with open_cluster(machines) as spread:
+        with pytest.raises(LandcoverError, match="does not see /nowhere: put it on a disk that all machines share"):
+            list(spread.each(abs, [1], ["/nowhere"]))
+        monkeypatch.setattr(remote, "facts", lambda: remote_facts | {"numpy": "1.0", "landcover": "9.9"})
+        remote_facts = {name: "1" for name in ("Python", "landcover", "numpy")} | _facts
+        with pytest.raises(LandcoverError, match=r"has landcover .*, not 9.9 and numpy .*, not 1.0 as there is here"):
+            list(spread.each(abs, [1]))
+
+
+_facts = remote.facts()
+
+
+def test_results_come_in_order(machines) -> None:
+    with open_cluster(machines) as spread:
+        assert list(spread(lambda n: n + 1, range(50))) == list(range(1, 51))
+
+
+def test_an_assessment_of_partial_tables_is_that_of_one_process(tmp_path, machines, scheme) -> None:
+    classes = np.array([0, 1, 2, 7], np.uint8)[np.random.default_rng(0).integers(0, 4, (2, 1, 1500, 2200))]
+    shown, raster = (write_image(tmp_path / f"{n}.tif", classes[n], nodata=0) for n in (0, 1))
+    polygons = write_polygons(tmp_path / "reference.gpkg", [(10, 20, 1400, 900, 1), (1600, 100, 1900, 1300, 7)])
+    remap = Remap.parse({}, scheme)
+    with open_cluster(machines) as spread:
+        for reference, block in ((raster, None), (raster, 1024), (polygons, None)):
+            alone = assess_by_cover(shown, [str(reference)], remap, block=block)
+            together = assess_by_cover(shown, [str(reference)], remap, block=block, each=spread)
+            assert together.record() == alone.record()
+            np.testing.assert_array_equal(together.counts, alone.counts)
+
+
+def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme) -> None:
+    polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 1100, 1090, 1), (900, 100, 1200, 1200, 7)])
+    settings = LabelSettings(source=(str(polygons),))
+    labels(shown, settings, scheme, tmp_path / "one.tif")
+    labels(shown, settings, scheme, tmp_path / "two.tif", machines=machines)
+    assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "two.tif").read_bytes()
+
+
+def test_a_plan_tries_the_model_on_each_worker(tmp_path, config, machines) -> None:
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    given = ["plan", image, "--set", f"classify.model={config.classify.model}", "--set", f"paths.data={tmp_path}"]
+    told = run(*given, "--scheduler", machines.scheduler)
+    assert "Tried on 2 workers" in told.stderr
+    assert (
+        json.loads(run(*given, "--json", "--scheduler", machines.scheduler).stdout)["costs"]["classify"]["seconds"] > 0
+    )
+
+
+def test_a_scheduler_that_does_not_answer(tmp_path, config) -> None:
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    given = ["classify", image, "-m", config.classify.model, "-o", tmp_path / "map.tif"]
+    told = run(*given, "--scheduler", "tcp://127.0.0.1:9")
+    assert told.exit_code == 1
+    assert told.stderr.startswith("Error: --scheduler tcp://127.0.0.1:9: no Dask scheduler answers there")
+    assert told.stderr.count("\n") == 1
+    assert UNREACHABLE < 10
+    assert not list(tmp_path.rglob(".*"))
+    both = run(*given, "--scheduler", "tcp://127.0.0.1:9", "--workers", 2)
+    assert (both.exit_code, "leave one of them out" in both.stderr) == (2, True)
+
+
+def test_without_dask_the_options_say_how_to_install_it(tmp_path, config, monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "find_spec", lambda name: None)
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    told = run("classify", image, "-m", config.classify.model, "--workers", 2)
+    assert (told.exit_code, told.stderr) == (1, "Error: --workers needs Dask: pip install 'landcover[dask]'\n")
+
+
+def test_a_map_in_cells_needs_the_name_of_an_index(tmp_path, config, shown) -> None:
+    with pytest.raises(ConfigError, match=r"made in cells, .*: name it .*map\.vrt"):
+        _spread(config, shown, tmp_path / "map.tif", Machines(workers=1))
+
+
+def _running(group: int) -> list[str]:
+    """The command lines of the processes of a group, those that are ending left out (Linux)."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            state, _, own = (place / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(own) == group and state != "Z":
+                found.append((place / "cmdline").read_text().replace("\0", " "))
+        except OSError:
+            continue
+    return [command for command in found if "resource_tracker" not in command]
+
+
+def test_workers_of_ones_own_end_with_the_command(tmp_path, config, shown, truth, machines) -> None:
+    out = tmp_path / "map.vrt"
+    command = [
+        sys.executable, "-m", "landcover", "classify", str(shown), "-m", str(config.classify.model), "--confidence",
+        "--precision", "float32", "--set", "classify.cell=512", "--workers", "2", "-o", str(out),
+        # slow enough to be caught in the middle
+        "--tile", "16", "--batch", "1",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as client:
+        while not _cells(out) and client.poll() is None:
+            time.sleep(0.02)
+        # as a terminal does: to all of them
+        os.killpg(client.pid, signal.SIGINT)
+        told = client.communicate()[1]
+    assert client.returncode == 130
+    assert told.splitlines()[-1].endswith("cells are done and kept: the same command goes on from there")
+    # its workers had the other end of the pipe, too
+    assert not _running(client.pid)
+    made = _spread(config, shown, out, machines)
+    assert isinstance(made, Spread)
+    assert made.kept
+    np.testing.assert_array_equal(_read(out), truth[0])
+    assert not list(tmp_path.rglob(".*"))
+
+
+@pytest.mark.parametrize(("halo", "side"), [(16, 512), (None, None)])
+def test_images_are_cut_but_for_models_whose_maps_depend_on_tiling(
+    config: Config, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, halo: int | None, side: int | None
+) -> None:
+    sides = []
+
+    def plan(config: Config, image: str, out: Path, side: int | None, overwrite: bool, named: bool) -> Outside:
+        sides.append(side)
+        return Outside(image)
+
+    monkeypatch.setattr(spread, "_plan", plan)
+    card = read_card(model).model_copy(update={"halo": halo})
+    monkeypatch.setattr(spread, "basis", lambda settings: Mapper(settings, card))
+    assert spread.classify_spread(config, {"a.tif": tmp_path / "a.tif"}, Machines(workers=1))
+    assert sides == [side]
