@@ -20,7 +20,8 @@ def models() -> None:
     rows = [("name", "parameters", "cost", "tiling", "")]
     for kind in KINDS:
         parameters = "-" if kind.parameters is None else f"{kind.parameters:,}"
-        rows.append((kind.name, parameters, f"{kind.cost:g}", kind.tiling, kind.summary))
+        cost = "-" if kind.cost is None else f"{kind.cost:g}"
+        rows.append((kind.name, parameters, cost, kind.tiling, kind.summary))
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     for name, parameters, cost, tiling, summary in rows:
         cells = (name.ljust(widths[0]), parameters.rjust(widths[1]), cost.rjust(widths[2]), tiling.ljust(widths[3]))
