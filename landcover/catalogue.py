@@ -17,9 +17,10 @@ OWN = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 class Kind:
     """`title`: as papers call it. `family`: networks learn from chips, `pixels` are models of one pixel at a time, from
     features of what is around it. `parameters`: with 4 bands and 6 classes, None where the data decide. `cost`: the
-    time to map a pixel over that of the U-Net. `tiling`: of an exact one a pixel of the map depends on pixels near it
-    alone, so that the map is the same however it is cut into tiles; else overlapping tiles are blended. The three are
-    None where only building it would tell. `source`: the function that builds one that is not of this program."""
+    time to map a pixel over that of the U-Net, None where it was not measured. `tiling`: of an exact one a pixel of the
+    map depends on pixels near it alone, so that the map is the same however it is cut into tiles; else overlapping
+    tiles are blended; None where only building it would tell. `source`: the function that builds one that is not of
+    this program."""
 
     name: str
     title: str
@@ -41,9 +42,9 @@ KINDS = (
     Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, None, "blended"),
     Kind("deeplab", "DeepLab v3+", "an atrous pyramid over a backbone of stride 16, and a decoder", "network", 736_207,
          None, "blended"),
-    Kind("random-forest", "Random forest", "a forest of trees on features of pixels", "pixels", None, 5.0, "exact"),
-    Kind("gradient-boosting", "Gradient boosting", "boosted trees on the same features", "pixels", None, 5.0, "exact"),
-    Kind("fully-connected", "Fully connected network", "two hidden layers on the same features", "pixels", None, 1.0,
+    Kind("random-forest", "Random forest", "a forest of trees on features of pixels", "pixels", None, None, "exact"),
+    Kind("gradient-boosting", "Gradient boosting", "boosted trees on the same features", "pixels", None, None, "exact"),
+    Kind("fully-connected", "Fully connected network", "two hidden layers on the same features", "pixels", None, None,
          "exact"),
 )  # fmt: skip
 """In the order in which they are listed."""
