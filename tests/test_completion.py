@@ -110,7 +110,7 @@ def test_completion_loads_nothing_that_is_slow() -> None:
         asked = {VARIABLE: "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(len(words.split()) - 1)}
         done = subprocess.run([sys.executable, "-c", code], env={**os.environ, **asked}, capture_output=True, text=True)
         *answer, modules = done.stdout.splitlines()
-        assert answer[0].startswith("plain\ttrain\t" if not settings_read else "open\ttrain.name=")
+        assert answer[0].startswith("plain\ttrain\t" if not settings_read else "open\ttrain.model=")
         assert modules == f"[] {settings_read}"
 
 
