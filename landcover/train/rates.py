@@ -56,6 +56,8 @@ def find_rate(
         with progress("finding a rate", steps, "steps") as advance:
             for number, rate in zip(count(), rates, strict=False):
                 optimizer.learning_rate = rate
+                # else the loss is the mean of all steps so far
+                learner.reset_metrics()
                 told = learner.train_on_batch(*task.feed[number % len(task.feed)])
                 losses.append(float(np.ravel(told)[0]))
                 smooth = smoothed(losses)
