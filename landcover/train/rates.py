@@ -87,11 +87,12 @@ def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
     known = np.isfinite(losses)
     rates, losses = rates[known], losses[known]
     least = int(losses.argmin()) if len(losses) else 0
-    # what the first steps show is the batches
-    if least < 3:
+    # what the first steps show is how batches differ, before there is an average
+    first = len(losses) // 5
+    if least < first + 2:
         raise LandcoverError("no learning rate made the loss fall: look at the labels, and at train.clip")
-    slopes = np.gradient(losses[: least + 1], np.log(rates[: least + 1]))
-    return float(rates[int(slopes.argmin())])
+    slopes = np.gradient(losses[first : least + 1], np.log(rates[first : least + 1]))
+    return float(rates[first + int(slopes.argmin())])
 
 
 def _draw(
