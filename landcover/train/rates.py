@@ -56,6 +56,8 @@ def find_rate(
         with progress("finding a rate", steps, "steps") as advance:
             for number, rate in zip(count(), rates, strict=False):
                 optimizer.learning_rate = rate
+                # else the loss is the mean of all steps so far
+                learner.reset_metrics()
                 told = learner.train_on_batch(*task.feed[number % len(task.feed)])
                 losses.append(float(np.ravel(told)[0]))
                 smooth = smoothed(losses)
@@ -85,11 +87,12 @@ def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
     known = np.isfinite(losses)
     rates, losses = rates[known], losses[known]
     least = int(losses.argmin()) if len(losses) else 0
-    # what the first steps show is the batches
-    if least < 3:
+    # what the first steps show is how batches differ, before there is an average
+    first = len(losses) // 5
+    if least < first + 2:
         raise LandcoverError("no learning rate made the loss fall: look at the labels, and at train.clip")
-    slopes = np.gradient(losses[: least + 1], np.log(rates[: least + 1]))
-    return float(rates[int(slopes.argmin())])
+    slopes = np.gradient(losses[first : least + 1], np.log(rates[first : least + 1]))
+    return float(rates[first + int(slopes.argmin())])
 
 
 def _draw(
