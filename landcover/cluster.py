@@ -182,10 +182,10 @@ def check_dask(machines: Machines) -> None:
 
 
 @contextmanager
-def open_each(machines: Machines) -> Iterator[Each]:
-    """Who works on many items of little work: the threads of this process, unless other machines shall."""
+def open_each(machines: Machines, here: Each = on_all_cores) -> Iterator[Each]:
+    """Who works on many items of little work: this process, by its threads or as told, unless other machines shall."""
     if not machines.elsewhere:
-        yield on_all_cores
+        yield here
         return
     with open_cluster(machines) as cluster:
         yield cluster

@@ -55,8 +55,6 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Expected = Annotated[float, Field(ge=0, le=1)]
 Loss = Literal["crossentropy", "focal", "dice"]
 
-BACKED = ("pspnet", "deeplab")
-"""Models with a backbone."""
 
 EXPECTED = 0.85
 """User's accuracy that a sample is planned for where nothing else is expected: the article's overall accuracy."""
@@ -245,14 +243,6 @@ class TrainSettings(Section):
     patience: int = Field(10, ge=1)
     precision: Precision = "auto"
     seed: int = Field(0, ge=0)
-
-    @model_validator(mode="after")
-    def _of_the_model(self) -> "TrainSettings":
-        if self.model != "unet" and self.net != NetSettings():
-            raise ValueError(f"train.net shapes the U-Net: it means nothing with train.model {self.model}")
-        if self.model not in BACKED and self.backbone != BackboneSettings():
-            raise ValueError(f"train.backbone is of {' and '.join(BACKED)}: it means nothing with {self.model}")
-        return self
 
 
 OF_PIXELS = ("model", "name", "class_weights", "class_prior", "seed")

@@ -76,7 +76,7 @@ def test_a_map_is_the_weighted_sum_of_its_tiles(tmp_path, settings, scheme, capl
     image = textured(150, 130)
     image[:, :30, 100:] = 0
     path = write_image(tmp_path / "a.tif", image)
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", "landcover"):
         made = classify_image(path, settings.model_copy(update={"confidence": True}), tmp_path / "m.tif")
     assert caplog.text.count("tiles overlap and are blended") == 1
     assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (38, 44, 8)

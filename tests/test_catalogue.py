@@ -32,14 +32,9 @@ def test_a_model_lies_where_its_name_says(tmp_path, monkeypatch) -> None:
 def test_the_option_changes_what_follows_from_the_model(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("data").mkdir()
-    told = CliRunner().invoke(main, ["train", "--model", "pspnet", "--set", "train.backbone.width=0.35"]).stderr
-    assert "data/processed" in told
+    # settings of one model are in nobody's way who tries another
     told = CliRunner().invoke(main, ["train", "--model", "unet", "--set", "train.backbone.width=0.35"]).stderr
-    assert "train.backbone is of pspnet and deeplab: it means nothing with unet" in told
-    with pytest.raises(
-        ConfigError, match=r"train: train\.net shapes the U-Net: it means nothing with train\.model pspnet"
-    ):
-        load_config(None, ["train.model=pspnet", "train.net.depth=4"])
+    assert "data/processed" in told
     assert load_config(None, ["train.model=nets.wide:build"]).train.name == "wide"
     assert load_config(None, ["train.model=nets.wide:build"]).classify.code == "nets.wide:build"
     with pytest.raises(ConfigError, match="a network of your own is written module:function"):

@@ -79,7 +79,7 @@ def test_files_are_left_to_the_shell_with_their_suffixes(monkeypatch, shell) -> 
         return only
 
     assert kinds("prepare", "-c", "con") == ("file", "yaml yml")
-    assert kinds("classify", "-m", "m") == ("file", "keras onnx dlpk")
+    assert kinds("classify", "-m", "m") == ("file", "keras skops onnx dlpk")
     assert kinds("classify", "i")[1].startswith("tif tiff ")
     assert kinds("assess", "map.tif", "r")[1].startswith("gpkg ")
     assert kinds("explain", "e") == ("file", "")

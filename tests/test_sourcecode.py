@@ -10,8 +10,8 @@ from landcover.sourcecode import code_digest
 
 STAGES = (
     "sample", "prepare.mosaic", "prepare.labels", "prepare.chips", "prepare.from_esri", "prepare.stack",
-    "prepare.augment", "train.fit", "classify.predict", "assess", "assess.points", "assess.compare",
-    "assess.suspects", "export",
+    "prepare.augment", "train.fit", "train.pixels", "classify.predict", "assess", "assess.points",
+    "assess.compare", "assess.suspects", "export",
 )  # fmt: skip
 
 
@@ -51,7 +51,7 @@ def test_a_stage_changes_with_the_files_that_it_uses_and_no_others(package) -> N
     assert _changed(package, "prepare/labels.py") == {"prepare.labels"}
     assert _changed(package, "prepare/candidates.py") == {"prepare.chips", "prepare.from_esri", "prepare.stack"}
     assert _changed(package, "sample/roads.py") == {"sample"}
-    assert _changed(package, "chipstore.py") == {"prepare.stack", "prepare.augment", "train.fit"}
+    assert _changed(package, "chipstore.py") == {"prepare.stack", "prepare.augment", "train.fit", "train.pixels"}
     # within a function, within brackets, and as a name of the package
     assert "classify.predict" in _changed(package, "classify/onnxmapper.py")
     assert "prepare.mosaic" in _changed(package, "vrt.py")

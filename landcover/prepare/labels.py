@@ -9,6 +9,7 @@ from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
 from landcover.labelset import Polygons, open_labels
+from landcover.parallel import one_by_one
 from landcover.progress import Progress, silent
 from landcover.raster import bounded_cache, grid_of, open_raster
 from landcover.remap import Remap
@@ -48,8 +49,9 @@ def labels(
     with bounded_cache():
         source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
         cells = source.cells()
+        # not by threads: to rasterize changes, for a moment, which warnings this process shows
         with (
-            class_raster(out, grid, scheme, told) as target, open_each(machines) as each,
+            class_raster(out, grid, scheme, told) as target, open_each(machines, one_by_one) as each,
             progress("labels", len(cells), "cells") as advance,
         ):  # fmt: skip
             for window, classes in zip(cells, each(source.read, cells), strict=True):
