@@ -38,9 +38,9 @@ class Kind:
 
 KINDS = (
     Kind("unet", "U-Net", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact"),
-    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, None, "blended"),
+    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.5, "blended"),
     Kind("deeplab", "DeepLab v3+", "an atrous pyramid over a backbone of stride 16, and a decoder", "network", 736_207,
-         None, "blended"),
+         1.1, "blended"),
 )  # fmt: skip
 """In the order in which they are listed."""
 
