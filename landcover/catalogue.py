@@ -39,9 +39,9 @@ class Kind:
 
 KINDS = (
     Kind("unet", "U-Net", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact"),
-    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, None, "blended"),
+    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.5, "blended"),
     Kind("deeplab", "DeepLab v3+", "an atrous pyramid over a backbone of stride 16, and a decoder", "network", 736_207,
-         None, "blended"),
+         1.1, "blended"),
     Kind("random-forest", "Random forest", "a forest of trees on features of pixels", "pixels", None, None, "exact"),
     Kind("gradient-boosting", "Gradient boosting", "boosted trees on the same features", "pixels", None, None, "exact"),
     Kind("fully-connected", "Fully connected network", "two hidden layers on the same features", "pixels", None, None,

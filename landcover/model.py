@@ -67,8 +67,8 @@ class ModelCard(BaseModel):
     @property
     def margin(self) -> int:
         """Pixels that are read around a tile: what bears on its inside, or half of what neighbours share that are
-        blended, an eighth of a chip."""
-        return self.halo if self.halo is not None else -(-self.chip_size // 8 // self.multiple) * self.multiple
+        blended, three sixteenths of a chip: less shows where tiles meet, more blurs it."""
+        return self.halo if self.halo is not None else -(-3 * self.chip_size // 16 // self.multiple) * self.multiple
 
     @property
     def outputs(self) -> list[int]:

@@ -79,9 +79,9 @@ def test_a_map_is_the_weighted_sum_of_its_tiles(tmp_path, settings, scheme, capl
     with caplog.at_level("INFO", "landcover"):
         made = classify_image(path, settings.model_copy(update={"confidence": True}), tmp_path / "m.tif")
     assert caplog.text.count("tiles overlap and are blended") == 1
-    assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (38, 44, 8)
+    assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (38, 34, 12)
     assert made.seams is not None
-    network, (rows, columns, halo) = load_network(settings.model), (38, 44, 8)
+    network, (rows, columns, halo) = load_network(settings.model), (38, 34, 12)
     filled = np.moveaxis(np.where(image.any(axis=0), image, 128), 0, -1).astype(np.float32)
     padded = np.pad(filled, ((halo, 100), (halo, 100), (0, 0)), constant_values=128)
     sums = np.zeros((250, 250, 3))
@@ -153,10 +153,10 @@ def test_seams_are_counted_against_neighbours_that_lie_alike() -> None:
     assert Seams(4).ratio is None
 
 
-def test_a_halo_is_at_most_a_quarter_of_a_tile(tmp_path, settings) -> None:
+def test_a_halo_is_at_most_half_a_tile(tmp_path, settings) -> None:
     path = write_image(tmp_path / "a.tif", textured(100, 100))
-    with pytest.raises(ConfigError, match=r"--halo 16: is blended over a quarter of a tile at most, 8 px of 32"):
-        classify_image(path, settings.model_copy(update={"halo": 16, "tile": 32}), tmp_path / "m.tif")
+    with pytest.raises(ConfigError, match=r"--halo 24: is blended over half of a tile at most, 16 px of 32"):
+        classify_image(path, settings.model_copy(update={"halo": 24, "tile": 32}), tmp_path / "m.tif")
 
 
 def test_memory_of_strides_is_told_too(pooling_model) -> None:
@@ -185,7 +185,7 @@ def _lit(rows: int, columns: int, seed: int, light: float | None = None) -> tupl
     return np.clip(image, 1, 255).astype(np.uint8), kind
 
 
-def test_a_blended_map_has_no_seams(tmp_path, settings, scheme) -> None:
+def test_blending_takes_seams_away(tmp_path, settings, scheme) -> None:
     network = load_network(settings.model)
     learner = logits_of(network)
     learner.compile(keras.optimizers.Adam(0.01), loss=partial(masked_crossentropy, weights=[1.0, 1.0, 1.0]))
@@ -201,5 +201,6 @@ def test_a_blended_map_has_no_seams(tmp_path, settings, scheme) -> None:
     share = (_read(tmp_path / "m.tif") == np.array([0, *scheme.values])[kind]).mean()
     print(f"right: {share:.3f}, seams: {blended.seams:.3f}, without blending {cut.seams:.3f}")
     assert share > 0.6
-    assert blended.seams == pytest.approx(1, abs=0.05)
-    assert cut.seams > 1.2
+    # this network leans on its surroundings more than any that is of use
+    assert abs(blended.seams - 1) < 0.25
+    assert cut.seams > 2

@@ -109,13 +109,13 @@ def blended_tiling(
     """As `choose_tiling`, of tiles that share twice the halo with their neighbours. By default the network sees as much
     at a time as in its training, a chip: what it makes of the whole of it would be another thing for a larger one.
 
-    Raises ConfigError, also for a halo of more than a quarter of a tile, where more than two would meet.
+    Raises ConfigError, also for a halo of more than half a tile, where more than two would meet.
     """
     if tile is None:
         around = -(-card.chip_size // card.multiple) * card.multiple - 2 * halo
-        tile = max(around, 4 * halo, card.multiple)
-    if 4 * halo > tile:
-        raise ConfigError(f"--halo {halo}: is blended over a quarter of a tile at most, {tile // 4} px of {tile}")
+        tile = max(around, 2 * halo, card.multiple)
+    if 2 * halo > tile:
+        raise ConfigError(f"--halo {halo}: is blended over half of a tile at most, {tile // 2} px of {tile}")
     made = choose_tiling(height, width, halo, card.multiple, bytes_a_pixel, memory - SUMS, tile, batch)
     return replace(made, blended=True)
 
