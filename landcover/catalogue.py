@@ -13,6 +13,10 @@ OWN = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 """A function of the user's that builds a network: package.module:function."""
 
 
+PIXELS = ".skops"
+"""The suffix of files of models of pixels."""
+
+
 @dataclass(frozen=True)
 class Kind:
     """`title`: as papers call it. `family`: networks learn from chips, `pixels` are models of one pixel at a time, from
@@ -34,7 +38,7 @@ class Kind:
     @property
     def file(self) -> str:
         """The name of its model file."""
-        return "model.keras" if self.family == "network" else "model.skops"
+        return "model.keras" if self.family == "network" else f"model{PIXELS}"
 
 
 KINDS = (

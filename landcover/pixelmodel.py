@@ -20,8 +20,6 @@ from landcover.features import feature_names
 from landcover.files import whole_file
 from landcover.model import ENTRY, ModelCard
 
-SUFFIX = ".skops"
-
 CHECKED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",

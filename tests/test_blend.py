@@ -199,7 +199,6 @@ def test_blending_takes_seams_away(tmp_path, settings, scheme) -> None:
     blended = classify_image(path, trained, tmp_path / "m.tif")
     cut = classify_image(path, trained.model_copy(update={"halo": 0, "tile": 64}), tmp_path / "s.tif")
     share = (_read(tmp_path / "m.tif") == np.array([0, *scheme.values])[kind]).mean()
-    print(f"right: {share:.3f}, seams: {blended.seams:.3f}, without blending {cut.seams:.3f}")
     assert share > 0.6
     # this network leans on its surroundings more than any that is of use
     assert abs(blended.seams - 1) < 0.25

@@ -199,6 +199,12 @@ def test_there_is_nothing_to_resume(trained, scheme) -> None:
         fit_pixels(trained, _settings("random-forest"), scheme)
 
 
+def test_no_learning_rate_is_found_for_what_has_none() -> None:
+    refused = run("train", "--model", "random-forest", "--find-lr")
+    assert refused.exit_code == 1
+    assert "--find-lr: a random-forest has no learning rate: leave it out, or name a network" in refused.stderr
+
+
 class _Own:
     """A type of somebody else's."""
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from landcover.catalogue import PIXELS
 from landcover.classify.area import polygons_digest
 from landcover.classify.tiles import Tiling, blended_tiling, choose_tiling
 from landcover.fingerprint import digest
@@ -17,9 +18,6 @@ from landcover.settings import ClassifySettings
 
 EXPORTED = (".onnx", ".dlpk")
 """Suffixes of models that ONNX Runtime computes."""
-
-PIXELS = ".skops"
-"""That of models of pixels, which scikit-learn computes."""
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
+from landcover.catalogue import PIXELS
 from landcover.classify import Failed, Kept, Outside, classify_one
 from landcover.classify.cells import CELL_TAG, Cell, key_of
 from landcover.classify.estimate import trial
 from landcover.classify.journal import journal_path
-from landcover.classify.mapper import PIXELS, Mapper, needs_keras, open_mapper
+from landcover.classify.mapper import Mapper, needs_keras, open_mapper
 from landcover.classify.predict import UNREADABLE_TAG, Classified, classify_image
 from landcover.classraster import confidence_path
 from landcover.config import Config

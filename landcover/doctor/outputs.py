@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from landcover.catalogue import PIXELS
 from landcover.config import Config
 from landcover.doctor.finding import Finding
 from landcover.model import read_card
@@ -54,7 +55,7 @@ def check_model(config: Config, scenes: Sequence[Scene]) -> Iterator[Finding]:
     if not path.exists():
         yield Finding("ok", "model.file", "no model yet: `landcover train` makes one", str(path))
         return
-    if path.suffix.lower() not in (".keras", ".skops"):
+    if path.suffix.lower() not in (".keras", PIXELS):
         yield Finding("ok", "model.file", "an exported model: not looked into", str(path))
         return
     card, where = read_card(path), str(path)

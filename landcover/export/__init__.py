@@ -4,6 +4,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landcover.catalogue import PIXELS
 from landcover.errors import ConfigError, ModelError
 from landcover.files import check_free, whole_file, whole_folder
 
@@ -53,7 +54,7 @@ def export(
         raise ConfigError(f"{to}: is no format to export to: there are {', '.join(FORMATS)}")
     if to == "stac":
         return _describe(model, out, overwrite, made_by)
-    if model.suffix.lower() == ".skops":
+    if model.suffix.lower() == PIXELS:
         raise ModelError(f"{model}: a model of pixels is no network, and cannot be exported, but as --to stac")
     card = read_card(model)
     name = _name(model)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from landcover.catalogue import find_kind
 from landcover.config import Config
-from landcover.errors import OutputExists
+from landcover.errors import LandcoverError, OutputExists
 from landcover.pipeline import train_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder
@@ -80,7 +80,9 @@ def plan_training(config: Config) -> "Plan | PixelPlan":
 
 
 def find_learning_rate(config: Config, progress: Progress = silent) -> "Rates":
-    """A learning rate for the model, from a sweep over all. Raises LandcoverError."""
+    """A learning rate for the model, from a sweep over all. Raises LandcoverError, also for a model of pixels."""
+    if _of_pixels(config):
+        raise LandcoverError(f"--find-lr: a {config.train.model} has no learning rate: leave it out, or name a network")
     from landcover.train.rates import find_rate
 
     return find_rate(config.paths, config.train, config.scheme, progress)

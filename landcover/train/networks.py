@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import keras
 
 from landcover.catalogue import find_kind
+from landcover.errors import ModelError
 from landcover.settings import TrainSettings
 from landcover.train.deeplab import build_deeplab
 from landcover.train.own import build_own
@@ -25,4 +26,6 @@ def build_network(
         return build_pspnet(bands, classes, mean, deviation, settings.seed, settings.backbone)
     if kind.name == "deeplab":
         return build_deeplab(bands, classes, mean, deviation, settings.seed, settings.backbone)
-    return build_unet(bands, classes, mean, deviation, settings.seed, settings.net)
+    if kind.name == "unet":
+        return build_unet(bands, classes, mean, deviation, settings.seed, settings.net)
+    raise ModelError(f"train.model {kind.name}: is no network")

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from landcover.catalogue import PIXELS
 from landcover.errors import Interrupted, LandcoverError, OutputExists
 from landcover.features import feature_names, radii_of
 from landcover.files import make_folder, only_one, recover, replace_folder, whole_file
@@ -32,7 +33,7 @@ from landcover.train.prior import Prior, prior_of
 from landcover.train.result import LEAKING, PixelPlan, Scores, Trained
 from landcover.train.unfinished import is_begun, training_folder
 
-FILE = "model.skops"
+FILE = f"model{PIXELS}"
 log = logging.getLogger(__name__)
 
 

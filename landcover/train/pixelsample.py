@@ -13,7 +13,7 @@ from landcover.progress import Advance
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 from landcover.train.chipset import ChipSet
-from landcover.train.prior import Prior
+from landcover.train.prior import Prior, own_weights
 
 MOST = 150_000
 """Pixels of all classes together: with the features, some tens of megabytes."""
@@ -104,7 +104,7 @@ def draw_sample(
     # what is labelled may all lie where there is no data
     _check_classes(number, scheme, margin)
     table = np.zeros(256)
-    table[list(scheme.values)] = pixel_weights(number, pixels, _own(settings, scheme), prior)
+    table[list(scheme.values)] = pixel_weights(number, pixels, own_weights(settings, scheme), prior)
     return Sample(made, classes, table[classes])
 
 
@@ -126,15 +126,6 @@ def _places(
         if count
     ]
     return np.concatenate(chosen)
-
-
-def _own(settings: TrainSettings, scheme: ClassScheme) -> list[float]:
-    """The weights of the user's."""
-    given = settings.class_weights
-    if given == "auto":
-        return [1.0] * len(scheme)
-    named = {found.value: weight for key, weight in given.items() if (found := scheme.find(key))}
-    return [named.get(value, 1.0) for value in scheme.values]
 
 
 def _check_classes(totals: NDArray[np.int64], scheme: ClassScheme, margin: int) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 
 Prior = Literal["labels", "equal"]
@@ -19,3 +20,10 @@ def prior_of(settings: TrainSettings, covered: float) -> Prior | None:
     if settings.class_weights != "auto":
         return None
     return "labels" if covered >= DENSE else "equal"
+
+
+def own_weights(settings: TrainSettings, scheme: ClassScheme) -> list[float]:
+    """The weight of each class by the user, 1 for those that have none."""
+    given = {} if settings.class_weights == "auto" else settings.class_weights
+    named = {found.value: weight for key, weight in given.items() if (found := scheme.find(key))}
+    return [named.get(value, 1.0) for value in scheme.values]

@@ -21,7 +21,7 @@ from landcover.train.devices import all_devices
 from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
 from landcover.train.networks import build_network
-from landcover.train.prior import Prior, prior_of
+from landcover.train.prior import Prior, own_weights, prior_of
 from landcover.train.unet import logits_of
 
 SAMPLED = 4
@@ -163,5 +163,4 @@ def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) ->
     """The weight of each class in the loss."""
     if settings.class_weights == "auto":
         return [float(w) for w in class_weights(known.pixels, known.shown, settings.weight_cap)]
-    given = {c.value: w for key, w in settings.class_weights.items() if (c := scheme.find(key))}
-    return [given.get(value, 1.0) for value in scheme.values]
+    return own_weights(settings, scheme)

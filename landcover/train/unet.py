@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from landcover.settings import NetSettings
+from landcover.train.ends import begin
 
 ONE_MASK = (1, None, None, None)
 """The chips of a step share what dropout leaves out, each pixel and channel by itself: to draw it for every chip took a
@@ -47,13 +48,7 @@ def build_unet(
         x = layers.Dropout(dropout[level], noise_shape=ONE_MASK, seed=next(seeds), name=f"{name}_dropout")(x)
         return convolution(x, filters[level], f"{name}_b")
 
-    image = keras.Input((None, None, bands), name="image")
-    x = layers.Normalization(
-        mean=list(mean or [0.0] * bands),
-        variance=[d * d for d in deviation or [1.0] * bands],
-        name="normalisation",
-        dtype="float32",
-    )(image)
+    image, x = begin(bands, mean, deviation)
     skips = []
     for level in range(net.depth):
         x = block(x, level, f"down{level + 1}")
