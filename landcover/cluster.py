@@ -130,9 +130,10 @@ class Cluster:
         from landcover.remote import work
 
         avoid = task.avoid | self._unfit.keys()
-        others = [address for address in self.workers() if address not in avoid] if avoid else []
-        chosen: dict[str, Any] = {"workers": others, "allow_other_workers": True} if others else {}
-        return self._client.submit(work, name, task.item, key=f"{name}-{next(self._numbers)}", pure=False, **chosen)
+        task.only = frozenset(self.workers().keys() - avoid) if avoid else frozenset()
+        chosen = list(task.only) or None
+        key = f"{name}-{next(self._numbers)}"
+        return self._client.submit(work, name, task.item, key=key, pure=False, workers=chosen)
 
     def workers(self) -> dict[str, int]:
         """Threads of the workers that there are, by address."""

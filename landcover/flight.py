@@ -43,12 +43,14 @@ class Outcome(Generic[Item, Result]):
 
 @dataclass
 class Task:
-    """An item and its story: how often it failed, how often its workers died, on which workers it failed."""
+    """An item and its story: how often it failed, how often its workers died, on which workers it failed, and who alone
+    may do it now, if not all."""
 
     item: Any
     tries: int = 0
     deaths: int = 0
     avoid: set[str] = field(default_factory=set)
+    only: frozenset[str] = frozenset()
 
 
 class Flight(Generic[Item]):
@@ -69,6 +71,10 @@ class Flight(Generic[Item]):
                 try:
                     future = self._landed.get(timeout=LOOK)
                 except queue.Empty:
+                    self._release()
+                    continue
+                if future not in self._flying:
+                    # taken back meanwhile
                     continue
                 if future.status == "pending":
                     # its result was lost with the worker: another makes it anew
@@ -90,6 +96,18 @@ class Flight(Generic[Item]):
             self._flying[future] = task
             future.add_done_callback(self._landed.put)
         return bool(self._flying)
+
+    def _release(self) -> None:
+        """Take back what waits for workers that have gone away: Dask gives it to no other, nor to one that comes."""
+        there = self._cluster.workers().keys()
+        stranded = [
+            future
+            for future, task in self._flying.items()
+            if task.only and task.only.isdisjoint(there) and future.status == "pending"
+        ]
+        self._again.extend(self._flying.pop(future) for future in stranded)
+        if stranded:
+            self._cluster.cancel(stranded)
 
     def _next(self) -> Task | None:
         for item in islice(self._fresh, 1):

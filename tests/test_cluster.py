@@ -25,13 +25,14 @@ from landcover.classify.predict import Classified
 from landcover.cluster import UNREACHABLE, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError
-from landcover.model import ModelCard, read_card, save_model
+from landcover.flight import Task
+from landcover.model import read_card
 from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import mosaic
 from landcover.progress import Progress, silent
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
-from landcover.settings import LabelSettings, MosaicSettings, NetSettings
+from landcover.settings import LabelSettings, MosaicSettings
 
 distributed = pytest.importorskip("distributed")
 
@@ -80,29 +81,12 @@ def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
         process.wait()
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory, scheme: ClassScheme) -> Path:
-    """A tiny network with random weights."""
-    from landcover.field import receptive_field
-    from landcover.train.unet import build_unet
-
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    network = build_unet(4, len(scheme), [128.0] * 4, [70.0] * 4, seed=5, settings=NetSettings(depth=2, filters=2))
-    halo, multiple = receptive_field(network)
-    card = ModelCard(
-        scheme=scheme, bands=4, dtype="uint8", mean=(128.0,) * 4, deviation=(70.0,) * 4, pixel_size=(1.0, 1.0),
-        chip_size=256, halo=halo, multiple=multiple, split="blocks", pixels={}, scores={},
-    )  # fmt: skip
-    save_model(network, card, path)
-    return path
-
-
 @pytest.fixture
-def config(tmp_path: Path, model: Path) -> Config:
+def config(tmp_path: Path, tiny_model: Path) -> Config:
     return Config.model_validate(
         {
             "paths": {"data": str(tmp_path / "data")},
-            "classify": {"model": str(model), "precision": "float32", "cell": 512, "confidence": True},
+            "classify": {"model": str(tiny_model), "precision": "float32", "cell": 512, "confidence": True},
         }
     )
 
@@ -121,10 +105,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def truth(shown: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
+def truth(shown: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[np.ndarray, np.ndarray]:
     """The map and the confidence of one process."""
     out = tmp_path_factory.mktemp("truth") / "map.tif"
-    settings = {"model": str(model), "precision": "float32", "confidence": True}
+    settings = {"model": str(tiny_model), "precision": "float32", "confidence": True}
     made = classify(Config.model_validate({"classify": settings}), shown, out)
     assert made.confidence is not None
     return _read(made.path), _read(made.confidence)
@@ -285,6 +269,33 @@ def test_what_fails_on_one_worker_is_done_by_another(machines) -> None:
     assert not any(outcome.trouble or outcome.result == full for outcome in outcomes)
 
 
+def test_what_waits_for_workers_that_have_gone_is_done_by_those_that_come(tmp_path, machines, monkeypatch) -> None:
+    def work(number: int) -> int:
+        if not (tmp_path / str(number)).exists():
+            (tmp_path / str(number)).touch()
+            raise OSError("once")
+        return number
+
+    with distributed.Client(machines.scheduler, set_as_default=False) as client, open_cluster(machines) as spread:
+        submit, gone = spread.submit, []
+
+        def when_all_have_gone(name: str, task: Task) -> object:
+            if not task.avoid or gone:
+                return submit(name, task)
+            gone.extend(spread.workers())
+            for process in client.run(os.getpid).values():
+                os.kill(process, signal.SIGKILL)
+            while client.nthreads():
+                time.sleep(0.01)
+            return submit(name, task)
+
+        monkeypatch.setattr(spread, "submit", when_all_have_gone)
+        (outcome,) = spread.each(work, [7])
+        client.wait_for_workers(2)
+    assert outcome.result == 7
+    assert gone
+
+
 def test_another_program_or_unseen_files_are_told_of_in_a_line(machines, monkeypatch) -> None:
     with open_cluster(machines) as spread:
         with pytest.raises(LandcoverError, match="does not see /nowhere: put it on a disk that all machines share"):
@@ -407,7 +418,12 @@ def test_workers_of_ones_own_end_with_the_command(tmp_path, config, shown, truth
 
 @pytest.mark.parametrize(("halo", "side"), [(16, 512), (None, None)])
 def test_images_are_cut_but_for_models_whose_maps_depend_on_tiling(
-    config: Config, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, halo: int | None, side: int | None
+    config: Config,
+    tiny_model: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    halo: int | None,
+    side: int | None,
 ) -> None:
     sides = []
 
@@ -416,7 +432,7 @@ def test_images_are_cut_but_for_models_whose_maps_depend_on_tiling(
         return Outside(image)
 
     monkeypatch.setattr(spread, "_plan", plan)
-    card = read_card(model).model_copy(update={"halo": halo})
+    card = read_card(tiny_model).model_copy(update={"halo": halo})
     monkeypatch.setattr(spread, "basis", lambda settings: Mapper(settings, card))
     assert spread.classify_spread(config, {"a.tif": tmp_path / "a.tif"}, Machines(workers=1))
     assert sides == [side]
