@@ -17,6 +17,7 @@ from shapely.geometry import box
 
 from landcover.cli import main
 from landcover.scheme import ClassScheme
+from landcover.settings import NetSettings
 
 CRS = "EPSG:26916"
 ORIGIN = (500_000.0, 3_600_000.0)
@@ -83,6 +84,18 @@ def noise() -> Callable[..., NDArray[np.uint8]]:
     return make
 
 
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures of a training, which take longer than its steps on tiny chips, are files that show nothing."""
+
+    def draw(*given: object) -> None:
+        path = next(part for part in given if isinstance(part, Path))
+        path.write_text("drawn")
+
+    monkeypatch.setattr("landcover.train.fit.draw_chips", draw)
+    monkeypatch.setattr("landcover.train.record.draw_curves", draw)
+
+
 def textured(rows: int, columns: int) -> NDArray[np.uint8]:
     """Noise (4, rows, columns) with something to see at every scale; nowhere 0."""
     random = np.random.default_rng(1)
@@ -95,13 +108,23 @@ def textured(rows: int, columns: int) -> NDArray[np.uint8]:
 
 @pytest.fixture(scope="session")
 def random_model(tmp_path_factory: pytest.TempPathFactory, scheme: ClassScheme) -> Path:
+    """A network that looks as far as that of the defaults, with few filters."""
+    return write_model(tmp_path_factory.mktemp("model") / "model.keras", scheme, NetSettings(filters=4))
+
+
+@pytest.fixture(scope="session")
+def tiny_model(tmp_path_factory: pytest.TempPathFactory, scheme: ClassScheme) -> Path:
+    """For what does not depend on the network."""
+    return write_model(tmp_path_factory.mktemp("tiny") / "model.keras", scheme, NetSettings(depth=2, filters=2))
+
+
+def write_model(path: Path, scheme: ClassScheme, settings: NetSettings) -> Path:
     """A model with random weights: its map is all the more fragile."""
     from landcover.field import receptive_field
     from landcover.model import ModelCard, save_model
     from landcover.train.unet import build_unet
 
-    path = tmp_path_factory.mktemp("model") / "model.keras"
-    network = build_unet(4, len(scheme), [128.0] * 4, [70.0] * 4, seed=5)
+    network = build_unet(4, len(scheme), [128.0] * 4, [70.0] * 4, seed=5, settings=settings)
     random = np.random.default_rng(0)
     last = network.get_layer("logits")
     last.set_weights([random.normal(0, 1, w.shape) for w in last.get_weights()])

@@ -18,9 +18,9 @@ from landcover.settings import ClassifySettings
 
 
 @pytest.fixture
-def classify(random_model, tmp_path):
+def classify(tiny_model, tmp_path):
     def run(*arguments: object) -> Result:
-        given = ["classify", *map(str, arguments), "-m", str(random_model), "--precision", "float32"]
+        given = ["classify", *map(str, arguments), "-m", str(tiny_model), "--precision", "float32"]
         result = CliRunner().invoke(main, [*given, "--set", f"paths.data={tmp_path / 'data'}"])
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
@@ -143,8 +143,8 @@ def served(tmp_path) -> Iterator[str]:
         server.kill()
 
 
-def test_an_image_is_read_from_a_server(tmp_path, random_model, served) -> None:
-    settings = ClassifySettings(model=random_model, precision="float32", tile=128)
+def test_an_image_is_read_from_a_server(tmp_path, tiny_model, served) -> None:
+    settings = ClassifySettings(model=tiny_model, precision="float32", tile=128)
     write_image(tmp_path / "a.tif", textured(300, 300), tiled=True, blockxsize=128, blockysize=128)
     classify_image(tmp_path / "a.tif", settings, tmp_path / "near.tif")
     classify_image(f"{served}/a.tif", settings, tmp_path / "far.tif")

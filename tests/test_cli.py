@@ -23,7 +23,7 @@ SMALL = """\
 paths: {{data: {0}/data, models: {0}/models, reports: {0}/reports}}
 chips: {{size: 64, stride: 64, max_background: 0.95}}
 split: {{block: 128, validation: 0.2}}
-train: {{epochs: 1, batch: 16}}
+train: {{epochs: 1, batch: 16, net: {{filters: 4}}}}
 classify: {{tile: 256}}
 assess: {{reference: [{0}/data/raw/holdout/reference.gpkg]}}
 """

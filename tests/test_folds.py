@@ -11,6 +11,8 @@ from landcover.train import estimators
 from landcover.train.folds import cross_validate, deal, group
 from landcover.train.metrics import Scores
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 SHORT = QUICK.model_copy(update={"epochs": 2})
 
 

@@ -20,6 +20,8 @@ from landcover.train.fit import fit
 from landcover.train.metrics import MeanIoU
 from landcover.train.rates import find_rate, steepest
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PAGE = Path(__file__).parents[1] / "docs/how-to/own-network.md"
 
 

@@ -377,7 +377,9 @@ def test_a_multipoint_of_one_point_is_a_point(tmp_path, config, shown) -> None:
     assert float(assess(config, shown, [str(done)]).result.estimates.overall.value) == 1
 
 
-def test_a_file_that_another_program_holds_is_told_and_an_empty_one(tmp_path, config, shown) -> None:
+def test_a_file_that_another_program_holds_is_told_and_an_empty_one(tmp_path, config, shown, monkeypatch) -> None:
+    # GDAL waits for five seconds, and tries more than once
+    monkeypatch.setenv("SQLITE_BUSY_TIMEOUT", "50")
     out, frame = _drawn(shown, config, size=60)
     judged = _judge(out, frame["Classified"].to_numpy())
     for path, call in (

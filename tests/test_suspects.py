@@ -89,12 +89,12 @@ def test_squares_cover_the_labels_and_no_more(tmp_path, noise, scheme) -> None:
     assert corners == [(0, 0), (256, 256), (512, 256)]
 
 
-def test_labels_are_checked_from_the_command_line(tmp_path, noise, scheme, random_model) -> None:
+def test_labels_are_checked_from_the_command_line(tmp_path, noise, scheme, tiny_model) -> None:
     write_image(tmp_path / "data/raw/naip/a.tif", noise(100, 100))
     write_polygons(tmp_path / "data/raw/labels.gpkg", DRAWN)
     listed = ", ".join(f"{{value: {c.value}, name: {c.name}, color: '{c.color}'}}" for c in scheme)
     config = tmp_path / "c.yaml"
-    config.write_text(f"scheme: [{listed}]\npaths: {{data: {tmp_path}/data}}\nclassify: {{model: {random_model}}}\n")
+    config.write_text(f"scheme: [{listed}]\npaths: {{data: {tmp_path}/data}}\nclassify: {{model: {tiny_model}}}\n")
     run = CliRunner()
     assert run.invoke(main, ["mosaic", "-c", str(config)]).exit_code == 0
     refused = run.invoke(main, ["labels", "--check", "-c", str(config)])

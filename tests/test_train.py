@@ -31,14 +31,16 @@ from landcover.train.fit import fit
 from landcover.train.plan import plan
 from landcover.train.task import prepare_task
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 QUICK = TrainSettings(
-    epochs=4, batch=4, patience=9, precision="float32", learning_rate=0.003, net=NetSettings(depth=3, filters=4)
+    epochs=4, batch=4, patience=9, precision="float32", learning_rate=0.003, net=NetSettings(depth=2, filters=4)
 )
 
 DENSE, SPARSE = (1, 1, 1, 1, 2, 2, 2, 7), (1, 1, 1, 2, 2, 7, 0, 0)
 """The classes of the eighths of a chip."""
 
-PLAIN = QUICK.model_copy(update={"net": NetSettings(depth=3, filters=4, dropout=(0.0,))})
+PLAIN = QUICK.model_copy(update={"net": NetSettings(depth=2, filters=4, dropout=(0.0,))})
 """Without chance in the network, whose course depends on the devices."""
 
 
@@ -529,7 +531,7 @@ def test_plan_folds_and_resume_from_the_command_line(tmp_path, scheme, monkeypat
     config = tmp_path / "c.yaml"
     config.write_text(
         f"scheme: [{listed}]\npaths: {{data: {paths.data}, models: {paths.models}}}\n"
-        "train: {epochs: 1, batch: 4, net: {depth: 3, filters: 4}}\n"
+        "train: {epochs: 1, batch: 4, net: {depth: 2, filters: 4}}\n"
     )
 
     def train(*options: str) -> str:

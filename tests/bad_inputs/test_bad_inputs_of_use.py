@@ -191,12 +191,12 @@ OTHER_PLACE = ClassScheme.model_validate(
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, random_model: Path, scheme: ClassScheme) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny_model: Path, scheme: ClassScheme) -> Path:
     """Images, labels, a model and a map."""
     monkeypatch.chdir(tmp_path)
     images_and_labels()
     Path(MODEL).parent.mkdir(parents=True)
-    shutil.copy(random_model, MODEL)
+    shutil.copy(tiny_model, MODEL)
     map_of(MAP, scheme, scheme.values)
     return tmp_path
 

@@ -158,11 +158,11 @@ def test_a_spoilt_file(prepared: Path, tmp_path: Path, file: str, command: str, 
 
 @fuzzed(30)
 @given(spoil=spoils)
-def test_a_spoilt_model(random_model: Path, tmp_path: Path, spoil: Spoil) -> None:
+def test_a_spoilt_model(tiny_model: Path, tmp_path: Path, spoil: Spoil) -> None:
     from landcover.model import load_network, read_card
 
     path = tmp_path / "model.keras"
-    path.write_bytes(spoil(random_model.read_bytes()))
+    path.write_bytes(spoil(tiny_model.read_bytes()))
     with one_line_or_none(ModelError, "model.keras"):
         read_card(path)
         load_network(path)
