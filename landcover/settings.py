@@ -226,7 +226,7 @@ class TrainSettings(Section):
     backbone: BackboneSettings = BackboneSettings()
     epochs: int = Field(30, ge=1)
     chips_per_epoch: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
-    batch: int = Field(4, ge=1)
+    batch: int = Field(2, ge=1)
     balance: Literal["none", "sqrt", "equal"] = "none"
     augmentation: TrainAugmentation = TrainAugmentation()
     loss: Loss | Annotated[dict[Loss, Positive], Field(min_length=1)] = "crossentropy"
