@@ -28,6 +28,9 @@ UNREACHABLE = 8.0
 TOGETHER = 8
 """Items of little work that go to a worker together."""
 
+AHEAD = 4
+"""Results that wait for an earlier one, times those that may be on their way: then that one comes first."""
+
 log = logging.getLogger(__name__)
 
 
@@ -58,23 +61,27 @@ class Cluster:
         self._looked = 0.0
 
     def each(
-        self, work: Callable[[Item], Result], items: Iterable[Item], paths: Iterable[str] = ()
+        self,
+        work: Callable[[Item], Result],
+        items: Iterable[Item],
+        paths: Iterable[str] = (),
+        full: Callable[[], bool] = bool,
     ) -> Iterator[Outcome[Item, Result]]:
         """The outcome of work on each item, as they come. An item that fails, or whose worker dies, is done again, but
         not for ever: one that kills its workers, or raises each time, comes back with its trouble when the others are
-        done. `paths`: what all workers must see.
+        done. `paths`: what all workers must see; `full`: tells when nothing new is to be begun.
 
         Work and items must be things that can be pickled. Raises LandcoverError for what concerns all items.
         """
         with self._shared(work, tuple(paths)) as name:
-            yield from Flight(self, name, items).outcomes()
+            yield from Flight(self, name, items, full).outcomes()
 
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """As `on_all_cores`: the results in order, of many items of little work. Raises LandcoverError if one fails."""
         numbered = enumerate(_batches(items))
         early: dict[int, list[Result]] = {}
         following = 0
-        for outcome in self.each(partial(_several, work), numbered):
+        for outcome in self.each(partial(_several, work), numbered, full=lambda: len(early) >= AHEAD * self.room):
             if outcome.trouble is not None:
                 raise LandcoverError(outcome.trouble.text)
             early[outcome.item[0]] = outcome.result or []

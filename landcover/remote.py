@@ -18,6 +18,7 @@ from distributed.protocol import pickle
 
 from landcover import __version__
 from landcover.errors import LandcoverError
+from landcover.raster import CACHE
 from landcover.sourcecode import package_digest
 
 ALIKE = ("numpy", "rasterio", "keras", "tensorflow")
@@ -155,6 +156,7 @@ def _begin(threads: int, command: list[str], folder: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # GDAL and NumPy's libraries follow them where they were not loaded yet
     os.environ["GDAL_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("GDAL_CACHEMAX", str(CACHE // 2**20))
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     logging.getLogger("pyogrio").setLevel(logging.CRITICAL)
     # records of runs name the command that was given

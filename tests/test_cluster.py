@@ -16,22 +16,26 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import run, textured, write_image, write_polygons
+from geopandas.testing import assert_geodataframe_equal
 
 from landcover import cluster, remote
 from landcover.assess.by_cover import assess_by_cover
 from landcover.classify import Failed, Kept, Outside, Spread, classify, spread
 from landcover.classify.mapper import Mapper
 from landcover.classify.predict import Classified
-from landcover.cluster import UNREACHABLE, Machines, open_cluster
+from landcover.cluster import HERE, UNREACHABLE, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError
 from landcover.model import ModelCard, read_card, save_model
+from landcover.prepare.chips import chips
+from landcover.prepare.from_esri import chips_from_esri
 from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import mosaic
+from landcover.prepare.stack import stack
 from landcover.progress import Progress, silent
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
-from landcover.settings import LabelSettings, MosaicSettings, NetSettings
+from landcover.settings import ChipSettings, LabelSettings, MosaicSettings, NetSettings, SplitSettings
 
 distributed = pytest.importorskip("distributed")
 
@@ -322,6 +326,53 @@ def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machin
     labels(shown, settings, scheme, tmp_path / "one.tif")
     labels(shown, settings, scheme, tmp_path / "two.tif", machines=machines)
     assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "two.tif").read_bytes()
+
+
+def test_chips_cut_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme, monkeypatch) -> None:
+    # several stretches, and more chips than are on their way at a time
+    monkeypatch.setattr("landcover.prepare.candidates.ROWS", 4)
+    polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 700, 690, 1), (900, 100, 1200, 1200, 7)])
+    drawn = labels(shown, LabelSettings(source=(str(polygons),)), scheme, tmp_path / "labels.tif").path
+    settings, split = ChipSettings(size=64, stride=64), SplitSettings(block=128)
+    for name, those in (("one", HERE), ("two", machines)):
+        folder = tmp_path / name
+        made = chips(shown, drawn, settings, split, scheme, folder / "chips", machines=those)
+        stack(made.path, scheme, folder, machines=those)
+        everything = Remap.parse({}, scheme)
+        chips_from_esri([made.path], settings, split, everything, folder / "again", machines=those)
+        mosaic(MosaicSettings(images=(str(shown.parents[1] / "naip"),)), folder / "mosaic", machines=those)
+    one, two = (sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.*")) for n in ("one", "two"))
+    assert one == two
+    assert len(one) > 400
+    for path in one:
+        here, there = (tmp_path / name / path for name in ("one", "two"))
+        if path.suffix == ".gpkg":
+            for layer in gpd.list_layers(here)["name"]:
+                told = [gpd.read_file(p, layer=layer).replace(f"/{n}/", "/", regex=True)
+                        for p, n in ((here, "one"), (there, "two"))]  # fmt: skip
+                assert_geodataframe_equal(*told)
+        elif not here.is_dir():
+            assert here.read_bytes() == there.read_bytes(), path
+
+
+def test_what_waits_for_an_earlier_result_is_bounded(machines) -> None:
+    begun = []
+
+    def items() -> Iterator[int]:
+        for number in range(2_000):
+            begun.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        if number == 0:
+            time.sleep(0.5)
+        return number
+
+    with open_cluster(machines) as spread:
+        results = spread(work, items())
+        assert next(results) == 0
+        assert len(begun) <= 8 * (cluster.AHEAD + 1) * spread.room
+        assert list(results) == list(range(1, 2_000))
 
 
 def test_a_plan_tries_the_model_on_each_worker(tmp_path, config, machines) -> None:
