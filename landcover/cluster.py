@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from landcover import machine
 from landcover.errors import LandcoverError
 from landcover.flight import LOOK, Flight, Outcome, Task
 from landcover.parallel import Each, on_all_cores
@@ -186,6 +187,26 @@ def check_dask(machines: Machines) -> None:
     if find_spec("distributed") is None:
         option = "--scheduler" if machines.scheduler else "--workers"
         raise LandcoverError(f"{option} needs Dask: pip install 'landcover[dask]'")
+
+
+def check_memory(machines: Machines, most: int, least: int) -> None:
+    """Warn where the workers of this machine may take more memory than it has, if each takes as many bytes as it may
+    (`most`). Raises LandcoverError where there is too little even for the least."""
+    found = machine.memory() if machines.workers else None
+    if found is None or not machines.workers:
+        return
+    there = found.limit or found.total
+    if machines.workers * least > there:
+        raise LandcoverError(
+            f"--workers {machines.workers}: this machine has {there / 1e9:.1f} GB of memory, and each worker takes "
+            f"{least / 1e9:.1f} GB before it begins: give it {max(1, int(there // most))}"
+        )
+    if machines.workers * most > there:
+        log.warning(
+            "Note: %d workers may take %.1f GB of memory each, and this machine has %.1f GB: the system may kill some; "
+            "--memory %.0fMB keeps them within it, or --workers %d",
+            machines.workers, most / 1e9, there / 1e9, 0.9 * there / machines.workers / 1e6, max(1, there // most),
+        )  # fmt: skip
 
 
 @contextmanager

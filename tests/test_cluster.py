@@ -26,6 +26,7 @@ from landcover.classify.predict import Classified
 from landcover.cluster import HERE, UNREACHABLE, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError
+from landcover.machine import Memory
 from landcover.model import ModelCard, read_card, save_model
 from landcover.prepare.chips import chips
 from landcover.prepare.from_esri import chips_from_esri
@@ -396,6 +397,23 @@ def test_a_scheduler_that_does_not_answer(tmp_path, config) -> None:
     assert not list(tmp_path.rglob(".*"))
     both = run(*given, "--scheduler", "tcp://127.0.0.1:9", "--workers", 2)
     assert (both.exit_code, "leave one of them out" in both.stderr) == (2, True)
+
+
+def test_workers_that_take_more_memory_than_there_is(tmp_path, config, monkeypatch, caplog) -> None:
+    from landcover.classify.spread import classify_spread
+
+    images = {str(write_image(tmp_path / "a.tif", textured(64, 64))): tmp_path / "maps/a.tif"}
+    monkeypatch.setattr("landcover.machine.memory", lambda: Memory(64 * 10**9, 5 * 10**9, 8 * 10**9))
+    monkeypatch.setattr(spread, "_seen", lambda folders: pytest.skip("went on"))
+    with pytest.raises(LandcoverError, match=r"--workers 11: this machine has 8.0 GB .* 0.8 GB before .*: give it 3"):
+        classify_spread(config, images, Machines(workers=11))
+    for machines, notes in ((Machines(workers=3), 0), (Machines(scheduler="tcp://there:1"), 0), (Machines(4), 1)):
+        caplog.clear()
+        with pytest.raises(pytest.skip.Exception):
+            classify_spread(config, images, machines)
+        assert len(caplog.messages) == notes
+    assert "4 workers may take 2.6 GB of memory each, and this machine has 8.0 GB" in caplog.text
+    assert "--memory 1800MB keeps them within it, or --workers 3" in caplog.text
 
 
 def test_without_dask_the_options_say_how_to_install_it(tmp_path, config, monkeypatch) -> None:

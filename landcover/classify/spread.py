@@ -12,8 +12,9 @@ from landcover.classify import Failed, Outside, find_recorded
 from landcover.classify.cells import Cell, cell_side, is_cut
 from landcover.classify.index import cells_folder
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
+from landcover.classify.mapper import needs_keras
 from landcover.classify.onworker import Done, Made, Whole, chosen_precision, map_piece
-from landcover.cluster import Cluster, Machines, open_cluster
+from landcover.cluster import Cluster, Machines, check_memory, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.files import make_folder, only_one
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 SEEN = ".seen-by-all"
 """A file in the folder of the maps, as long as workers write there: they look for it, to know that it is the same."""
+
+LOADED = 800_000_000
+"""Bytes that a process takes once TensorFlow and a small network are in it (0.81 GB was seen)."""
 
 log = logging.getLogger(__name__)
 
@@ -58,6 +62,7 @@ def classify_spread(
     if not work:
         return [plan for plan in plans.values() if not isinstance(plan, Large | Whole)]
     larges = [plan for plan in work.values() if isinstance(plan, Large)]
+    check_memory(machines, config.classify.memory, LOADED if needs_keras(config.classify.model) else 0)
     with ExitStack() as stack:
         for large in larges:
             stack.enter_context(only_one(large.index, (large.index,)))
