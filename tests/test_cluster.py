@@ -1,6 +1,7 @@
 """Work on a Dask cluster: a scheduler and two workers of one thread, each a process of its own."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -253,6 +254,34 @@ def test_of_several_images_those_that_fit_are_mapped_whole_and_a_bad_one_is_set_
     record = json.loads((tmp_path / "maps/good.tif.run.json").read_text())
     assert record["command"][1:] == sys.argv[1:]
     assert isinstance(classify_spread(config, images, machines)[1], Kept)
+
+
+def test_a_worker_of_two_threads_maps_with_an_exported_model(tmp_path, config, shown) -> None:
+    from landcover.classify.spread import classify_spread
+    from landcover.export import export
+
+    exported = export(config.classify.model, "onnx", tmp_path / "unet.onnx")
+    config = config.model_copy(update={"classify": config.classify.model_copy(update={"model": exported})})
+    small = write_image(tmp_path / "small.tif", textured(300, 400))
+    images = {str(shown): tmp_path / "maps/whole.vrt", str(small): tmp_path / "maps/small.tif"}
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as two:
+        results = classify_spread(config, images, Machines(scheduler=two.scheduler_address))
+        with distributed.Client(two, set_as_default=False) as client:
+            # as many as the worker has, and no network that was not asked for
+            (threads, loaded) = next(iter(client.run(_threads_of_onnx).values()))
+    assert [type(made) for made in results] == [Spread, Classified]
+    assert (threads, loaded) == (2, False)
+    for image, out in images.items():
+        alone = classify(config, image, tmp_path / f"alone/{out.stem}.tif")
+        np.testing.assert_array_equal(_read(out), _read(alone.path))
+
+
+def _threads_of_onnx() -> tuple[int, bool]:
+    from landcover.classify import onnxmapper
+
+    return onnxmapper.THREADS, "tensorflow" in sys.modules
 
 
 def test_what_kills_its_workers_or_fails_again_and_again_keeps_nothing_else(machines) -> None:
