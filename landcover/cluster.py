@@ -27,7 +27,7 @@ UNREACHABLE = 8.0
 """Seconds after which a scheduler that does not answer is given up."""
 
 TOGETHER = 8
-"""Items of little work that go to a worker together."""
+"""Items of little work that go to a worker together; work that is not little says its own number, `together`."""
 
 AHEAD = 4
 """Results that wait for an earlier one, times those that may be on their way: then that one comes first."""
@@ -79,7 +79,7 @@ class Cluster:
 
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """As `on_all_cores`: the results in order, of many items of little work. Raises LandcoverError if one fails."""
-        numbered = enumerate(_batches(items))
+        numbered = enumerate(_batches(items, getattr(work, "together", TOGETHER)))
         early: dict[int, list[Result]] = {}
         following = 0
         for outcome in self.each(partial(_several, work), numbered, full=lambda: len(early) >= AHEAD * self.room):
@@ -172,9 +172,9 @@ class Cluster:
             raise LandcoverError(reason)
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _batches(items: Iterable[Item], number: int) -> Iterator[list[Item]]:
     left = iter(items)
-    while batch := list(islice(left, TOGETHER)):
+    while batch := list(islice(left, number)):
         yield batch
 
 

@@ -18,6 +18,7 @@ import pytest
 import rasterio
 from conftest import run, textured, write_image, write_polygons
 from geopandas.testing import assert_geodataframe_equal
+from objectstore import object_store
 
 from landcover import cluster, remote
 from landcover.assess.by_cover import assess_by_cover
@@ -43,12 +44,19 @@ distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+def stored() -> Iterator[tuple[dict[str, bytes], dict[str, str]]]:
+    """The objects of an object store, and the environment in which it is found."""
+    with object_store() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory, stored: tuple[dict, dict[str, str]]) -> Iterator[Machines]:
     """A scheduler that gives an item up after the second worker that died of it, and two workers."""
     folder = tmp_path_factory.mktemp("cluster")
     told = folder / "scheduler.json"
     quiet = {
-        "env": os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"},
+        "env": os.environ | stored[1] | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"},
         "stdout": subprocess.DEVNULL,
         "stderr": subprocess.DEVNULL,
         "cwd": folder,
@@ -136,7 +144,7 @@ def truth(shown: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) ->
     return _read(made.path), _read(made.confidence)
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path | str) -> np.ndarray:
     with rasterio.open(path) as dataset:
         return dataset.read(1)
 
@@ -254,6 +262,71 @@ def test_of_several_images_those_that_fit_are_mapped_whole_and_a_bad_one_is_set_
     record = json.loads((tmp_path / "maps/good.tif.run.json").read_text())
     assert record["command"][1:] == sys.argv[1:]
     assert isinstance(classify_spread(config, images, machines)[1], Kept)
+
+
+def test_maps_go_to_an_object_store_and_images_come_from_one(
+    tmp_path, config, shown, truth, machines, stored, monkeypatch
+) -> None:
+    pytest.importorskip("s3fs")
+    objects, environment = stored
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    small = write_image(tmp_path / "small.tif", textured(300, 400))
+    objects["images/small.tif"] = small.read_bytes()
+    common = ["--confidence", "-m", config.classify.model, "--precision", "float32", "--set", "classify.cell=512"]
+    given = ["classify", shown, "s3://images/small.tif", *common, "--scheduler", machines.scheduler]
+    given += ["--out", "s3://maps/here"]
+    told = run(*given)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.endswith("\n2 mapped\n")
+    assert "mapped   s3://maps/here/mosaic_landcover.vrt" in told.stdout
+    with rasterio.Env(CPL_VSIL_CURL_NON_CACHED="/vsis3/maps"):
+        np.testing.assert_array_equal(_read("s3://maps/here/mosaic_landcover.vrt"), truth[0])
+        np.testing.assert_array_equal(_read("s3://maps/here/mosaic_landcover_confidence.vrt"), truth[1])
+        alone = classify(config, small, tmp_path / "alone.tif").path
+        np.testing.assert_array_equal(_read("s3://maps/here/small_landcover.tif"), _read(alone))
+    assert not [name for name in objects if "/." in name]
+    before = dict(objects)
+    # of these one is gone, of the other nothing is told: that one is known by what it says itself
+    del objects["maps/here/mosaic_landcover_cells/r0000512_c0000512.tif"]
+    del objects["maps/here/small_landcover.tif.made.json"]
+    again = run(*given)
+    assert again.exit_code == 0, again.output
+    assert "8 cells, 7 of them done before" in again.stdout
+    assert "kept     s3://maps/here/small_landcover.tif" in again.stdout
+    assert objects.keys() == before.keys()
+    assert all(objects[name] == before[name] for name in before if name.endswith(".tif"))
+    # what is of something else is not replaced
+    other = run(*given[:1], *given[2:], "--no-collar")
+    assert other.exit_code == 1
+    assert "s3://maps/here/small_landcover.tif exists already: add --overwrite" in other.stdout
+    assert all(objects[name] == before[name] for name in before if name.endswith(".tif"))
+
+
+def test_an_object_store_that_refuses_is_told_of_in_a_line(tmp_path, config, machines, stored, monkeypatch) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    given = ["classify", image, "-m", config.classify.model, "--out", "s3://maps/here"]
+    told = run(*given)
+    assert told.stderr == "Error: --out s3://maps/here: is written by workers: add --workers 1, or --scheduler\n"
+    given += ["--scheduler", machines.scheduler]
+    assert "--stac: describes maps on a disk" in run(*given, "--stac").stderr
+    for name, value in (stored[1] | {"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    for keys in ("another's", "none"):
+        s3fs.S3FileSystem.clear_instance_cache()
+        told = run(*given)
+        assert told.exit_code == 1, keys
+        assert told.stderr.count("\n") == 1
+        assert (
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, here and for the workers" in told.stderr
+        )
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    s3fs.S3FileSystem.clear_instance_cache()
+    given[5] = "nowhere://maps"
+    assert "no object store that is known" in run(*given).stderr
 
 
 def test_a_worker_of_two_threads_maps_with_an_exported_model(tmp_path, config, shown) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import geopandas as gpd
 import numpy as np
@@ -110,6 +111,7 @@ class Counting:
     squares: Squares
     size: int
     values: tuple[int, ...]
+    together: ClassVar[int] = 1
 
     def __call__(self, stretch: Stretch) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
         with self.image.open() as image, open_raster(self.labels) as classes:
