@@ -1,10 +1,17 @@
-"""A server that speaks as much of S3's language as s3fs and GDAL use, in a thread of the tests."""
+"""A server that speaks as much of S3's language as s3fs and GDAL use, for objects that are files of a folder.
+
+It is a process of its own: GDAL may wait for it while it holds the interpreter.
+"""
 
 import hashlib
+import os
+import subprocess
+import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
@@ -12,10 +19,10 @@ OWNER = {"AWS_ACCESS_KEY_ID": "owner", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_D
 
 
 class Bucket(BaseHTTPRequestHandler):
-    """Objects by bucket/key; whoever is not the owner is refused."""
+    """Objects are at bucket/key in the folder; whoever is not the owner is refused."""
 
     protocol_version = "HTTP/1.1"
-    objects: dict[str, bytes]
+    folder: Path
 
     def do_HEAD(self) -> None:
         self._read(body=False)
@@ -26,12 +33,16 @@ class Bucket(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         content = self._content()
         if self._allowed():
-            self.objects[self._name] = content
+            place = self.folder / self._name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            temporary = self.folder / f"{threading.get_ident()}.part"
+            temporary.write_bytes(content)
+            os.replace(temporary, place)
             self._answer(200, b"", {"ETag": f'"{hashlib.md5(content).hexdigest()}"'})
 
     def do_DELETE(self) -> None:
         if self._allowed():
-            self.objects.pop(self._name, None)
+            (self.folder / self._name).unlink(missing_ok=True)
             self._answer(204, b"")
 
     @property
@@ -59,8 +70,8 @@ class Bucket(BaseHTTPRequestHandler):
     def _read(self, body: bool) -> None:
         if not self._allowed():
             return
-        if self._name in self.objects:
-            content = self.objects[self._name]
+        if (self.folder / self._name).is_file():
+            content = (self.folder / self._name).read_bytes()
             told = {"Accept-Ranges": "bytes", "Last-Modified": "Sun, 22 Nov 2026 08:00:00 GMT",
                     "ETag": f'"{hashlib.md5(content).hexdigest()}"'}  # fmt: skip
             wanted = self.headers.get("Range")
@@ -79,11 +90,12 @@ class Bucket(BaseHTTPRequestHandler):
     def _list(self) -> None:
         asked = parse_qs(urlsplit(self.path).query)
         start = asked.get("prefix", [""])[0]
-        known = [name.partition("/")[2] for name in sorted(self.objects) if name.startswith(f"{self._name}/")]
+        bucket = self.folder / self._name
+        known = {p.relative_to(bucket).as_posix(): p.stat().st_size for p in sorted(bucket.rglob("*")) if p.is_file()}
         listed = "".join(
-            f"<Contents><Key>{escape(key)}</Key><Size>{len(self.objects[f'{self._name}/{key}'])}</Size>"
+            f"<Contents><Key>{escape(key)}</Key><Size>{size}</Size>"
             '<LastModified>2026-11-22T08:00:00.000Z</LastModified><ETag>""</ETag></Contents>'
-            for key in known
+            for key, size in known.items()
             if key.startswith(start)
         )
         text = (
@@ -117,14 +129,19 @@ def _unsigned(framed: bytes) -> bytes:
 
 
 @contextmanager
-def object_store() -> Iterator[tuple[dict[str, bytes], dict[str, str]]]:
-    """The objects of a server, and the environment in which s3:// is that server."""
-    objects: dict[str, bytes] = {}
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Here", (Bucket,), {"objects": objects}))
-    server.daemon_threads = True
-    Thread(target=server.serve_forever, daemon=True).start()
-    place = f"127.0.0.1:{server.server_port}"
-    of_gdal = {"AWS_S3_ENDPOINT": place, "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
-    yield objects, {**OWNER, **of_gdal, "AWS_ENDPOINT_URL": f"http://{place}", "AWS_EC2_METADATA_DISABLED": "true"}
-    server.shutdown()
-    server.server_close()
+def object_store(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment in which s3:// is a server of the objects in a folder."""
+    with subprocess.Popen([sys.executable, __file__, str(folder)], stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout is not None
+        place = f"127.0.0.1:{server.stdout.readline().strip()}"
+        of_gdal = {"AWS_S3_ENDPOINT": place, "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
+        yield {**OWNER, **of_gdal, "AWS_ENDPOINT_URL": f"http://{place}", "AWS_EC2_METADATA_DISABLED": "true"}
+        server.terminate()
+
+
+if __name__ == "__main__":
+    Bucket.folder = Path(sys.argv[1])
+    here = ThreadingHTTPServer(("127.0.0.1", 0), Bucket)
+    here.daemon_threads = True
+    print(here.server_port, flush=True)
+    here.serve_forever()

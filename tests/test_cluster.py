@@ -44,14 +44,15 @@ distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
-def stored() -> Iterator[tuple[dict[str, bytes], dict[str, str]]]:
-    """The objects of an object store, and the environment in which it is found."""
-    with object_store() as found:
-        yield found
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The folder of the objects of an object store, and the environment in which it is found."""
+    folder = tmp_path_factory.mktemp("objects")
+    with object_store(folder) as environment:
+        yield folder, environment
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory, stored: tuple[dict, dict[str, str]]) -> Iterator[Machines]:
+def machines(tmp_path_factory: pytest.TempPathFactory, stored: tuple[Path, dict[str, str]]) -> Iterator[Machines]:
     """A scheduler that gives an item up after the second worker that died of it, and two workers."""
     folder = tmp_path_factory.mktemp("cluster")
     told = folder / "scheduler.json"
@@ -268,11 +269,16 @@ def test_maps_go_to_an_object_store_and_images_come_from_one(
     tmp_path, config, shown, truth, machines, stored, monkeypatch
 ) -> None:
     pytest.importorskip("s3fs")
-    objects, environment = stored
+    folder, environment = stored
+
+    def objects() -> dict[str, bytes]:
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     small = write_image(tmp_path / "small.tif", textured(300, 400))
-    objects["images/small.tif"] = small.read_bytes()
+    (folder / "images").mkdir()
+    (folder / "images/small.tif").write_bytes(small.read_bytes())
     common = ["--confidence", "-m", config.classify.model, "--precision", "float32", "--set", "classify.cell=512"]
     given = ["classify", shown, "s3://images/small.tif", *common, "--scheduler", machines.scheduler]
     given += ["--out", "s3://maps/here"]
@@ -285,22 +291,23 @@ def test_maps_go_to_an_object_store_and_images_come_from_one(
         np.testing.assert_array_equal(_read("s3://maps/here/mosaic_landcover_confidence.vrt"), truth[1])
         alone = classify(config, small, tmp_path / "alone.tif").path
         np.testing.assert_array_equal(_read("s3://maps/here/small_landcover.tif"), _read(alone))
-    assert not [name for name in objects if "/." in name]
-    before = dict(objects)
+    before = objects()
+    assert not [name for name in before if "/." in name]
     # of these one is gone, of the other nothing is told: that one is known by what it says itself
-    del objects["maps/here/mosaic_landcover_cells/r0000512_c0000512.tif"]
-    del objects["maps/here/small_landcover.tif.made.json"]
+    (folder / "maps/here/mosaic_landcover_cells/r0000512_c0000512.tif").unlink()
+    (folder / "maps/here/small_landcover.tif.made.json").unlink()
     again = run(*given)
     assert again.exit_code == 0, again.output
     assert "8 cells, 7 of them done before" in again.stdout
     assert "kept     s3://maps/here/small_landcover.tif" in again.stdout
-    assert objects.keys() == before.keys()
-    assert all(objects[name] == before[name] for name in before if name.endswith(".tif"))
+    after = objects()
+    assert after.keys() == before.keys()
+    assert all(after[name] == before[name] for name in before if name.endswith(".tif"))
     # what is of something else is not replaced
     other = run(*given[:1], *given[2:], "--no-collar")
     assert other.exit_code == 1
     assert "s3://maps/here/small_landcover.tif exists already: add --overwrite" in other.stdout
-    assert all(objects[name] == before[name] for name in before if name.endswith(".tif"))
+    assert objects() == after
 
 
 def test_an_object_store_that_refuses_is_told_of_in_a_line(tmp_path, config, machines, stored, monkeypatch) -> None:
