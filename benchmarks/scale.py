@@ -1,14 +1,18 @@
-"""What a Dask cluster gains on one machine, and what it costs.
+"""What a Dask cluster gains on one machine, what it costs, and what a state would take.
 
     python benchmarks/scale.py speed models/unet/model.keras chips/*.tif
     python benchmarks/scale.py simulate --images 3000 --seconds 0.5 --threads 8
+    python benchmarks/scale.py plan
 
 `speed` maps one image, laid out from chips on a grid, in cells: by one process of one thread without Dask, by one
 worker of one thread, by two of them, in turns. Workers have loaded the model before. Cells that are a multiple of the
 tiles of the whole image tell what Dask costs; others have smaller tiles, which read more for their halo.
 
 `simulate` sends items that only wait through a scheduler and workers of their own, as so many images of so much work.
-It compares the time with what the work needs, and says how the memory of the client grew.
+It compares the time with what the work needs, and says how the memory of the client went over time, and what an item
+costs scheduler and client, which is what limits how many items a second they can move.
+
+`plan` works out, from what was measured (`Figures`), what an area takes: docs/how-to/scale.md shows it.
 """
 
 import json
@@ -20,6 +24,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 
 import click
@@ -29,9 +35,104 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP
               "GDAL_NUM_THREADS": "1"}  # fmt: skip
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What was measured, on the machine of docs/explanation/speed.md; None: not yet."""
+
+    speed: float = 0.70
+    """Mpx/s of a core in float32: half of the two of benchmarks/classify.py."""
+
+    seen: float = 1.24
+    """Pixels that the network sees for each that is mapped, for the halo: benchmarks/classify.py."""
+
+    making: float = 0.1
+    """Bytes of disk a pixel while a map is made, on real images; the files that stay are less."""
+
+    confidence: float = 0.5
+    """The same of its confidence."""
+
+    together: float | None = None
+    """How much faster two workers are than one: `speed`."""
+
+    scheduler: float | None = None
+    """Seconds of the scheduler's processor an item: `simulate`."""
+
+    client: float | None = None
+    """Seconds of the client's processor an item: `simulate`."""
+
+
+@dataclass(frozen=True)
+class Area:
+    name: str
+    pixels: float
+    quads: int
+
+
+AREAS = (Area("Alabama, 134,000 km2", 1.34e11, 3_000), Area("lower 48 states", 8e12, 179_000))
+"""At 1 m. Quarter quads of the lower 48 as many for their pixels as Alabama's."""
+
+WORKERS = (1, 2, 16, 100, 1_000)
+CELL, HALO, BLOCK, BANDS = 12_288, 96, 512, 4
+
+
+def worked_out(areas: tuple[Area, ...], figures: Figures, workers: tuple[int, ...] = WORKERS) -> str:
+    """What areas take, as a table in Markdown."""
+    alone = figures.speed * 1e6
+    together = alone * (figures.together or 2) / 2
+    # the tile of which so much is read twice; of its side, what it touches of blocks that lie anyhow
+    tile = 2 * HALO / (figures.seen**0.5 - 1)
+    touched = ((tile + 2 * HALO) / BLOCK + 1) ** 2 / tile**2
+    rows: list[tuple[str, list[str]]] = [
+        ("pixels", [f"{area.pixels / 1e9:,.0f} billion" for area in areas]),
+        ("quarter quads", [f"{area.quads:,}" for area in areas]),
+        (f"cells of {CELL:,} px", [f"{area.pixels / CELL**2:,.0f}" for area in areas]),
+        ("images, uncompressed", [size(area.pixels * BANDS) for area in areas]),
+        ("maps, at most, while they are made", [size(area.pixels * figures.making) for area in areas]),
+        ("and their confidence", [size(area.pixels * figures.confidence) for area in areas]),
+        (f"reads of blocks of {BLOCK} px", [f"{area.pixels * touched / 1e6:,.1f} million" for area in areas]),
+    ]
+    for number in workers:
+        # the last cells keep few of them busy
+        turns = [ceil(ceil(area.pixels / CELL**2) / number) for area in areas]
+        pace = alone if number == 1 else together
+        counted = f"{number:,} worker{'s' if number > 1 else ''}"
+        rows.append((f"time, {counted} of one thread", [duration(n * CELL**2 / pace) for n in turns]))
+    costs = [cost for cost in (figures.scheduler, figures.client) if cost]
+    if costs:
+        limit = 1 / max(costs)
+        rows.append(("cells that scheduler and client can move, a second", [f"{limit:,.0f}"] * len(areas)))
+        rows.append(("workers that they keep busy", [f"{limit * CELL**2 / together:,.0f}"] * len(areas)))
+    lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
+    head = f"| at 1 m | {' | '.join(area.name for area in areas)} |"
+    return "\n".join([head, "| --- " * (1 + len(areas)) + "|", *lines])
+
+
+def size(amount: float) -> str:
+    return f"{amount / 1e12:,.1f} TB" if amount >= 1e12 else f"{amount / 1e9:,.0f} GB"
+
+
+def duration(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours:,.0f} hours" if hours >= 10 else f"{hours:.1f} hours" if hours >= 1 else f"{60 * hours:.0f} minutes"
+
+
 @click.group(help=__doc__)
 def main() -> None:
     pass
+
+
+@main.command()
+@click.option("--area", "areas", type=(str, float, int), multiple=True, metavar="NAME PIXELS IMAGES",
+              help="Another area.  [default: Alabama and the lower 48]")  # fmt: skip
+@click.option("--workers", multiple=True, default=WORKERS, show_default=True)
+@click.option("--speed", default=Figures.speed, show_default=True, help="Mpx/s of a worker: of speed.")
+@click.option("--together", type=float, help="Two workers over one: of speed.")
+@click.option("--scheduler", type=float, help="Seconds an item: of simulate.")
+@click.option("--client", type=float, help="Seconds an item: of simulate.")
+def plan(areas: tuple[tuple[str, float, int], ...], workers: tuple[int, ...], **measured: float | None) -> None:
+    """What an area takes, from what was measured."""
+    told = {name: value for name, value in measured.items() if value is not None}
+    click.echo(worked_out(tuple(Area(*area) for area in areas) or AREAS, Figures(**told), workers))
 
 
 @main.command()
@@ -51,12 +152,12 @@ def speed(model: Path, chips: tuple[str, ...], side: int, cell: int, turns: int)
         lay_out(chips, 1024, small)
         seconds: dict[str, list[float]] = {"none": [], "1 worker": [], "2 workers": []}
         with cluster(1) as one, cluster(2) as two:
-            for address, out in ((one, "one"), (two, "two")):
-                spread(model, small, folder / f"small_{out}.vrt", address, 512)
+            for those, out in ((one, "one"), (two, "two")):
+                spread(model, small, folder / f"small_{out}.vrt", those.address, 512)
             for turn in range(turns):
                 seconds["none"].append(alone(model, image, folder / f"alone_{turn}.tif"))
-                seconds["1 worker"].append(spread(model, image, folder / f"one_{turn}.vrt", one, cell))
-                seconds["2 workers"].append(spread(model, image, folder / f"two_{turn}.vrt", two, cell))
+                seconds["1 worker"].append(spread(model, image, folder / f"one_{turn}.vrt", one.address, cell))
+                seconds["2 workers"].append(spread(model, image, folder / f"two_{turn}.vrt", two.address, cell))
     best = {name: min(times) for name, times in seconds.items()}
     click.echo(f"{side} x {side} px, {side * side / 1e6:.1f} Mpx, cells of {cell} px, one thread each, {turns} turns\n")
     click.echo("| | seconds, all turns | Mpx/s, best |\n| --- | --- | --- |")
@@ -67,9 +168,16 @@ def speed(model: Path, chips: tuple[str, ...], side: int, cell: int, turns: int)
     click.echo(f"one worker over no Dask: {100 * (medians['1 worker'] / medians['none'] - 1):+.1f} % of time")
 
 
+@dataclass(frozen=True)
+class Started:
+    address: str
+    scheduler: int
+    """The number of its process."""
+
+
 @contextmanager
-def cluster(workers: int, threads: int = 1) -> Iterator[str]:
-    """The address of a scheduler with workers, each a process of its own."""
+def cluster(workers: int, threads: int = 1) -> Iterator[Started]:
+    """A scheduler with workers, each a process of its own."""
     told = Path(tempfile.mkdtemp()) / "scheduler.json"
     begin = [sys.executable, "-m"]
     parts = [
@@ -87,7 +195,7 @@ def cluster(workers: int, threads: int = 1) -> Iterator[str]:
 
         with Client(address, set_as_default=False) as client:
             client.wait_for_workers(workers)
-        yield address
+        yield Started(address, started[0].pid)
     finally:
         for process in reversed(started):
             process.terminate()
@@ -149,24 +257,40 @@ def simulate(images: int, seconds: float, workers: int, threads: int) -> None:
         time.sleep(piece[1])
         return piece[0]
 
-    memory = []
-    with cluster(workers, threads) as address, open_cluster(Machines(scheduler=address)) as spread_out:
+    memory: list[tuple[float, int]] = []
+    with cluster(workers, threads) as there, open_cluster(Machines(scheduler=there.address)) as spread_out:
         list(spread_out.each(wait, [(0, 0.0)] * workers * threads))
-        started = time.perf_counter()
-        for number, outcome in enumerate(spread_out.each(wait, pieces)):
+        ours, others, started = time.process_time(), processor(there.scheduler), time.perf_counter()
+        for number, outcome in enumerate(spread_out.each(wait, pieces), start=1):
             assert outcome.trouble is None
             if number % max(1, images // 10) == 0:
-                memory.append(resident())
+                memory.append((time.perf_counter() - started, resident()))
         took = time.perf_counter() - started
+        client, scheduler = (time.process_time() - ours) / images, (processor(there.scheduler) - others) / images
     needed = sum(piece[1] for piece in pieces) / (workers * threads)
     click.echo(f"{images:,} items of {seconds} s on average, {workers} processes of {threads} threads")
-    click.echo(f"took {took:.1f} s, the work needs {needed:.1f} s: {100 * (took / needed - 1):+.1f} %")
-    click.echo(f"memory of the client, MB: {', '.join(f'{m / 1e6:.0f}' for m in memory)}")
+    over = f": {100 * (took / needed - 1):+.1f} %" if needed else ""
+    click.echo(f"took {took:.1f} s, the work needs {needed:.1f} s{over}; {images / took:,.0f} items a second")
+    told = ", ".join(f"{amount / 1e6:.1f} after {after:.0f} s" for after, amount in memory)
+    click.echo(f"memory of the client, MB: {told}: {(memory[-1][1] - memory[0][1]) / 1e6:+.1f} from the first tenth on")
+    click.echo(f"processor an item: scheduler {1000 * scheduler:.2f} ms, client {1000 * client:.2f} ms")
+    slower = max(scheduler, client)
+    pace = Figures.speed * 1e6
+    click.echo(
+        f"limit, of the {'scheduler' if slower == scheduler else 'client'}: {1 / slower:,.0f} items a second, which is "
+        f"{CELL**2 / pace / slower:,.0f} workers of {Figures.speed:.2f} Mpx/s on cells of {CELL:,} px"
+    )
 
 
 def resident() -> int:
     """Bytes of main memory that this process takes now (Linux)."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def processor(process: int) -> float:
+    """Seconds of the processor that a process has taken (Linux)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -39,6 +39,9 @@ VERSION_TAG, PRECISION_TAG = "LANDCOVER_VERSION", "LANDCOVER_PRECISION"
 CONTENT_TAG, CONFIDENCE = "LANDCOVER_CONTENT", "confidence"
 """Metadata item, and its value, of a raster of confidence: one that is no map."""
 
+CELLS_FILE = "cells.gpkg"
+"""The outlines of the cells of a map, among them."""
+
 
 def confidence_path(map_path: Path) -> Path:
     """Where the confidence of a map goes: beside it."""

@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from landcover import machine
 from landcover.errors import LandcoverError
 from landcover.flight import LOOK, Flight, Outcome, Task
 from landcover.parallel import Each, on_all_cores
@@ -26,7 +27,10 @@ UNREACHABLE = 8.0
 """Seconds after which a scheduler that does not answer is given up."""
 
 TOGETHER = 8
-"""Items of little work that go to a worker together."""
+"""Items of little work that go to a worker together; work that is not little says its own number, `together`."""
+
+AHEAD = 4
+"""Results that wait for an earlier one, times those that may be on their way: then that one comes first."""
 
 log = logging.getLogger(__name__)
 
@@ -58,23 +62,27 @@ class Cluster:
         self._looked = 0.0
 
     def each(
-        self, work: Callable[[Item], Result], items: Iterable[Item], paths: Iterable[str] = ()
+        self,
+        work: Callable[[Item], Result],
+        items: Iterable[Item],
+        paths: Iterable[str] = (),
+        full: Callable[[], bool] = bool,
     ) -> Iterator[Outcome[Item, Result]]:
         """The outcome of work on each item, as they come. An item that fails, or whose worker dies, is done again, but
         not for ever: one that kills its workers, or raises each time, comes back with its trouble when the others are
-        done. `paths`: what all workers must see.
+        done. `paths`: what all workers must see; `full`: tells when nothing new is to be begun.
 
         Work and items must be things that can be pickled. Raises LandcoverError for what concerns all items.
         """
         with self._shared(work, tuple(paths)) as name:
-            yield from Flight(self, name, items).outcomes()
+            yield from Flight(self, name, items, full).outcomes()
 
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """As `on_all_cores`: the results in order, of many items of little work. Raises LandcoverError if one fails."""
-        numbered = enumerate(_batches(items))
+        numbered = enumerate(_batches(items, getattr(work, "together", TOGETHER)))
         early: dict[int, list[Result]] = {}
         following = 0
-        for outcome in self.each(partial(_several, work), numbered):
+        for outcome in self.each(partial(_several, work), numbered, full=lambda: len(early) >= AHEAD * self.room):
             if outcome.trouble is not None:
                 raise LandcoverError(outcome.trouble.text)
             early[outcome.item[0]] = outcome.result or []
@@ -165,9 +173,9 @@ class Cluster:
             raise LandcoverError(reason)
 
 
-def _batches(items: Iterable[Item]) -> Iterator[list[Item]]:
+def _batches(items: Iterable[Item], number: int) -> Iterator[list[Item]]:
     left = iter(items)
-    while batch := list(islice(left, TOGETHER)):
+    while batch := list(islice(left, number)):
         yield batch
 
 
@@ -180,6 +188,26 @@ def check_dask(machines: Machines) -> None:
     if find_spec("distributed") is None:
         option = "--scheduler" if machines.scheduler else "--workers"
         raise LandcoverError(f"{option} needs Dask: pip install 'landcover[dask]'")
+
+
+def check_memory(machines: Machines, most: int, least: int) -> None:
+    """Warn where the workers of this machine may take more memory than it has, if each takes as many bytes as it may
+    (`most`). Raises LandcoverError where there is too little even for the least."""
+    found = machine.memory() if machines.workers else None
+    if found is None or not machines.workers:
+        return
+    there = found.limit or found.total
+    if machines.workers * least > there:
+        raise LandcoverError(
+            f"--workers {machines.workers}: this machine has {there / 1e9:.1f} GB of memory, and each worker takes "
+            f"{least / 1e9:.1f} GB before it begins: give it {max(1, int(there // most))}"
+        )
+    if machines.workers * most > there:
+        log.warning(
+            "Note: %d workers may take %.1f GB of memory each, and this machine has %.1f GB: the system may kill some; "
+            "--memory %.0fMB keeps them within it, or --workers %d",
+            machines.workers, most / 1e9, there / 1e9, 0.9 * there / machines.workers / 1e6, max(1, there // most),
+        )  # fmt: skip
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import logging
 import queue
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -56,8 +56,8 @@ class Task:
 class Flight(Generic[Item]):
     """The items of one work on their way."""
 
-    def __init__(self, cluster: "Cluster", name: str, items: Iterable[Item]) -> None:
-        self._cluster, self._name = cluster, name
+    def __init__(self, cluster: "Cluster", name: str, items: Iterable[Item], full: Callable[[], bool] = bool) -> None:
+        self._cluster, self._name, self._full = cluster, name, full
         self._fresh = iter(items)
         self._again: deque[Task] = deque()
         self._deadly: deque[Task] = deque()
@@ -110,7 +110,7 @@ class Flight(Generic[Item]):
             self._cluster.cancel(stranded)
 
     def _next(self) -> Task | None:
-        for item in islice(self._fresh, 1):
+        for item in islice(self._fresh, 0 if self._full() else 1):
             return Task(item)
         if self._again:
             return self._again.popleft()

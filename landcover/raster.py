@@ -140,19 +140,14 @@ def reason(error: BaseException) -> str:
     return " ".join(str(error).split())[:200].rstrip(".")
 
 
-def write_chip(path: Path, pixels: NDArray[Any], grid: Grid) -> None:
-    """A small GeoTIFF of pixels (rows, columns, bands). Raises OSError on a full disk."""
-    path.write_bytes(chip_bytes(pixels, grid))
-
-
 def read_label_chip(path: Path) -> NDArray[np.uint8]:
-    """Band 1 (rows, columns) of a byte chip that `write_chip` wrote. GDAL takes twice as long to open a small file."""
+    """Band 1 (rows, columns) of a byte chip of `chip_bytes`. GDAL takes twice as long to open a small file."""
     with Image.open(path) as chip:
         return np.asarray(chip)
 
 
 def chip_bytes(pixels: NDArray[Any], grid: Grid) -> bytes:
-    """The content of such a file."""
+    """A small GeoTIFF of pixels (rows, columns, bands), as the content of its file."""
     with MemoryFile() as memory:
         with memory.open(
             driver="GTiff",

@@ -18,7 +18,9 @@ from distributed.protocol import pickle
 
 from landcover import __version__
 from landcover.errors import LandcoverError
+from landcover.raster import CACHE
 from landcover.sourcecode import package_digest
+from landcover.store import is_stored, is_url
 
 ALIKE = ("numpy", "rasterio", "keras", "tensorflow")
 """Libraries of which client and workers need the same version: a map does not depend on who made which part of it."""
@@ -87,7 +89,10 @@ class Shared(WorkerPlugin):
                 f"{self.address}: the worker has {' and '.join(differ)} as there is here: install the same there, and "
                 "start it again"
             )
-        unseen = next((path for path in self.paths if not Path(path).exists()), None)
+        try:
+            unseen = next((p for p in self.paths if not (is_stored(p) if is_url(p) else Path(p).exists())), None)
+        except LandcoverError as error:
+            return f"{self.address}: {error}"
         if unseen:
             return (
                 f"{self.address}: the worker, on {platform.node()}, does not see {unseen}: put it on a disk that all "
@@ -155,6 +160,7 @@ def _begin(threads: int, command: list[str], folder: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # GDAL and NumPy's libraries follow them where they were not loaded yet
     os.environ["GDAL_NUM_THREADS"] = str(threads)
+    os.environ.setdefault("GDAL_CACHEMAX", str(CACHE // 2**20))
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     logging.getLogger("pyogrio").setLevel(logging.CRITICAL)
     # records of runs name the command that was given

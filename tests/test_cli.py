@@ -198,7 +198,7 @@ def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, config, noise,
     def interrupt(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(import_module("landcover.prepare.chips"), "write_chip", interrupt)
+    monkeypatch.setattr(import_module("landcover.prepare.chips"), "chip_bytes", interrupt)
     result = run("chips", "-c", config)
     assert result.exit_code == 130
     assert "Interrupted" in result.stderr

@@ -1,6 +1,7 @@
 """Work on a Dask cluster: a scheduler and two workers of one thread, each a process of its own."""
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -16,34 +17,48 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import run, textured, write_image, write_polygons
+from geopandas.testing import assert_geodataframe_equal
+from objectstore import object_store
 
 from landcover import cluster, remote
 from landcover.assess.by_cover import assess_by_cover
 from landcover.classify import Failed, Kept, Outside, Spread, classify, spread
 from landcover.classify.mapper import Mapper
 from landcover.classify.predict import Classified
-from landcover.cluster import UNREACHABLE, Machines, open_cluster
+from landcover.cluster import HERE, UNREACHABLE, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError
 from landcover.flight import Task
+from landcover.machine import Memory
 from landcover.model import read_card
+from landcover.prepare.chips import chips
+from landcover.prepare.from_esri import chips_from_esri
 from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import mosaic
+from landcover.prepare.stack import stack
 from landcover.progress import Progress, silent
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
-from landcover.settings import LabelSettings, MosaicSettings
+from landcover.settings import ChipSettings, LabelSettings, MosaicSettings, SplitSettings
 
 distributed = pytest.importorskip("distributed")
 
 
 @pytest.fixture(scope="module")
-def machines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machines]:
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, dict[str, str]]]:
+    """The folder of the objects of an object store, and the environment in which it is found."""
+    folder = tmp_path_factory.mktemp("objects")
+    with object_store(folder) as environment:
+        yield folder, environment
+
+
+@pytest.fixture(scope="module")
+def machines(tmp_path_factory: pytest.TempPathFactory, stored: tuple[Path, dict[str, str]]) -> Iterator[Machines]:
     """A scheduler that gives an item up after the second worker that died of it, and two workers."""
     folder = tmp_path_factory.mktemp("cluster")
     told = folder / "scheduler.json"
     quiet = {
-        "env": os.environ | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"},
+        "env": os.environ | stored[1] | {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"},
         "stdout": subprocess.DEVNULL,
         "stderr": subprocess.DEVNULL,
         "cwd": folder,
@@ -114,7 +129,7 @@ def truth(shown: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactor
     return _read(made.path), _read(made.confidence)
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path | str) -> np.ndarray:
     with rasterio.open(path) as dataset:
         return dataset.read(1)
 
@@ -234,6 +249,105 @@ def test_of_several_images_those_that_fit_are_mapped_whole_and_a_bad_one_is_set_
     assert isinstance(classify_spread(config, images, machines)[1], Kept)
 
 
+def test_maps_go_to_an_object_store_and_images_come_from_one(
+    tmp_path, config, shown, truth, machines, stored, monkeypatch
+) -> None:
+    pytest.importorskip("s3fs")
+    folder, environment = stored
+
+    def objects() -> dict[str, bytes]:
+        return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    small = write_image(tmp_path / "small.tif", textured(300, 400))
+    (folder / "images").mkdir()
+    (folder / "images/small.tif").write_bytes(small.read_bytes())
+    common = ["--confidence", "-m", config.classify.model, "--precision", "float32", "--set", "classify.cell=512"]
+    given = ["classify", shown, "s3://images/small.tif", *common, "--scheduler", machines.scheduler]
+    given += ["--out", "s3://maps/here"]
+    told = run(*given)
+    assert told.exit_code == 0, told.output
+    assert told.stdout.endswith("\n2 mapped\n")
+    assert "mapped   s3://maps/here/mosaic_landcover.vrt" in told.stdout
+    with rasterio.Env(CPL_VSIL_CURL_NON_CACHED="/vsis3/maps"):
+        np.testing.assert_array_equal(_read("s3://maps/here/mosaic_landcover.vrt"), truth[0])
+        np.testing.assert_array_equal(_read("s3://maps/here/mosaic_landcover_confidence.vrt"), truth[1])
+        alone = classify(config, small, tmp_path / "alone.tif").path
+        np.testing.assert_array_equal(_read("s3://maps/here/small_landcover.tif"), _read(alone))
+    before = objects()
+    assert not [name for name in before if "/." in name]
+    # of these one is gone, of the other nothing is told: that one is known by what it says itself
+    (folder / "maps/here/mosaic_landcover_cells/r0000512_c0000512.tif").unlink()
+    (folder / "maps/here/small_landcover.tif.made.json").unlink()
+    again = run(*given)
+    assert again.exit_code == 0, again.output
+    assert "8 cells, 7 of them done before" in again.stdout
+    assert "kept     s3://maps/here/small_landcover.tif" in again.stdout
+    after = objects()
+    assert after.keys() == before.keys()
+    assert all(after[name] == before[name] for name in before if name.endswith(".tif"))
+    # what is of something else is not replaced
+    other = run(*given[:1], *given[2:], "--no-collar")
+    assert other.exit_code == 1
+    assert "s3://maps/here/small_landcover.tif exists already: add --overwrite" in other.stdout
+    assert objects() == after
+
+
+def test_an_object_store_that_refuses_is_told_of_in_a_line(tmp_path, config, machines, stored, monkeypatch) -> None:
+    s3fs = pytest.importorskip("s3fs")
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    given = ["classify", image, "-m", config.classify.model, "--out", "s3://maps/here"]
+    told = run(*given)
+    assert told.stderr == "Error: --out s3://maps/here: is written by workers: add --workers 1, or --scheduler\n"
+    given += ["--scheduler", machines.scheduler]
+    assert "--stac: describes maps on a disk" in run(*given, "--stac").stderr
+    for name, value in (stored[1] | {"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")
+    for keys in ("another's", "none"):
+        s3fs.S3FileSystem.clear_instance_cache()
+        told = run(*given)
+        assert told.exit_code == 1, keys
+        assert told.stderr.count("\n") == 1
+        assert (
+            "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, here and for the workers" in told.stderr
+        )
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
+        monkeypatch.delenv("AWS_SECRET_ACCESS_KEY", raising=False)
+    s3fs.S3FileSystem.clear_instance_cache()
+    given[5] = "nowhere://maps"
+    assert "no object store that is known" in run(*given).stderr
+
+
+def test_a_worker_of_two_threads_maps_with_an_exported_model(tmp_path, config, shown) -> None:
+    from landcover.classify.spread import classify_spread
+    from landcover.export import export
+
+    exported = export(config.classify.model, "onnx", tmp_path / "unet.onnx")
+    config = config.model_copy(update={"classify": config.classify.model_copy(update={"model": exported})})
+    small = write_image(tmp_path / "small.tif", textured(300, 400))
+    images = {str(shown): tmp_path / "maps/whole.vrt", str(small): tmp_path / "maps/small.tif"}
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
+    ) as two:
+        results = classify_spread(config, images, Machines(scheduler=two.scheduler_address))
+        with distributed.Client(two, set_as_default=False) as client:
+            # as many as the worker has, and no network that was not asked for
+            (threads, loaded) = next(iter(client.run(_threads_of_onnx).values()))
+    assert [type(made) for made in results] == [Spread, Classified]
+    assert (threads, loaded) == (2, False)
+    for image, out in images.items():
+        alone = classify(config, image, tmp_path / f"alone/{out.stem}.tif")
+        np.testing.assert_array_equal(_read(out), _read(alone.path))
+
+
+def _threads_of_onnx() -> tuple[int, bool]:
+    from landcover.classify import onnxmapper
+
+    return onnxmapper.THREADS, "tensorflow" in sys.modules
+
+
 def test_what_kills_its_workers_or_fails_again_and_again_keeps_nothing_else(machines) -> None:
     def work(number: int) -> int:
         if number == 3:
@@ -335,6 +449,53 @@ def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machin
     assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "two.tif").read_bytes()
 
 
+def test_chips_cut_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme, monkeypatch) -> None:
+    # several stretches, and more chips than are on their way at a time
+    monkeypatch.setattr("landcover.prepare.candidates.ROWS", 4)
+    polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 700, 690, 1), (900, 100, 1200, 1200, 7)])
+    drawn = labels(shown, LabelSettings(source=(str(polygons),)), scheme, tmp_path / "labels.tif").path
+    settings, split = ChipSettings(size=64, stride=64), SplitSettings(block=128)
+    for name, those in (("one", HERE), ("two", machines)):
+        folder = tmp_path / name
+        made = chips(shown, drawn, settings, split, scheme, folder / "chips", machines=those)
+        stack(made.path, scheme, folder, machines=those)
+        everything = Remap.parse({}, scheme)
+        chips_from_esri([made.path], settings, split, everything, folder / "again", machines=those)
+        mosaic(MosaicSettings(images=(str(shown.parents[1] / "naip"),)), folder / "mosaic", machines=those)
+    one, two = (sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.*")) for n in ("one", "two"))
+    assert one == two
+    assert len(one) > 400
+    for path in one:
+        here, there = (tmp_path / name / path for name in ("one", "two"))
+        if path.suffix == ".gpkg":
+            for layer in gpd.list_layers(here)["name"]:
+                told = [gpd.read_file(p, layer=layer).replace(f"/{n}/", "/", regex=True)
+                        for p, n in ((here, "one"), (there, "two"))]  # fmt: skip
+                assert_geodataframe_equal(*told)
+        elif not here.is_dir():
+            assert here.read_bytes() == there.read_bytes(), path
+
+
+def test_what_waits_for_an_earlier_result_is_bounded(machines) -> None:
+    begun = []
+
+    def items() -> Iterator[int]:
+        for number in range(2_000):
+            begun.append(number)
+            yield number
+
+    def work(number: int) -> int:
+        if number == 0:
+            time.sleep(0.5)
+        return number
+
+    with open_cluster(machines) as spread:
+        results = spread(work, items())
+        assert next(results) == 0
+        assert len(begun) <= 8 * (cluster.AHEAD + 1) * spread.room
+        assert list(results) == list(range(1, 2_000))
+
+
 def test_a_plan_tries_the_model_on_each_worker(tmp_path, config, machines) -> None:
     image = write_image(tmp_path / "a.tif", textured(64, 64))
     given = ["plan", image, "--set", f"classify.model={config.classify.model}", "--set", f"paths.data={tmp_path}"]
@@ -356,6 +517,23 @@ def test_a_scheduler_that_does_not_answer(tmp_path, config) -> None:
     assert not list(tmp_path.rglob(".*"))
     both = run(*given, "--scheduler", "tcp://127.0.0.1:9", "--workers", 2)
     assert (both.exit_code, "leave one of them out" in both.stderr) == (2, True)
+
+
+def test_workers_that_take_more_memory_than_there_is(tmp_path, config, monkeypatch, caplog) -> None:
+    from landcover.classify.spread import classify_spread
+
+    images = {str(write_image(tmp_path / "a.tif", textured(64, 64))): tmp_path / "maps/a.tif"}
+    monkeypatch.setattr("landcover.machine.memory", lambda: Memory(64 * 10**9, 5 * 10**9, 8 * 10**9))
+    monkeypatch.setattr(spread, "_seen", lambda folders, store: pytest.skip("went on"))
+    with pytest.raises(LandcoverError, match=r"--workers 11: this machine has 8.0 GB .* 0.8 GB before .*: give it 3"):
+        classify_spread(config, images, Machines(workers=11))
+    for machines, notes in ((Machines(workers=3), 0), (Machines(scheduler="tcp://there:1"), 0), (Machines(4), 1)):
+        caplog.clear()
+        with pytest.raises(pytest.skip.Exception):
+            classify_spread(config, images, machines)
+        assert len(caplog.messages) == notes
+    assert "4 workers may take 2.6 GB of memory each, and this machine has 8.0 GB" in caplog.text
+    assert "--memory 1800MB keeps them within it, or --workers 3" in caplog.text
 
 
 def test_without_dask_the_options_say_how_to_install_it(tmp_path, config, monkeypatch) -> None:
@@ -427,7 +605,7 @@ def test_images_are_cut_but_for_models_whose_maps_depend_on_tiling(
 ) -> None:
     sides = []
 
-    def plan(config: Config, image: str, out: Path, side: int | None, overwrite: bool, named: bool) -> Outside:
+    def plan(config: Config, image: str, out: Path, side: int | None, *rest: object) -> Outside:
         sides.append(side)
         return Outside(image)
 

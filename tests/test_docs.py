@@ -147,6 +147,18 @@ def test_the_reference_is_what_the_code_says_now(monkeypatch) -> None:
         assert (folder / name).read_text() == text.rstrip("\n") + "\n", f"{name}: run `make reference`"
 
 
+def test_what_a_state_takes_is_what_the_benchmark_works_out(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
+    from scale import AREAS, Figures, worked_out
+
+    assert f"\n\n{worked_out(AREAS, Figures())}\n\n" in (DOCS / "how-to/scale.md").read_text()
+    # of cells that are whole, the last turn keeps few workers busy
+    assert "| time, 600 workers of one thread | 7 minutes |" in worked_out(AREAS[:1], Figures(), (600,))
+    limited = worked_out(AREAS[:1], Figures(scheduler=0.002, client=0.001, together=1.0), (2,))
+    assert "| cells that scheduler and client can move, a second | 500 |" in limited
+    assert "| time, 2 workers of one thread | 53 hours |" in limited
+
+
 def test_every_setting_is_explained(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(DOCS))
     from importlib import import_module

@@ -19,8 +19,9 @@ from rasterio.features import rasterize
 from scipy import ndimage
 from shapely.geometry import LineString, Polygon, box
 
+from landcover import machine
 from landcover.config import Config, load_config
-from landcover.doctor import Finding, as_text, doctor, fails, machine
+from landcover.doctor import Finding, as_text, doctor, fails
 from landcover.doctor.environment import check_environment
 from landcover.doctor.shift import estimate_shift, match_edges
 from landcover.model import ENTRY, ModelCard

@@ -13,7 +13,7 @@ from landcover.prepare.candidates import Candidates, find_candidates
 from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import FOOTPRINTS, mosaic
 from landcover.progress import silent
-from landcover.raster import open_raster, stored_blocks
+from landcover.raster import stored_blocks
 from landcover.settings import ChipSettings, LabelSettings, MosaicSettings
 from landcover.vector import read_layer
 
@@ -39,8 +39,7 @@ def _candidates(folder: Path, scheme) -> Candidates:
     made = mosaic(MosaicSettings(images=(str(folder / "naip"),)), folder / "mosaic", True)
     drawn = labels(made.path, LabelSettings(source=(str(folder / "l.gpkg"),)), scheme, folder / "labels.tif", True)
     outlines = read_layer(made.path.with_name(FOOTPRINTS), "boundary").geometry
-    with find_image(made.path).open() as image, open_raster(drawn.path) as classes:
-        return find_candidates(image, classes, outlines, SETTINGS, scheme, silent)
+    return find_candidates(find_image(made.path), drawn.path, outlines, SETTINGS, scheme, silent)
 
 
 def test_the_chips_are_those_of_every_window_counted_by_itself(tmp_path, noise, scheme) -> None:

@@ -20,16 +20,18 @@ from conftest import CRS, textured, write_image
 from pyproj import Transformer
 from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rasterio.crs import CRS as RasterCRS
+from rasterio.windows import Window
 from shapely.geometry import LineString, Point, shape
 from test_train import QUICK, _stores
 
+from landcover.classify.index import Shown, cells_folder, write_index
 from landcover.classraster import class_raster, map_rasters
 from landcover.cli import main
 from landcover.errors import ImageError, LandcoverError, ModelError
 from landcover.export import stac_parts
 from landcover.export.acquired import acquired
 from landcover.export.footprint import footprint
-from landcover.export.stac import item_path, map_item, model_item, write_map_item, write_model_item
+from landcover.export.stac import is_own, item_path, map_item, model_item, write_map_item, write_model_item
 from landcover.grid import Grid
 from landcover.model import load_network, read_card, save_model
 from landcover.prepare.mosaic import mosaic
@@ -297,6 +299,41 @@ def test_a_mosaic_was_taken_between_its_first_and_its_last_image(tmp_path, noise
     write_image(tmp_path / "naip/m_3308501_nw_16_1_20170801.tif", noise(40, 40))
     again = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic", overwrite=True).path
     assert acquired(str(again)) is None
+
+
+def test_a_map_in_cells_is_a_collection_with_an_item_of_each(tmp_path, scheme, check, validator) -> None:
+    index, image = tmp_path / "m_20211003_landcover.vrt", "/a/m_20211003.tif"
+    cells = []
+    for column in (0, 20, 40):
+        window = Window(column, 0, 20, 40)
+        path = cells_folder(index) / f"r0000000_c{column:07d}.tif"
+        _map(path, scheme, GRID.part(window), image, confidence=True)
+        cells.append(Shown(window, path, {7: 700}, "00"))
+    tags = {"LANDCOVER_VERSION": "0.1.0", "LANDCOVER_MODEL_SHA256": MODEL, "LANDCOVER_IMAGE": image}
+    write_index(index, GRID, scheme, cells, tags, confidence=True)
+    written = write_map_item(index)
+    assert written == tmp_path / "m_20211003_landcover.stac.json"
+    assert is_own(written)
+    told = json.loads(written.read_text())
+    collection = pystac.Collection.from_file(written)
+    assert len(collection.validate(validator=validator)) == 3
+    assert set(told["assets"]) == {"map", "confidence", "cells"}
+    for asset in told["assets"].values():
+        assert asset["file:checksum"] == _multihash(tmp_path / asset["href"])
+    items = list(collection.get_items())
+    assert [item.id for item in items] == [f"m_20211003_landcover_{cell.path.stem}" for cell in cells]
+    for item, cell in zip(items, cells, strict=True):
+        one = check(item_path(cell.path))
+        assert item.get_collection().id == one["collection"] == collection.id == index.stem
+        assert Path(item.get_assets()["map"].get_absolute_href()) == cell.path
+        assert item.get_assets().keys() == told["item_assets"].keys() == {"map", "confidence"}
+        assert one["properties"]["proj:bbox"] == list(GRID.part(cell.window).bounds)
+    whole = footprint(GRID, index)[1]
+    np.testing.assert_allclose(told["extent"]["spatial"]["bbox"][0], whole, atol=1e-6)
+    assert told["extent"]["temporal"]["interval"] == [["2021-10-03T00:00:00Z", "2021-10-03T23:59:59Z"]]
+    cells[0].path.unlink()
+    with pytest.raises(ImageError, match=r"r0000000_c0000000.tif: no such file"):
+        write_map_item(index)
 
 
 def test_confidence_is_an_asset_of_its_map(tmp_path, scheme, check) -> None:

@@ -11,7 +11,7 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from landcover import vrt
-from landcover.classraster import CONFIDENCE, CONTENT_TAG, NO_PERCENT, SCHEME_TAG, confidence_path
+from landcover.classraster import CELLS_FILE, CONFIDENCE, CONTENT_TAG, NO_PERCENT, SCHEME_TAG, confidence_path
 from landcover.files import whole_file
 from landcover.fingerprint import combined
 from landcover.grid import Grid
@@ -21,7 +21,6 @@ from landcover.vector import write_layers
 CELLS_TAG = "LANDCOVER_CELLS_SHA256"
 """Metadata item of an index: the fingerprint of the cells' content, so that the index changes with them."""
 
-TILES = "cells.gpkg"
 NAMED = re.compile(r"r\d{7}_c\d{7}[._]")
 
 
@@ -47,7 +46,7 @@ def write_index(
     The map gets its name last. Raises LandcoverError."""
     content = combined((cell.path.name, cell.content) for cell in cells)
     told = {**items, CELLS_TAG: content}
-    _write_tiles(cells_folder(index) / TILES, grid, scheme, cells)
+    _write_tiles(cells_folder(index) / CELLS_FILE, grid, scheme, cells)
     with whole_file(index.with_suffix(".qml")) as style:
         style.write_text(scheme.style(), encoding="utf-8")
     if confidence:

@@ -14,7 +14,7 @@ from landcover.classify.index import CELLS_TAG, Shown, cells_folder, sweep_cells
 from landcover.classify.mapper import EXPORTED, Mapper, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES, told_of
 from landcover.classify.suitable import check_image
-from landcover.classraster import PRECISION_TAG, confidence_path
+from landcover.classraster import CELLS_FILE, PRECISION_TAG, confidence_path
 from landcover.config import Config
 from landcover.errors import ImageError, NoData
 from landcover.files import check_free, check_space, whole_file
@@ -25,6 +25,7 @@ from landcover.provenance import Recorder, as_tag, record_path
 from landcover.raster import open_raster
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
+from landcover.store import Store
 
 CHOSEN = "cells.json"
 """What "auto" came to, in the folder of the cells: a run that goes on does alike."""
@@ -58,24 +59,34 @@ class Large:
         """Whether all cells came in."""
         return len(self.done) + len(self.failed) + self.empty == len(self.cells)
 
-    def note_choice(self) -> None:
-        with whole_file(cells_folder(self.index) / CHOSEN) as file:
+    def note_choice(self, store: Store | None) -> None:
+        chosen = cells_folder(self.index) / CHOSEN
+        with whole_file(chosen) as file:
             file.write_text(json.dumps({"side": self.side, "precision": self.precision}) + "\n", encoding="utf-8")
+        if store is not None:
+            store.put(chosen)
 
 
-def plan_large(config: Config, name: str, image: Image, index: Path, overwrite: bool) -> Large | Kept:
-    """What there is to do for an image. Raises LandcoverError, OutsideArea."""
+def plan_large(
+    config: Config, name: str, image: Image, index: Path, overwrite: bool, store: Store | None = None
+) -> Large | Kept:
+    """What there is to do for an image; `store`: where the map goes if not to its path. Raises LandcoverError,
+    OutsideArea."""
     settings = config.classify
     kept = None if overwrite else find_recorded(config, name, index)
     if kept is not None:
         return kept
     mapper = basis(settings)
     fingerprint = image.fingerprint()
+    if store is not None:
+        store.fetch(index)
     if not _is_of(index, fingerprint, settings, mapper):
         check_free(index, overwrite)
     with image.open(settings.skip_bad) as reader:
         check_image(mapper.card, image, reader)
     folder = cells_folder(index)
+    if store is not None:
+        store.fetch(folder / CHOSEN)
     before = _chosen(folder)
     side = before["side"] if settings.cell == "auto" and before else cell_side(settings)
     precision = settings.precision if settings.precision != "auto" else before.get("precision")
@@ -86,13 +97,14 @@ def plan_large(config: Config, name: str, image: Image, index: Path, overwrite: 
     if not cells:
         raise NoData(f"{name}: has no pixel with data to map")
     todo = sum(cell.window.height * cell.window.width for cell in cells if not cell.out.exists())
-    check_space(folder / CHOSEN, int(todo * (MAP_BYTES + CONFIDENCE_BYTES * settings.confidence)))
+    if store is None:
+        check_space(folder / CHOSEN, int(todo * (MAP_BYTES + CONFIDENCE_BYTES * settings.confidence)))
     recorder = recorder_of(config, name, index)
     return Large(name, index, image, fingerprint, cells, side, mapper, settings, recorder, precision)
 
 
-def finish(large: Large) -> Spread | Failed:
-    """Write the index, when all cells came in."""
+def finish(large: Large, store: Store | None = None) -> Spread | Failed:
+    """Write the index, when all cells came in, and store it where the cells are."""
     if large.failed:
         cell, reason = large.failed[0]
         return Failed(
@@ -119,6 +131,10 @@ def finish(large: Large) -> Spread | Failed:
     sweep_cells(index, cells)
     pixels = {c.name: sum(cell.pixels.get(c.value, 0) for cell in cells) for c in scheme}
     confidence = confidence_path(index) if settings.confidence else None
+    if store is not None:
+        beside = [cells_folder(index) / CELLS_FILE, index.with_suffix(".qml")]
+        for path in (*beside, *([confidence] if confidence else []), index):
+            store.put(path)
     return Spread(index, confidence, pixels, len(cells), large.kept)
 
 

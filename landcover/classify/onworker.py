@@ -3,29 +3,26 @@
 import hashlib
 import threading
 import time
-from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-
-import numpy as np
 
 from landcover.catalogue import PIXELS
 from landcover.classify import Failed, Kept, Outside, classify_one
 from landcover.classify.cells import CELL_TAG, Cell, key_of
+from landcover.classify.done import Done, is_done, read_done, remove_done
 from landcover.classify.estimate import trial
-from landcover.classify.journal import journal_path
 from landcover.classify.mapper import Mapper, needs_keras, open_mapper
-from landcover.classify.predict import UNREADABLE_TAG, Classified, classify_image
-from landcover.classraster import confidence_path
+from landcover.classify.predict import Classified, classify_image
+from landcover.classify.stored import map_stored
 from landcover.config import Config
-from landcover.errors import Busy, ImageError, NoData, OutputExists, OutsideArea
-from landcover.fingerprint import combined, digest
-from landcover.histogram import byte_counts
+from landcover.errors import Busy, NoData, OutputExists, OutsideArea
+from landcover.fingerprint import digest
+from landcover.image import find_image
 from landcover.precision import Format
 from landcover.quietly import import_quietly
-from landcover.raster import open_raster, read_band, stored_blocks
 from landcover.remote import threads_here
 from landcover.settings import ClassifySettings
+from landcover.store import Store
 
 PATIENCE = 1.0
 """Seconds between looks at an output that a worker of a client that is gone may still be making."""
@@ -40,17 +37,6 @@ class Whole:
     pixels: int
 
 
-@dataclass(frozen=True)
-class Done:
-    """The map of a cell: the pixels of each class value, and how many parts of the image could not be read; `content`:
-    the fingerprint of its files, none where there is nothing to map; `kept`: it was there already."""
-
-    pixels: dict[int, int]
-    unreadable: int
-    content: str
-    kept: bool
-
-
 Made = Classified | Kept | Outside | Failed | Done
 
 _turn = threading.Lock()
@@ -59,12 +45,16 @@ _turn = threading.Lock()
 _ready: dict[str, Mapper] = {}
 
 
-def map_whole(config: Config, overwrite: bool, piece: Whole) -> Classified | Kept | Outside | Failed:
+def map_whole(
+    config: Config, overwrite: bool, store: Store | None, piece: Whole
+) -> Classified | Kept | Outside | Failed:
     """As `classify_all` maps each. Raises LandcoverError for what may go better elsewhere."""
     with _turn:
         mapper = ready_mapper(config.classify)
         while True:
             try:
+                if store is not None:
+                    return _map_whole_stored(config.classify, overwrite, store, piece, mapper)
                 return classify_one(config, piece.image, piece.out, overwrite, mapper=mapper)
             except OutsideArea:
                 return Outside(piece.image)
@@ -74,19 +64,31 @@ def map_whole(config: Config, overwrite: bool, piece: Whole) -> Classified | Kep
                 time.sleep(PATIENCE)
 
 
-def map_cell(settings: ClassifySettings, overwrite: bool, cell: Cell) -> Done:
+def _map_whole_stored(
+    settings: ClassifySettings, overwrite: bool, store: Store, piece: Whole, mapper: Mapper
+) -> Classified | Kept:
+    image = find_image(piece.image, settings.collar, settings.skip_bad)
+    cell = Cell(image, image.grid.whole, piece.out)
+    key = key_of(cell, settings, mapper)
+    made = map_stored(store, cell, settings, mapper, key, overwrite, whole=True)[1]
+    return Kept(piece.out) if made is None else replace(made, path=piece.out)
+
+
+def map_cell(settings: ClassifySettings, overwrite: bool, store: Store | None, cell: Cell) -> Done:
     """Map a cell, unless its map is there. Raises LandcoverError."""
     with _turn:
         mapper = ready_mapper(settings)
         key = key_of(cell, settings, mapper)
+        if store is not None:
+            return map_stored(store, cell, settings, mapper, key, overwrite, whole=False)[0]
         while True:
-            if not overwrite and _is_current(cell.out, key, settings):
-                return _read(cell.out, settings, kept=True)
+            if not overwrite and is_done(cell.out, key, settings):
+                return read_done(cell.out, settings, kept=True)
             try:
                 classify_image(cell.image, settings, cell.out, True, mapper=mapper, marks={CELL_TAG: key})
-                return _read(cell.out, settings, kept=False)
+                return read_done(cell.out, settings, kept=False)
             except (NoData, OutsideArea):
-                remove_cell(cell.out)
+                remove_done(cell.out)
                 return Done({}, 0, "", False)
             except Busy:
                 time.sleep(PATIENCE)
@@ -104,12 +106,15 @@ def seconds_a_pixel(settings: ClassifySettings) -> float:
         return trial(ready_mapper(settings))
 
 
-def map_piece(config: Config, precisions: dict[str, Format], overwrite: bool, piece: Whole | Cell) -> Made:
-    """A whole image, or a cell of an image that has its precision in `precisions`."""
+def map_piece(
+    config: Config, precisions: dict[str, Format], overwrite: bool, store: Store | None, piece: Whole | Cell
+) -> Made:
+    """A whole image, or a cell of an image that has its precision in `precisions`; `store`: where the map goes if not
+    to its path."""
     if isinstance(piece, Whole):
-        return map_whole(config, overwrite, piece)
+        return map_whole(config, overwrite, store, piece)
     settings = config.classify.model_copy(update={"precision": precisions[piece.image.path]})
-    return map_cell(settings, overwrite, piece)
+    return map_cell(settings, overwrite, store, piece)
 
 
 def ready_mapper(settings: ClassifySettings) -> Mapper:
@@ -150,33 +155,3 @@ def _limit_threads(number: int, model: Path) -> None:
     except RuntimeError:
         # it computes already, with as many as it was given then
         pass
-
-
-def _is_current(out: Path, key: str, settings: ClassifySettings) -> bool:
-    if not out.exists() or journal_path(out).exists() or (settings.confidence and not confidence_path(out).exists()):
-        return False
-    try:
-        with open_raster(out) as dataset:
-            tags = dataset.tags()
-    except ImageError:
-        return False
-    return tags.get(CELL_TAG) == key and (settings.skip_bad or UNREADABLE_TAG not in tags)
-
-
-def _read(out: Path, settings: ClassifySettings, kept: bool) -> Done:
-    """What stands in the map of a cell."""
-    counts: Counter[int] = Counter()
-    with open_raster(out) as dataset:
-        unreadable = int(dataset.tags().get(UNREADABLE_TAG, 0))
-        for block in stored_blocks(dataset):
-            found = byte_counts(read_band(dataset, block))
-            counts.update({value: int(found[value]) for value in np.flatnonzero(found).tolist() if value})
-    files = [out, confidence_path(out)] if settings.confidence else [out]
-    return Done(dict(counts), unreadable, combined((file.name, digest(file)) for file in files), kept)
-
-
-def remove_cell(out: Path) -> None:
-    """The map of a cell and what belongs to it."""
-    beside = (out.with_name(f"{out.name}.aux.xml"), out.with_suffix(".qml"), confidence_path(out))
-    for file in (out, *beside):
-        file.unlink(missing_ok=True)

@@ -10,22 +10,28 @@ from typing import TYPE_CHECKING
 
 from landcover.classify import Failed, Outside, find_recorded
 from landcover.classify.cells import Cell, cell_side, is_cut
+from landcover.classify.done import Done
 from landcover.classify.index import cells_folder
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
-from landcover.classify.onworker import Done, Made, Whole, chosen_precision, map_piece
-from landcover.cluster import Cluster, Machines, open_cluster
+from landcover.classify.mapper import needs_keras
+from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
+from landcover.cluster import Cluster, Machines, check_memory, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.files import make_folder, only_one
 from landcover.image import find_image
 from landcover.progress import Progress, silent
 from landcover.sources import is_remote
+from landcover.store import Store
 
 if TYPE_CHECKING:
     from landcover.classify import Result
 
 SEEN = ".seen-by-all"
 """A file in the folder of the maps, as long as workers write there: they look for it, to know that it is the same."""
+
+LOADED = 800_000_000
+"""Bytes that a process takes once TensorFlow and a small network are in it (0.81 GB was seen)."""
 
 log = logging.getLogger(__name__)
 
@@ -37,9 +43,11 @@ def classify_spread(
     overwrite: bool = False,
     progress: Progress = silent,
     named: bool = False,
+    store: Store | None = None,
 ) -> "list[Result]":
     """Map images, each to its path, on a cluster. One of more pixels than a cell is cut, and the name of its map, .vrt,
-    is that of an index; `named`: whether the user chose the paths.
+    is that of an index; `named`: whether the user chose the paths. With a `store` the paths are those of its staging,
+    and maps go to it.
 
     What is done stays done: a run that was cut off goes on, whole maps and cells are known by what they were made of.
     An image that fails is left out and the others go on. A network whose maps depend on tiling maps each image whole,
@@ -52,22 +60,23 @@ def classify_spread(
     with progress("looking at images", len(images), "images") as advance:
         for image, out in images.items():
             place = image if is_remote(image) else os.path.abspath(image)
-            plans[image] = _plan(config, place, Path(os.path.abspath(out)), side, overwrite, named)
+            plans[image] = _plan(config, place, Path(os.path.abspath(out)), side, overwrite, named, store)
             advance(1)
     work = {image: plan for image, plan in plans.items() if isinstance(plan, Large | Whole)}
     if not work:
         return [plan for plan in plans.values() if not isinstance(plan, Large | Whole)]
     larges = [plan for plan in work.values() if isinstance(plan, Large)]
+    check_memory(machines, config.classify.memory, LOADED if needs_keras(config.classify.model) else 0)
     with ExitStack() as stack:
         for large in larges:
             stack.enter_context(only_one(large.index, (large.index,)))
         outs = [plan.index if isinstance(plan, Large) else plan.out for plan in work.values()]
-        paths = stack.enter_context(_seen({out.parent for out in outs}))
+        paths = stack.enter_context(_seen({out.parent for out in outs}, store))
         paths += [str(path) for path in (config.classify.model, config.classify.aoi) if path is not None]
         paths += sorted({os.path.dirname(file) for plan in work.values() for file in _files(plan)})
         cluster = stack.enter_context(open_cluster(machines))
-        _choose(cluster, config, larges)
-        made = _run(cluster, config, work, overwrite, progress, paths)
+        _choose(cluster, config, larges, store)
+        made = _run(cluster, config, work, overwrite, progress, paths, store)
     results = (made.get(image, plan) for image, plan in plans.items())
     return [result for result in results if not isinstance(result, Large | Whole)]
 
@@ -85,7 +94,7 @@ def _absolute(config: Config) -> Config:
 
 
 def _plan(
-    config: Config, image: str, out: Path, side: int | None, overwrite: bool, named: bool
+    config: Config, image: str, out: Path, side: int | None, overwrite: bool, named: bool, store: Store | None
 ) -> "Large | Whole | Result":
     """`side`: pixels of a cell, None where images are not cut."""
     settings = config.classify
@@ -102,8 +111,8 @@ def _plan(
             with suppress(OutputExists):
                 if not overwrite and not named and (whole := find_recorded(config, image, out)):
                     return whole
-            return plan_large(config, image, found, out.with_suffix(".vrt"), overwrite)
-        kept = None if overwrite else find_recorded(config, image, out)
+            return plan_large(config, image, found, out.with_suffix(".vrt"), overwrite, store)
+        kept = None if overwrite or store else find_recorded(config, image, out)
         return kept or Whole(image, out, found.grid.height * found.grid.width)
     except OutsideArea:
         return Outside(image)
@@ -120,20 +129,25 @@ def _files(plan: Large | Whole) -> list[str]:
 
 
 @contextmanager
-def _seen(folders: set[Path]) -> Iterator[list[str]]:
-    """The paths of marks in folders, as long as the context."""
+def _seen(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
+    """The paths of marks in folders, or the URLs of those in a store, as long as the context."""
     marks = [folder / SEEN for folder in sorted(folders)]
     try:
         for mark in marks:
             make_folder(mark.parent)
             mark.touch()
-        yield list(map(str, marks))
+            if store is not None:
+                store.put(mark)
+        yield [store.place(mark) if store else str(mark) for mark in marks]
     finally:
         for mark in marks:
+            if store is not None and mark.exists():
+                with suppress(LandcoverError):
+                    store.remove(mark)
             mark.unlink(missing_ok=True)
 
 
-def _choose(cluster: Cluster, config: Config, larges: list[Large]) -> None:
+def _choose(cluster: Cluster, config: Config, larges: list[Large], store: Store | None) -> None:
     """All cells of a map are computed in one precision: a worker tries which, where it is not known."""
     open_ones = [large for large in larges if large.precision is None]
     if open_ones:
@@ -144,7 +158,7 @@ def _choose(cluster: Cluster, config: Config, larges: list[Large]) -> None:
             large.precision = outcome.result
     for large in larges:
         make_folder(cells_folder(large.index))
-        large.note_choice()
+        large.note_choice(store)
 
 
 def _run(
@@ -154,6 +168,7 @@ def _run(
     overwrite: bool,
     progress: Progress,
     paths: list[str],
+    store: Store | None,
 ) -> "dict[str, Result]":
     """What became of each image."""
     pieces: list[Whole | Cell] = []
@@ -167,7 +182,7 @@ def _run(
     precisions = {large.image.path: large.precision or "float32" for large in larges}
     made: dict[str, Result] = {}
     done = failed = 0
-    task = partial(map_piece, config, precisions, overwrite)
+    task = partial(map_piece, config, precisions, overwrite, store)
     try:
         with progress("classifying", sum(map(megapixels, pieces)), "Mpx") as advance:
             for outcome in cluster.each(task, pieces, paths):
@@ -175,7 +190,7 @@ def _run(
                 failed += outcome.trouble is not None
                 done += outcome.trouble is None
                 trouble = outcome.trouble.text if outcome.trouble else None
-                result = _result(work[image], outcome.item, outcome.result, trouble)
+                result = _result(work[image], outcome.item, outcome.result, trouble, store)
                 if isinstance(work[image], Whole):
                     for note in outcome.notes:
                         log.warning("%s", note)
@@ -190,12 +205,14 @@ def _run(
     return made
 
 
-def _result(plan: Large | Whole, item: Whole | Cell, made: Made | None, trouble: str | None) -> "Result | None":
+def _result(
+    plan: Large | Whole, item: Whole | Cell, made: Made | None, trouble: str | None, store: Store | None
+) -> "Result | None":
     """Of an image, when all of it came in."""
     if isinstance(plan, Large):
         assert isinstance(item, Cell)
         outcome_of(plan, item, trouble, made)
-        return finish(plan) if plan.whole else None
+        return finish(plan, store) if plan.whole else None
     if trouble is not None or made is None:
         return Failed(plan.image, trouble or "nothing came back")
     assert not isinstance(made, Done)

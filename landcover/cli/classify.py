@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from landcover.classify import Result
     from landcover.cluster import Machines
     from landcover.config import Config
+    from landcover.store import Store
 
 
 @click.command()
@@ -29,7 +30,14 @@ if TYPE_CHECKING:
     shell_complete=MODELS,
     help="model.keras or model.skops, or an exported .onnx or .dlpk.",
 )
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Map; of several images, the folder for their maps.")
+@click.option(
+    "-o",
+    "--out",
+    "place",
+    metavar="PATH",
+    shell_complete=RASTERS,
+    help="Map; of several images, the folder for their maps. With workers also s3://bucket/maps.",
+)
 @click.option("--confidence", is_flag=True, default=None, help="Also write how probable the mapped class is, per cent.")
 @click.option(
     "--aoi", type=click.Path(path_type=Path), shell_complete=VECTORS, help="Polygons: map only what is inside."
@@ -47,7 +55,7 @@ def classify(
     overwrite: bool,
     machines: "Machines",
     images: tuple[str, ...],
-    out: Path | None,
+    place: str | None,
     stac: bool,
     **options: Any,
 ) -> None:
@@ -62,6 +70,7 @@ def classify(
              0 where there is no data
     Example: landcover classify naip.tif -o map.tif
              landcover classify quads/ --workers 4
+             landcover classify quads/ --workers 4 --out s3://bucket/maps
     """
     from landcover.classify import Kept, classify_all, classify_one, find_current, map_path, outs_of
     from landcover.classify.mapper import needs_keras
@@ -70,11 +79,18 @@ def classify(
     from landcover.files import check_made
     from landcover.pipeline import MOSAIC
     from landcover.sources import RASTER_SUFFIXES, expand
+    from landcover.store import is_url
 
     settings = with_options(config, "classify", options)
     if not images:
         check_made(config.paths.mosaic / MOSAIC, "mosaic")
     paths = expand(images or [str(config.paths.mosaic / MOSAIC)], RASTER_SUFFIXES, ImageError)
+    if place is not None and is_url(place):
+        if stac:
+            raise ConfigError("--stac: describes maps on a disk: leave it out, or --out")
+        _to_store(settings, paths, place, machines, overwrite)
+        return
+    out = None if place is None else Path(place)
     alone = len(paths) == 1 and (out is None or (out.suffix != "" and not out.is_dir()))
     if not alone and out is not None and out.suffix.lower() in (".tif", ".tiff", ".vrt"):
         raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
@@ -102,13 +118,47 @@ def classify(
     _tell_of(kept or classify_all(settings, paths, out, overwrite, bar), settings, stac, overwrite)
 
 
-def _tell_of(results: "Sequence[Result]", config: "Config", stac: bool, overwrite: bool) -> None:
+def _to_store(settings: "Config", images: "Sequence[str]", place: str, machines: "Machines", overwrite: bool) -> None:
+    """Map images to a folder of an object store, or one image to the name of its map there."""
+    from tempfile import TemporaryDirectory
+
+    from landcover.classify import outs_of
+    from landcover.cluster import check_dask
+    from landcover.errors import ConfigError, LandcoverError
+    from landcover.store import Store
+
+    if not machines.elsewhere:
+        raise ConfigError(f"--out {place}: is written by workers: add --workers 1, or --scheduler")
+    check_dask(machines)
+    from landcover.classify.spread import classify_spread
+
+    url, _, name = place.rstrip("/").rpartition("/")
+    named = Path(name).suffix.lower() in (".tif", ".tiff", ".vrt")
+    if named and len(images) > 1:
+        raise ConfigError(f"--out {place}: {len(images)} images need a folder for their maps")
+    with TemporaryDirectory(prefix="landcover-") as folder:
+        store = Store(url if named else place.rstrip("/"), Path(folder).resolve())
+        given = {images[0]: store.staging / name} if named else outs_of(images, store.staging)
+        try:
+            results = classify_spread(settings, given, machines, overwrite, bar, named, store)
+        except LandcoverError as error:
+            # in words of the user's, and as it is counted
+            made = LandcoverError(store.told(str(error)))
+            made.exit_code = error.exit_code
+            raise made from None
+        _tell_of(results, settings, False, overwrite, store)
+
+
+def _tell_of(
+    results: "Sequence[Result]", config: "Config", stac: bool, overwrite: bool, store: "Store | None" = None
+) -> None:
     """What became of several images."""
     from landcover.classify import Failed, Outside
     from landcover.cli import summary as tell
     from landcover.errors import ImageError
 
-    click.echo(tell.many(results))
+    told = tell.many(results)
+    click.echo(store.told(told) if store else told)
     described = describe_maps(results, config.classify.model, stac, overwrite)
     if all(isinstance(made, Outside) for made in results):
         raise ImageError(f"{config.classify.aoi}: no polygon lies on any of the images: is its CRS the right one?")

@@ -46,8 +46,9 @@ def prepare(config: "Config", overwrite: bool) -> None:
 @click.command()
 @common
 @tracked
+@spread
 @click.argument("images", nargs=-1, shell_complete=RASTERS)
-def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
+def mosaic(config: "Config", overwrite: bool, machines: "Machines", images: tuple[str, ...]) -> None:
     """Index IMAGES (files, folders, globs, URLs) as one raster, without copying pixels.
 
     \b
@@ -58,7 +59,7 @@ def mosaic(config: "Config", overwrite: bool, images: tuple[str, ...]) -> None:
     from landcover.cli import summary as tell
     from landcover.prepare.steps import run_mosaic
 
-    made = run_mosaic(config, overwrite, bar, images)
+    made = run_mosaic(config, overwrite, bar, images, machines)
     click.echo(tell.mosaic(made) if made else tell.current(config.paths.mosaic))
 
 
@@ -126,10 +127,11 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
 @click.command()
 @common
 @tracked
+@spread
 @click.option("--from-esri", "exports", type=click.Path(path_type=Path), multiple=True, metavar="DIR",
               help="Take the Classified Tiles that ArcGIS exported to DIR; may be given several times.",
               shell_complete=folders)  # fmt: skip
-def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
+def chips(config: "Config", overwrite: bool, machines: "Machines", exports: tuple[Path, ...]) -> None:
     """Cut chips and decide by place which train and which validate.
 
     With --from-esri nothing is cut: the chips are those of the folders, in size and place. Their codes become classes
@@ -144,7 +146,7 @@ def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
     from landcover.cli import summary as tell
     from landcover.prepare.steps import run_chips
 
-    made = run_chips(config, overwrite, bar, exports)
+    made = run_chips(config, overwrite, bar, exports, machines)
     if made is None:
         click.echo(tell.current(config.paths.chips))
         return
@@ -157,7 +159,8 @@ def chips(config: "Config", overwrite: bool, exports: tuple[Path, ...]) -> None:
 @click.command()
 @common
 @tracked
-def stack(config: "Config", overwrite: bool) -> None:
+@spread
+def stack(config: "Config", overwrite: bool, machines: "Machines") -> None:
     """Pack chips into HDF5 files, one a class and side of the split.
 
     \b
@@ -168,7 +171,7 @@ def stack(config: "Config", overwrite: bool) -> None:
     from landcover.cli import summary as tell
     from landcover.prepare.steps import run_stack
 
-    made = run_stack(config, overwrite, bar)
+    made = run_stack(config, overwrite, bar, machines)
     click.echo(tell.stacks(made) if made else tell.current(config.paths.stacks))
 
 

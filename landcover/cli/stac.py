@@ -24,10 +24,6 @@ def describe_maps(results: "Sequence[Result]", model: Path, wanted: bool, overwr
     for made in results:
         if isinstance(made, Failed | Outside):
             continue
-        if made.path.suffix == ".vrt":
-            if wanted:
-                log.warning("Note: no STAC item of %s: a map in cells has none", made.path)
-            continue
         own = is_own(item_path(made.path))
         if not wanted and (isinstance(made, Kept) or not own):
             continue

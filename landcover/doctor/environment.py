@@ -12,7 +12,7 @@ from rasterio.crs import CRS
 from rasterio.env import Env
 from rasterio.warp import transform
 
-from landcover.doctor import machine
+from landcover import machine
 from landcover.doctor.finding import BROKEN, Finding, guarded
 from landcover.provenance import versions
 

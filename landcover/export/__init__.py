@@ -131,7 +131,7 @@ def _describe(path: Path, out: Path | None, overwrite: bool, made_by: Path | Non
     if out is not None and out != item_path(path):
         raise ConfigError(f"--out {out}: an item names its files by where it lies, {item_path(path)}: leave out --out")
     check_free(item_path(path), overwrite)
-    if path.suffix.lower() in (".tif", ".tiff"):
+    if path.suffix.lower() in (".tif", ".tiff", ".vrt"):
         return write_map_item(path, made_by)
     return write_model_item(path)
 

@@ -4,16 +4,23 @@ import json
 from pathlib import Path
 from typing import Any
 
+from landcover.export.stac_cells import cells_collection
 from landcover.export.stac_map import map_item
 from landcover.export.stac_model import model_item
 from landcover.export.stac_parts import SOFTWARE, item_path
 from landcover.files import whole_file
 
-__all__ = ["is_own", "item_path", "map_item", "model_item", "write_map_item", "write_model_item"]
+__all__ = ["cells_collection", "is_own", "item_path", "map_item", "model_item", "write_map_item", "write_model_item"]
 
 
 def write_map_item(map_path: Path, model: Path | None = None) -> Path:
-    """Write <map>.stac.json beside a map, anew if it is there; see `map_item`. Raises LandcoverError."""
+    """Write <map>.stac.json beside a map, anew if it is there; see `map_item`. Of a map in cells it is a collection,
+    and there is an item beside each cell. Raises LandcoverError."""
+    if map_path.suffix.lower() == ".vrt":
+        collection, items = cells_collection(map_path, model)
+        for cell, item in items.items():
+            _write(item, item_path(cell))
+        return _write(collection, item_path(map_path))
     return _write(map_item(map_path, model), item_path(map_path))
 
 
@@ -23,9 +30,12 @@ def write_model_item(model_path: Path) -> Path:
 
 
 def is_own(path: Path) -> bool:
-    """Whether a file is an item that this program wrote."""
+    """Whether a file is an item, or a collection, that this program wrote."""
     try:
-        return SOFTWARE in json.loads(path.read_text(encoding="utf-8"))["properties"]["processing:software"]
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told["type"] == "Collection":
+            return any(SOFTWARE in software for software in told["summaries"]["processing:software"])
+        return SOFTWARE in told["properties"]["processing:software"]
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Callable
 from math import sqrt
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from landcover.classraster import (
     scheme_of,
 )
 from landcover.errors import ImageError
-from landcover.export.acquired import acquired, date_fields, file_time, stamp
+from landcover.export.acquired import Span, acquired, date_fields, file_time, stamp
 from landcover.export.footprint import footprint
 from landcover.export.stac_parts import (
     SHA256,
@@ -42,14 +43,16 @@ MODEL_PROPERTY = "landcover:model_sha256"
 GEOJSON = "application/geo+json"
 
 
-def map_item(map_path: Path, model: Path | None = None) -> dict[str, Any]:
+def map_item(
+    map_path: Path, model: Path | None = None, taken: Callable[[str], Span | None] = acquired
+) -> dict[str, Any]:
     """The STAC 1.1 item of a map that `classify` wrote, to lie beside it: all references are relative to its folder.
 
     Geometry is the outline of the map's grid in longitude and latitude; dates are those of the image, or of the map's
     file where they are not known; the confidence of the map is an asset if it is there. With `model`, the item links
     to the model's own item, if that is there and of the model that made the map; in any case the fingerprint of the
-    model stands in the item. The same map gives the same item. Raises ImageError for a raster that is no map or has
-    no place on the globe, LandcoverError for a file that cannot be read.
+    model stands in the item. `taken`: when an image was. The same map gives the same item. Raises ImageError for a
+    raster that is no map or has no place on the globe, LandcoverError for a file that cannot be read.
     """
     with open_raster(map_path) as dataset:
         scheme, tags = scheme_of(dataset), dataset.tags()
@@ -71,7 +74,7 @@ def map_item(map_path: Path, model: Path | None = None) -> dict[str, Any]:
         "bbox": bbox,
         "properties": {
             "title": f"Land cover of {Path(image).stem}" if image else "Land cover",
-            **_when(map_path, image),
+            **_when(map_path, image, taken),
             "processing:level": "L4",
             "processing:lineage": _lineage(Path(image).name, tags),
             "processing:software": {SOFTWARE: tags.get(VERSION_TAG, "unknown")},
@@ -134,9 +137,9 @@ def _projection(grid: Grid) -> dict[str, Any]:
     }
 
 
-def _when(map_path: Path, image: str) -> dict[str, Any]:
+def _when(map_path: Path, image: str, taken: Callable[[str], Span | None]) -> dict[str, Any]:
     told = "Land cover classes mapped from an aerial image; 0 is no data."
-    if span := acquired(image) if image else None:
+    if span := taken(image) if image else None:
         return {"description": told, **date_fields(span)}
     unknown = "When the image was taken is not known: datetime is when the map's file was written."
     return {"description": f"{told} {unknown}", "datetime": stamp(file_time(map_path))}

@@ -40,6 +40,15 @@ class BandCounts:
             byte = values.dtype == np.uint8
             counts += byte_counts(values) if byte else np.bincount(values.ravel(), minlength=len(counts))
 
+    def __getstate__(self) -> dict[str, Any]:
+        """On its way between processes: the values that occur."""
+        return {"dtype": self.dtype, "occurring": [(at := np.flatnonzero(c), c[at]) for c in self._counts]}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__init__(len(state["occurring"]), state["dtype"].name)  # type: ignore[misc]
+        for counts, (at, number) in zip(self._counts, state["occurring"], strict=True):
+            counts[at] = number
+
     def __len__(self) -> int:
         return len(self._counts)
 

@@ -1,26 +1,35 @@
 """Windows of the mosaic that may become chips: those with labels enough, and image data."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import ClassVar
 
 import geopandas as gpd
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.io import DatasetReader
 from rasterio.windows import Window
 from shapely.geometry.base import BaseGeometry
 
 from landcover.errors import LabelError
 from landcover.grid import Grid, steps
-from landcover.image import ImageReader
-from landcover.prepare.labelled import Labelled
+from landcover.image import Image
+from landcover.parallel import Each, one_by_one
+from landcover.prepare.labelled import Labelled, Squares, labelled_squares
 from landcover.progress import Progress
+from landcover.raster import open_raster
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings
 
 SEGMENT = 8192
 """Labels are counted in strips of one chip's height and at most this many columns."""
+
+ROWS = 64
+"""At most so many strips, one below the other, are counted in one go, which reads each pixel once."""
+
+Strip = tuple[Window, NDArray[np.int64]]
+"""One chip high; and the columns at which chips start in it."""
 
 
 @dataclass(frozen=True)
@@ -83,50 +92,100 @@ class Filters:
             )
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Strips of the region of a number, whose corner is at a column and row of the grid, from top to bottom."""
+
+    number: int
+    corner: tuple[int, int]
+    strips: tuple[Strip, ...]
+
+
+@dataclass(frozen=True)
+class Counting:
+    """What chips of `size` hold: of a stretch, for each strip, pixels of each class value (windows, classes), and those
+    with image data (windows,); 0 where no label is near."""
+
+    image: Image
+    labels: Path
+    squares: Squares
+    size: int
+    values: tuple[int, ...]
+    together: ClassVar[int] = 1
+
+    def __call__(self, stretch: Stretch) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+        with self.image.open() as image, open_raster(self.labels) as classes:
+            ground = Labelled(image, classes, self.squares)
+            return [self._counted(ground, *strip) for strip in stretch.strips]
+
+    def _counted(
+        self, ground: Labelled, strip: Window, columns: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        size = self.size
+        counts, filled = np.zeros((len(columns), len(self.values)), np.int64), np.zeros(len(columns), np.int64)
+        for run in self.squares.runs(strip, columns, size):
+            start = int(columns[run[0]])
+            labels, valid = ground.read(Window(start, strip.row_off, int(columns[run[-1]]) + size - start, size))
+            counts[run] = count_windows(labels, columns[run] - start, size, self.values)
+            filled[run] = _window_sums(valid, columns[run] - start, size)
+        return counts, filled
+
+
 def find_candidates(
-    image: ImageReader,
-    classes: DatasetReader,
+    image: Image,
+    labels: Path,
     outlines: "gpd.GeoSeries",
     settings: ChipSettings,
     scheme: ClassScheme,
     progress: Progress,
+    each: Each = one_by_one,
 ) -> Candidates:
     """The windows of an image and its labels, both on one grid, that pass the filters. Raises LabelError for none.
 
     Windows start at the corner of each outline of touching images, stride by stride; the last ones are drawn back to
-    the edge.
+    the edge. `each`: who counts what is in them.
     """
-    grid, filters = image.image.grid, Filters(settings, settings.size)
-    ground = Labelled(image, classes)
-    windows: list[tuple[int, int]] = []
-    regions: list[tuple[int, int, int]] = []
+    grid, size, filters = image.grid, settings.size, Filters(settings, settings.size)
+    with open_raster(labels) as classes:
+        squares = labelled_squares(classes)
+    rows: list[tuple[int, ...]] = []
     pixels: list[NDArray[np.int64]] = []
     seen = 0
-    strips = [(number, strip) for number, o in enumerate(outlines) for strip in _strips(grid.cover(o.bounds), settings)]
-    with progress("looking for chips", len(strips), "strips") as advance:
-        for number, (corner, window, columns) in strips:
-            columns = columns[_touching(grid, window, columns, settings.size, outlines.iloc[number])]
-            if not len(columns):
-                advance(1)
-                continue
-            seen += len(columns)
-            counts, filled = _counted(ground, window, columns, settings.size, scheme.values)
-            for index in np.flatnonzero(filters.passing(counts.sum(axis=1), filled)):
-                windows.append((int(columns[index]) - corner[0], window.row_off - corner[1]))
-                regions.append((number, *corner))
-                pixels.append(counts[index])
-            advance(1)
-    if not windows and min(grid.shape) < settings.size:
+    all_strips = [Stretch(n, *s) for n, o in enumerate(outlines) for s in _stretches(grid.cover(o.bounds), settings)]
+    with progress("looking for chips", sum(len(s.strips) for s in all_strips), "strips") as advance:
+        stretches = []
+        for stretch in all_strips:
+            near = []
+            for window, columns in stretch.strips:
+                columns = columns[_touching(grid, window, columns, size, outlines.iloc[stretch.number])]
+                seen += len(columns)
+                if squares.runs(window, columns, size):
+                    near.append((window, columns))
+                else:
+                    filters.unlabelled += len(columns)
+            advance(len(stretch.strips) - len(near))
+            if near:
+                stretches.append(replace(stretch, strips=tuple(near)))
+        counting = Counting(image, labels, squares, size, scheme.values)
+        for stretch, counted in zip(stretches, each(counting, stretches), strict=True):
+            for (window, columns), (counts, filled) in zip(stretch.strips, counted, strict=True):
+                for index in np.flatnonzero(filters.passing(counts.sum(axis=1), filled)):
+                    rows.append((stretch.number, window.row_off, int(columns[index]), *stretch.corner))
+                    pixels.append(counts[index])
+            advance(len(stretch.strips))
+    if not rows and min(grid.shape) < size:
         raise LabelError(
-            f"{image.image.path}: has {grid.width} x {grid.height} px, which holds no chip of {settings.size}: set "
-            "chips.size to less"
+            f"{image.path}: has {grid.width} x {grid.height} px, which holds no chip of {size}: set chips.size to less"
         )
-    filters.check_any(len(windows), seen, "windows")
+    filters.check_any(len(rows), seen, "windows")
+    # region by region, from top to bottom, from left to right
+    order = sorted(range(len(rows)), key=rows.__getitem__)
+    found = np.array(rows, np.int64)[order]
     return Candidates(
-        grid, settings.size,
-        np.array(windows, np.int64).reshape(-1, 2),
-        np.array(regions, np.int64).reshape(-1, 3),
-        np.array(pixels, np.int64).reshape(-1, len(scheme)),
+        grid, size,
+        found[:, [2, 1]] - found[:, 3:],
+        found[:, [0, 3, 4]],
+        np.array(pixels, np.int64)[order],
         seen, filters.taken,
     )  # fmt: skip
 
@@ -141,29 +200,17 @@ def _touching(
     return np.asarray(shapely.intersects(shapely.box(start, upper - size * y, start + size * x, upper), outline))
 
 
-def _strips(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int, int], Window, NDArray[np.int64]]]:
-    """The corner of a region, a strip of it one chip high, and the columns at which chips start in the strip."""
+def _stretches(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int, int], tuple[Strip, ...]]]:
+    """The corner of a region, and strips of it."""
     corner = (int(region.col_off), int(region.row_off))
     size, stride = settings.size, settings.stride
     columns = np.array(steps(corner[0], corner[0] + int(region.width), size, stride))
-    for row in steps(corner[1], corner[1] + int(region.height), size, stride):
-        for start in range(0, len(columns), max(1, SEGMENT // stride)):
-            part = columns[start : start + max(1, SEGMENT // stride)]
-            yield corner, Window(int(part[0]), row, int(part[-1] - part[0]) + size, size), part
-
-
-def _counted(
-    ground: Labelled, strip: Window, columns: NDArray[np.int64], size: int, values: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Of windows of a strip that start at columns: pixels of each class value (windows, classes), and those with image
-    data (windows,); 0 where no label is near."""
-    counts, filled = np.zeros((len(columns), len(values)), np.int64), np.zeros(len(columns), np.int64)
-    for run in ground.runs(strip, columns, size):
-        start = int(columns[run[0]])
-        labels, valid = ground.read(Window(start, strip.row_off, int(columns[run[-1]]) + size - start, size))
-        counts[run] = count_windows(labels, columns[run] - start, size, values)
-        filled[run] = _window_sums(valid, columns[run] - start, size)
-    return counts, filled
+    rows = steps(corner[1], corner[1] + int(region.height), size, stride)
+    for start in range(0, len(columns), max(1, SEGMENT // stride)):
+        part = columns[start : start + max(1, SEGMENT // stride)]
+        width = int(part[-1] - part[0]) + size
+        for top in range(0, len(rows), ROWS):
+            yield corner, tuple((Window(int(part[0]), row, width, size), part) for row in rows[top : top + ROWS])
 
 
 def count_windows(

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from threading import local
 from typing import Any
 
 import geopandas as gpd
@@ -12,11 +14,12 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from landcover.classraster import scheme_of
+from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid
-from landcover.image import find_image
-from landcover.parallel import on_all_cores
+from landcover.image import Image, ImageReader, find_image
+from landcover.parallel import Each, on_all_cores, one_by_one
 from landcover.prepare.bandcounts import BandCounts
 from landcover.prepare.candidates import Candidates, find_candidates
 from landcover.prepare.classified_tiles import Tiles, link_tiles, write_classified_tiles
@@ -24,7 +27,15 @@ from landcover.prepare.ground import labelled_ground
 from landcover.prepare.mosaic import FOOTPRINTS
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
-from landcover.raster import bounded_cache, grid_of, open_raster, read_band, read_label_chip, write_chip
+from landcover.raster import (
+    OpenInThreads,
+    bounded_cache,
+    chip_bytes,
+    grid_of,
+    open_raster,
+    read_band,
+    read_label_chip,
+)
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings, SplitSettings
 from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels, split_key, write_report
@@ -56,6 +67,49 @@ class Cut:
     source: str | None = None
 
 
+@dataclass(frozen=True)
+class Packed:
+    """A chip as it is written: the content of both files; how often each value of its bands occurs; its outline; and
+    the file that it comes from."""
+
+    image: bytes
+    label: bytes
+    counts: BandCounts
+    bounds: tuple[float, float, float, float]
+    source: str | None
+
+
+class Scissors:
+    """Cuts chips of `size` at corners (n, 2: column, row) out of an image and its labels, both on one grid. Files stay
+    open until the end of the context; each thread has its own."""
+
+    def __init__(self, image: Image, labels: Path, corners: NDArray[np.int64], size: int) -> None:
+        self._image, self._labels, self._corners, self._size = image, labels, corners, size
+        self._files, self._local = OpenInThreads(), local()
+        self._readers: list[ImageReader] = []
+
+    def __enter__(self) -> "Scissors":
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        self._files.__exit__()
+        for reader in self._readers:
+            reader.close()
+
+    def __reduce__(self) -> tuple[type["Scissors"], tuple[Any, ...]]:
+        """In another process it has files of its own."""
+        return Scissors, (self._image, self._labels, self._corners, self._size)
+
+    def __call__(self, index: int) -> Cut:
+        window = Window(*self._corners[index].tolist(), self._size, self._size)
+        if not hasattr(self._local, "reader"):
+            self._local.reader = ImageReader(self._image)
+            self._readers.append(self._local.reader)
+        pixels, valid = self._local.reader.read(window)
+        label = np.where(valid, read_band(self._files(self._labels), window), 0).astype(np.uint8)
+        return Cut(pixels, label, self._image.grid.part(window))
+
+
 def chips(
     mosaic: Path,
     labels: Path,
@@ -65,31 +119,32 @@ def chips(
     out: Path,
     overwrite: bool = False,
     progress: Progress = silent,
+    machines: Machines = HERE,
 ) -> Chips:
     """Cut the mosaic and labels.tif into chips: images/, labels/ and Esri's metadata of Classified Tiles, and
     chips.gpkg with the footprint, split and labelled pixels of each.
 
-    Raises LabelError if no chip passes the filters, and OutputExists.
+    `machines`: who reads and packs them; they are written here. Raises LabelError if no chip passes the filters, and
+    OutputExists.
     """
     check_free(out, overwrite)
     check_made(mosaic, "mosaic")
     check_made(labels, "labels")
-    with bounded_cache(), find_image(mosaic).open() as image, open_raster(labels) as classes:
-        grid = image.image.grid
+    image = find_image(mosaic)
+    grid = image.grid
+    with open_raster(labels) as classes:
         if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):
             raise LabelError(f"{labels}: is on another grid than {mosaic}: run `landcover labels --overwrite`")
         if scheme_of(classes) != scheme:
             raise LabelError(f"{labels}: was made with another scheme: run `landcover labels --overwrite`")
-        outlines = read_layer(mosaic.with_name(FOOTPRINTS), "boundary").geometry
-        found = find_candidates(image, classes, outlines, settings, scheme, progress)
-        corners = found.corners
-
-        def cut(index: int) -> Cut:
-            window = Window(int(corners[index, 0]), int(corners[index, 1]), found.size, found.size)
-            pixels, valid = image.read(window)
-            return Cut(pixels, np.where(valid, read_band(classes, window), 0).astype(np.uint8), grid.part(window))
-
-        return write_chips(found, cut, None, settings.esri, split_settings, scheme, out, progress)
+    outlines = read_layer(mosaic.with_name(FOOTPRINTS), "boundary").geometry
+    # a path means the same in another process
+    labels = labels.absolute()
+    with bounded_cache(), open_each(machines, one_by_one) as each:
+        found = find_candidates(image, labels, outlines, settings, scheme, progress, each)
+        elsewhere = each if machines.elsewhere else None
+        with Scissors(image, labels, found.corners, found.size) as cut:
+            return write_chips(found, cut, None, settings.esri, split_settings, scheme, out, progress, elsewhere)
 
 
 def write_chips(
@@ -101,9 +156,11 @@ def write_chips(
     scheme: ClassScheme,
     out: Path,
     progress: Progress,
+    elsewhere: Each | None = None,
 ) -> Chips:
     """Split chips by place and write their folder; `cut` makes the n-th of them, `bands` are their bands' names where
-    known, and with `esri` each side becomes a folder of its own, too. Raises LandcoverError for a split that leaks."""
+    known, and with `esri` each side becomes a folder of its own, too; `elsewhere`: other processes that cut and pack
+    them. Raises LandcoverError for a split that leaks."""
     sided = split(found.windows, found.size + found.slack, found.regions, found.pixels, scheme, settings)
     shared = shared_pixels(found.corners[sided.sides == TRAIN], found.corners[sided.sides == VALIDATION], found.size)
     if shared and settings.method == "blocks":
@@ -112,7 +169,7 @@ def write_chips(
             "the program's; `--set split.seed=1` may get around it"
         )
     with whole_folder(out) as folder:
-        names = _write(folder, found, sided, cut, bands, esri, scheme, progress)
+        names = _write(folder, found, sided, cut, bands, esri, scheme, progress, elsewhere)
         report = _report(folder, found, sided, names, shared, scheme, settings)
         write_report(folder, report)
     return Chips(out, report, found.seen, found.filtered, sided.unmet)
@@ -127,6 +184,7 @@ def _write(
     esri: bool,
     scheme: ClassScheme,
     progress: Progress,
+    elsewhere: Each | None,
 ) -> dict[int, str]:
     """Write what the split kept; returns the file name of each candidate that was."""
     (folder / "images").mkdir()
@@ -135,21 +193,16 @@ def _write(
     names = {index: f"{number:09d}.tif" for number, index in enumerate(kept)}
     counts: dict[str, BandCounts] = {}
     outlines, sources = [], []
-
-    def written(made: tuple[str, Cut]) -> Cut:
-        name, chip = made
-        write_chip(folder / "images" / name, chip.image, chip.grid)
-        write_chip(folder / "labels" / name, chip.label[:, :, None], chip.grid)
-        return chip
-
-    # they are cut here, one after the other, and packed side by side
-    cuts = ((name, cut(index)) for index, name in names.items())
+    # here they are cut one after the other, as neighbours share blocks of the image, and packed side by side
+    packed = elsewhere(partial(_cut_packed, cut), kept) if elsewhere else on_all_cores(_packed, map(cut, kept))
     with progress("chips", len(kept), "chips") as advance:
-        for index, chip in zip(names, on_all_cores(written, cuts), strict=True):
+        for (index, name), chip in zip(names.items(), packed, strict=True):
+            (folder / "images" / name).write_bytes(chip.image)
+            (folder / "labels" / name).write_bytes(chip.label)
             if not counts:
-                counts = {side: BandCounts(chip.image.shape[2], chip.image.dtype.name) for side in (TRAIN, VALIDATION)}
-            counts[sided.sides[index]].add(chip.image)
-            outlines.append(box(*chip.grid.bounds))
+                counts = {side: BandCounts(len(chip.counts), chip.counts.dtype.name) for side in (TRAIN, VALIDATION)}
+            counts[sided.sides[index]] += chip.counts
+            outlines.append(box(*chip.bounds))
             sources.append(chip.source)
             advance(1)
     columns: dict[str, object] = {
@@ -170,6 +223,17 @@ def _write(
         if chosen := np.flatnonzero(sided.sides == side).tolist():
             link_tiles(folder, folder / side, tiles(chosen, counts[side]), scheme)
     return names
+
+
+def _cut_packed(cut: Callable[[int], Cut], index: int) -> Packed:
+    return _packed(cut(index))
+
+
+def _packed(chip: Cut) -> Packed:
+    counts = BandCounts(chip.image.shape[2], chip.image.dtype.name)
+    counts.add(chip.image)
+    image, label = (chip_bytes(pixels, chip.grid) for pixels in (chip.image, chip.label[:, :, None]))
+    return Packed(image, label, counts, chip.grid.bounds, chip.source)
 
 
 def _report(

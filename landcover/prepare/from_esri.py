@@ -4,6 +4,7 @@ import warnings
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +14,11 @@ from rasterio.crs import CRS
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window
 
+from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import ImageError, LabelError
 from landcover.files import check_free
 from landcover.grid import ALIGNED, Grid, name_of
-from landcover.parallel import on_all_cores
+from landcover.parallel import Each
 from landcover.prepare.candidates import Candidates, Filters
 from landcover.prepare.chips import Chips, Cut, write_chips
 from landcover.prepare.esri_chip import Codes, Look, look_at, read_chip
@@ -26,6 +28,9 @@ from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings, SplitSettings
 from landcover.sites import sites
+
+Listed = tuple[int, tuple[str, str]]
+"""The number of an exported folder, and the names of a chip's image and label in it."""
 
 NOWHERE = 'LOCAL_CS["place not known",UNIT["metre",1]]'
 """The CRS of chips that do not tell where they lie: it leads to no place on Earth."""
@@ -39,6 +44,7 @@ def chips_from_esri(
     out: Path,
     overwrite: bool = False,
     progress: Progress = silent,
+    machines: Machines = HERE,
 ) -> Chips:
     """As `chips`, from folders of Classified Tiles that ArcGIS exported; size and place are those of its chips.
 
@@ -50,30 +56,41 @@ def chips_from_esri(
     for folder in folders:
         if folder.resolve().is_relative_to(out.resolve()):
             raise LabelError(f"{folder}: lies where the chips will be written, which replaces it: move it first")
-    exports = [read_export(folder) for folder in {folder.resolve(): folder for folder in folders}.values()]
+    exports = [read_export(folder) for folder in {folder.resolve(): folder.absolute() for folder in folders}.values()]
     codes = [Codes(export.classes, remap) for export in exports]
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), open_each(machines) as each:
         # what does not tell its place is dealt with
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        seen = _survey(exports, codes, split_settings, remap.scheme, progress)
+        seen = _survey(exports, codes, split_settings, remap.scheme, progress, each)
         found, kept, notes = _candidates(seen, settings)
-
-        def cut(index: int) -> Cut:
-            export, pair = seen.listed[kept[index]]
-            chip = read_chip(exports[export], pair)
-            column, row = found.corners[index].tolist()
-            grid = found.grid.part(Window(column, row, found.size, found.size))
-            if found.placed:
-                # its own place, where that of the common grid is rounded
-                grid = replace(grid, transform=chip.place.transform)
-            return Cut(chip.image, codes[export].classes(chip), grid, chip.path)
-
+        listed = [seen.listed[number] for number in kept.tolist()]
+        cut = partial(_cut, exports, codes, listed, found.grid, found.corners, found.size, found.placed)
         bands = exports[0].bands if len(exports[0].bands) == seen.first.bands else None
-        made = write_chips(found, cut, bands, settings.esri, split_settings, remap.scheme, out, progress)
+        elsewhere = each if machines.elsewhere else None
+        made = write_chips(found, cut, bands, settings.esri, split_settings, remap.scheme, out, progress, elsewhere)
     unlisted = sum(export.unlisted for export in exports)
     if unlisted:
         notes.append(f"{unlisted:,} images that map.txt does not name were left out")
     return replace(made, unmet=(*made.unmet, *notes))
+
+
+def _cut(
+    exports: Sequence[Export],
+    codes: Sequence[Codes],
+    listed: Sequence[Listed],
+    grid: Grid,
+    corners: NDArray[np.int64],
+    size: int,
+    placed: bool,
+    index: int,
+) -> Cut:
+    """A chip in a place on a grid: its own, where that of the common grid is rounded, if it is `placed`."""
+    export, pair = listed[index]
+    chip = read_chip(exports[export], pair)
+    own = grid.part(Window(*corners[index].tolist(), size, size))
+    if placed:
+        own = replace(own, transform=chip.place.transform)
+    return Cut(chip.image, codes[export].classes(chip), own, chip.path)
 
 
 @dataclass(frozen=True)
@@ -82,7 +99,7 @@ class Survey:
     (n, classes); pixels with data (n,); the six numbers of each transform; whether each is upright; and the CRS, None
     unless all tell their place."""
 
-    listed: list[tuple[int, tuple[str, str]]]
+    listed: list[Listed]
     first: Look
     pixels: NDArray[np.int64]
     filled: NDArray[np.int64]
@@ -92,7 +109,12 @@ class Survey:
 
 
 def _survey(
-    exports: Sequence[Export], codes: Sequence[Codes], split: SplitSettings, scheme: ClassScheme, progress: Progress
+    exports: Sequence[Export],
+    codes: Sequence[Codes],
+    split: SplitSettings,
+    scheme: ClassScheme,
+    progress: Progress,
+    each: Each,
 ) -> Survey:
     """Look at every chip. Raises LabelError for codes that nobody knows, all of them with their pixels, and, unless
     the split is random, for a chip that does not tell where it lies; ImageError for chips that are not alike."""
@@ -103,12 +125,8 @@ def _survey(
     unknown: Counter[str] = Counter()
     first: Look | None = None
     placed = True
-
-    def look(one: tuple[int, tuple[str, str]]) -> Look:
-        return look_at(exports[one[0]], one[1])
-
     with progress("reading chips", len(listed), "chips") as advance:
-        for row, (one, (number, _)) in enumerate(zip(on_all_cores(look, listed), listed, strict=True)):
+        for row, (one, (number, _)) in enumerate(zip(each(partial(_look, exports), listed), listed, strict=True)):
             first = first or one
             _check_alike(first, one)
             if not one.place.known and split.method != "random":
@@ -132,6 +150,10 @@ def _survey(
         where = exports[0].folder if len(exports) == 1 else "the chips"
         raise LabelError(f"{where}: codes that are neither in scheme nor in labels.reclassify: {told}")
     return Survey(listed, first, pixels, filled, transforms, upright, first.place.crs if placed else None)
+
+
+def _look(exports: Sequence[Export], one: Listed) -> Look:
+    return look_at(exports[one[0]], one[1])
 
 
 def _check_alike(first: Look, one: Look) -> None:

@@ -1,5 +1,7 @@
 """Labels and image data in windows that pass over a mosaic, read only where there are labels, and each pixel once."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.io import DatasetReader
@@ -16,24 +18,35 @@ CELL = 128
 """Pixels a side of what is read at a time."""
 
 
-class Labelled:
-    """What an image and its labels, both on one grid, hold under windows. These are to move from top to bottom: what
-    lies above the last one is forgotten, and read again if a later window is above it."""
+@dataclass(frozen=True)
+class Squares:
+    """In which squares (rows, columns) of a grid there is any label."""
 
-    def __init__(self, image: ImageReader, classes: DatasetReader) -> None:
-        self._image, self._classes = image, classes
-        self._squares = _squares(classes)
-        self._held: dict[tuple[int, int], tuple[NDArray[np.uint8], NDArray[np.bool_]]] = {}
-        self._row = 0
+    labelled: NDArray[np.bool_]
 
     def runs(self, strip: Window, columns: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
         """Which of the windows of `size` at columns of a strip, in ascending order, have labels in or near them: their
         indices, those of windows that overlap together."""
         rows = slice(max(strip.row_off, 0) // SQUARE, (strip.row_off + size - 1) // SQUARE + 1)
-        sums = np.concatenate([[0], np.cumsum(self._squares[rows].any(axis=0))])
+        sums = np.concatenate([[0], np.cumsum(self.labelled[rows].any(axis=0))])
         first, last = (np.clip(c // SQUARE, 0, len(sums) - 1) for c in (columns, columns + size + SQUARE - 1))
         near = np.flatnonzero(sums[last] > sums[first])
         return np.split(near, np.flatnonzero(np.diff(columns[near]) >= size) + 1) if len(near) else []
+
+    def touch(self, cell: Window) -> bool:
+        """Whether there is any in a cell."""
+        rows, columns = (slice(n // SQUARE, (n + CELL) // SQUARE) for n in (cell.row_off, cell.col_off))
+        return bool(self.labelled[rows, columns].any())
+
+
+class Labelled:
+    """What an image and its labels, both on one grid, hold under windows. These are to move from top to bottom: what
+    lies above the last one is forgotten, and read again if a later window is above it."""
+
+    def __init__(self, image: ImageReader, classes: DatasetReader, squares: Squares) -> None:
+        self._image, self._classes, self._squares = image, classes, squares
+        self._held: dict[tuple[int, int], tuple[NDArray[np.uint8], NDArray[np.bool_]]] = {}
+        self._row = 0
 
     def read(self, window: Window) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
         """Labels (rows, columns), 0 where the image has no data, and where it has."""
@@ -51,8 +64,8 @@ class Labelled:
         place = cell.row_off, cell.col_off
         if place not in self._held:
             valid = self._image.read_valid(cell)
-            squares = self._squares[tuple(slice(start // SQUARE, (start + CELL) // SQUARE) for start in place)]
-            labels = read_band(self._classes, cell) if squares.any() else np.zeros(valid.shape, np.uint8)
+            touched = self._squares.touch(cell)
+            labels = read_band(self._classes, cell) if touched else np.zeros(valid.shape, np.uint8)
             labels[~valid] = 0
             self._held[place] = labels, valid
         return self._held[place]
@@ -66,8 +79,8 @@ class Labelled:
         self._row = row
 
 
-def _squares(classes: DatasetReader) -> NDArray[np.bool_]:
-    """In which squares (rows, columns) there is any label."""
+def labelled_squares(classes: DatasetReader) -> Squares:
+    """Of a raster of labels, 0 where there is none."""
     found = np.zeros((-(-classes.height // SQUARE), -(-classes.width // SQUARE)), bool)
     for block in stored_blocks(classes):
         rows, columns = _starts(block.row_off, block.height), _starts(block.col_off, block.width)
@@ -76,7 +89,7 @@ def _squares(classes: DatasetReader) -> NDArray[np.bool_]:
         )
         top, left = block.row_off // SQUARE, block.col_off // SQUARE
         found[top : top + len(rows), left : left + len(columns)] |= most > 0
-    return found
+    return Squares(found)
 
 
 def _starts(offset: int, length: int) -> NDArray[np.int64]:

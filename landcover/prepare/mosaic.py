@@ -17,6 +17,7 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from landcover import vrt
+from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import ImageError
 from landcover.files import check_free, whole_folder
 from landcover.grid import Grid, name_of
@@ -42,19 +43,25 @@ class Mosaic:
     warped: int
 
 
-def mosaic(settings: MosaicSettings, out: Path, overwrite: bool = False, progress: Progress = silent) -> Mosaic:
+def mosaic(
+    settings: MosaicSettings,
+    out: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    machines: Machines = HERE,
+) -> Mosaic:
     """Index images as one raster in the folder `out`: mosaic.vrt, scenes/, footprints.gpkg.
 
     The grid is that of the images that agree (the first such image's, extended); the others are warped onto it while
     reading, bilinearly. Where images overlap, `settings.order` says who covers whom, pixel by pixel, and a pixel
-    without data never covers one with data. Raises ImageError, OutputExists.
+    without data never covers one with data. `machines`: who reads the headers. Raises ImageError, OutputExists.
     """
     check_free(out, overwrite)
     paths = expand(settings.images, RASTER_SUFFIXES, ImageError)
-    with progress("reading headers", len(paths), "images") as advance:
+    with open_each(machines) as each, progress("reading headers", len(paths), "images") as advance:
         scenes = []
-        for path in paths:
-            scenes.append(describe(path))
+        for scene in each(describe, paths):
+            scenes.append(scene)
             advance(1)
     scenes = stacked(scenes, settings.order)
     grid, windows = lay_out(scenes)

@@ -2,12 +2,14 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from landcover.chipstore import SUFFIX, Chip, ChipWriter, StoreInfo, create_store
+from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
 from landcover.prepare.chips import TABLE
@@ -30,9 +32,16 @@ class Stacks:
     chips: dict[str, int]
 
 
-def stack(chips: Path, scheme: ClassScheme, out: Path, overwrite: bool = False, progress: Progress = silent) -> Stacks:
-    """Write out/train/<class>.h5 and out/validation/<class>.h5 from a folder of chips. Raises LabelError,
-    OutputExists."""
+def stack(
+    chips: Path,
+    scheme: ClassScheme,
+    out: Path,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    machines: Machines = HERE,
+) -> Stacks:
+    """Write out/train/<class>.h5 and out/validation/<class>.h5 from a folder of chips. `machines`: who reads them; they
+    are written here. Raises LabelError, OutputExists."""
     for side in (TRAIN, VALIDATION):
         check_free(out / side, overwrite)
     if not (chips / TABLE).exists():
@@ -47,17 +56,19 @@ def stack(chips: Path, scheme: ClassScheme, out: Path, overwrite: bool = False, 
     # the HDF5 library does not survive a full disk
     check_space(out / TRAIN, len(table) * info.chip_bytes)
     counts = {side: int((table["split"] == side).sum()) for side in (TRAIN, VALIDATION)}
-    with progress("stacking", len(table), "chips") as advance:
+    places = list(zip(table["chip"], table["column"].tolist(), table["row"].tolist(), strict=True))
+    read = partial(_read_chip, chips.absolute())
+    with open_each(machines) as each, progress("stacking", len(table), "chips") as advance:
         for side in (TRAIN, VALIDATION):
+            rows = np.flatnonzero(table["split"] == side).tolist()
             with whole_folder(out / side) as folder, ExitStack() as open_files:
                 writers: dict[int, ChipWriter] = {}
-                for row in np.flatnonzero(table["split"] == side):
+                for row, chip in zip(rows, each(read, (places[row] for row in rows)), strict=True):
                     land_class = scheme.root[home[row]]
                     if land_class.value not in writers:
                         path = folder / f"{land_class.slug}{SUFFIX}"
                         writers[land_class.value] = open_files.enter_context(create_store(path, info))
-                    name, column, top = table.loc[row, ["chip", "column", "row"]]
-                    writers[land_class.value].append(_read_chip(chips, name, column, top))
+                    writers[land_class.value].append(chip)
                     advance(1)
     write_report(out, report)
     return Stacks(out, counts)
@@ -84,9 +95,10 @@ def _info(first: Path, report: SplitReport) -> StoreInfo:
         )
 
 
-def _read_chip(chips: Path, name: str, column: int, row: int) -> Chip:
+def _read_chip(chips: Path, place: tuple[str, int, int]) -> Chip:
+    name, column, row = place
     with open_raster(chips / "images" / name) as image, open_raster(chips / "labels" / name) as label:
-        window = (int(column), int(row), image.width, image.height)
+        window = (column, row, image.width, image.height)
         whole = grid_of(image).whole
         return Chip(
             np.moveaxis(read_window(image, whole), 0, -1), read_band(label, whole).astype(np.uint8), window, name

@@ -24,17 +24,21 @@ if TYPE_CHECKING:
 
 
 def run_mosaic(
-    config: Config, overwrite: bool = False, progress: Progress = silent, images: Sequence[str] = ()
+    config: Config,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    images: Sequence[str] = (),
+    machines: Machines = HERE,
 ) -> "Mosaic | None":
-    """With `images`, of those instead of the configuration's. This and the others return None where all is up to date,
-    and raise LandcoverError."""
+    """With `images`, of those instead of the configuration's; `machines`: who reads. This and the others return None
+    where all is up to date, and raise LandcoverError."""
     stage = mosaic_stage(config, images)
 
     def make(told: object) -> "Mosaic":
         from landcover.prepare.mosaic import mosaic
 
         settings = config.mosaic.model_copy(update={"images": stage.inputs})
-        return mosaic(settings, config.paths.mosaic, True, progress)
+        return mosaic(settings, config.paths.mosaic, True, progress, machines)
 
     return bring_up_to_date(stage, make, overwrite, config.provenance.full)
 
@@ -54,7 +58,11 @@ def run_labels(
 
 
 def run_chips(
-    config: Config, overwrite: bool = False, progress: Progress = silent, exports: Sequence[Path] = ()
+    config: Config,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    exports: Sequence[Path] = (),
+    machines: Machines = HERE,
 ) -> "Chips | None":
     """With `exports`, of those folders that ArcGIS wrote."""
     paths, settings = config.paths, (config.chips, config.split)
@@ -66,19 +74,22 @@ def run_chips(
         if exports:
             from landcover.prepare.from_esri import chips_from_esri
 
-            return chips_from_esri(exports, *settings, config.remap, paths.chips, True, progress)
+            return chips_from_esri(exports, *settings, config.remap, paths.chips, True, progress, machines)
         from landcover.prepare.chips import chips
 
-        return chips(paths.mosaic / MOSAIC, paths.labels, *settings, config.scheme, paths.chips, True, progress)
+        places = paths.mosaic / MOSAIC, paths.labels
+        return chips(*places, *settings, config.scheme, paths.chips, True, progress, machines)
 
     return bring_up_to_date(chips_stage(config, exports), make, overwrite, config.provenance.full)
 
 
-def run_stack(config: Config, overwrite: bool = False, progress: Progress = silent) -> "Stacks | None":
+def run_stack(
+    config: Config, overwrite: bool = False, progress: Progress = silent, machines: Machines = HERE
+) -> "Stacks | None":
     def make(told: object) -> "Stacks":
         from landcover.prepare.stack import stack
 
-        return stack(config.paths.chips, config.scheme, config.paths.stacks, True, progress)
+        return stack(config.paths.chips, config.scheme, config.paths.stacks, True, progress, machines)
 
     return bring_up_to_date(stack_stage(config), make, overwrite, config.provenance.full)
 

@@ -1,0 +1,59 @@
+"""The map of a cell that is done: whether it is there, and what is in it."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from landcover.classify.cells import CELL_TAG
+from landcover.classify.journal import journal_path
+from landcover.classify.predict import UNREADABLE_TAG
+from landcover.classraster import confidence_path
+from landcover.errors import ImageError
+from landcover.fingerprint import combined, digest
+from landcover.histogram import byte_counts
+from landcover.raster import open_raster, read_band, stored_blocks
+from landcover.settings import ClassifySettings
+
+
+@dataclass(frozen=True)
+class Done:
+    """The map of a cell: the pixels of each class value, and how many parts of the image could not be read; `content`:
+    the fingerprint of its files, none where there is nothing to map; `kept`: it was there already."""
+
+    pixels: dict[int, int]
+    unreadable: int
+    content: str
+    kept: bool
+
+
+def is_done(out: Path, key: str, settings: ClassifySettings) -> bool:
+    """Whether a map is there that was made of what has this fingerprint."""
+    if not out.exists() or journal_path(out).exists() or (settings.confidence and not confidence_path(out).exists()):
+        return False
+    try:
+        with open_raster(out) as dataset:
+            tags = dataset.tags()
+    except ImageError:
+        return False
+    return tags.get(CELL_TAG) == key and (settings.skip_bad or UNREADABLE_TAG not in tags)
+
+
+def read_done(out: Path, settings: ClassifySettings, kept: bool) -> Done:
+    """What stands in the map of a cell."""
+    counts: Counter[int] = Counter()
+    with open_raster(out) as dataset:
+        unreadable = int(dataset.tags().get(UNREADABLE_TAG, 0))
+        for block in stored_blocks(dataset):
+            found = byte_counts(read_band(dataset, block))
+            counts.update({value: int(found[value]) for value in np.flatnonzero(found).tolist() if value})
+    files = [out, confidence_path(out)] if settings.confidence else [out]
+    return Done(dict(counts), unreadable, combined((file.name, digest(file)) for file in files), kept)
+
+
+def remove_done(out: Path) -> None:
+    """The map of a cell and what belongs to it."""
+    beside = (out.with_name(f"{out.name}.aux.xml"), out.with_suffix(".qml"), confidence_path(out))
+    for file in (out, *beside):
+        file.unlink(missing_ok=True)
