@@ -177,6 +177,9 @@ def _known_model(name: str) -> str:
     return name
 
 
+ModelName = Annotated[str, AfterValidator(_known_model)]
+
+
 def _no_working_folder(name: str) -> str:
     if name.endswith((".training", "-folds")):
         raise ValueError("names that end in .training or -folds are for folders of the program's own")
@@ -220,7 +223,7 @@ class TrainAugmentation(Section):
 
 
 class TrainSettings(Section):
-    model: Annotated[str, AfterValidator(_known_model)] = "unet"
+    model: ModelName = "unet"
     name: Annotated[str, AfterValidator(_no_working_folder)] = Field("unet", pattern=r"^\w[\w.-]*$")
     net: NetSettings = NetSettings()
     backbone: BackboneSettings = BackboneSettings()
@@ -247,6 +250,22 @@ class TrainSettings(Section):
 
 OF_PIXELS = ("model", "name", "class_weights", "class_prior", "seed")
 """What of TrainSettings a model of pixels depends on."""
+
+
+class BenchmarkSettings(Section):
+    models: tuple[ModelName, ...] = Field(
+        ("unet", "random-forest", "gradient-boosting", "fully-connected"), min_length=1
+    )
+    minutes: Positive = 10.0
+    folds: int = Field(1, ge=1, le=100)
+
+    @field_validator("models")
+    @classmethod
+    def _once(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [model for model in models if models.count(model) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice")
+        return models
 
 
 class ClassifySettings(Section):
