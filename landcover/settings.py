@@ -204,6 +204,7 @@ class BackboneSettings(Section):
     name: Literal["mobilenetv2", "resnet50", "resnet101"] = "mobilenetv2"
     width: float = Field(0.5, gt=0, le=2)
     weights: Path | None = None
+    frozen: Literal["auto"] | Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _widths(self) -> "BackboneSettings":
@@ -238,7 +239,7 @@ class TrainSettings(Section):
     class_weights: Literal["auto"] | dict[ClassKey, Positive] = "auto"
     class_prior: Literal["auto", "labels", "equal"] = "auto"
     weight_cap: float = Field(5.0, ge=1)
-    learning_rate: Positive = 0.001
+    learning_rate: Literal["auto"] | Positive = "auto"
     warmup: Share = 0.05
     weight_decay: float = Field(1e-4, ge=0)
     clip: Positive = 1.0

@@ -83,7 +83,9 @@ def draw(made: "Benchmarked", scheme: ClassScheme, path: Path) -> None:
         )
         y = np.arange(len(names)) + 0.8 * ((place + 0.5) / len(rows) - 0.5)
         colour = COLOURS[place % len(COLOURS)]
-        panel.hlines(y, low, high, color=colour, linewidth=1.5)
+        there = np.isfinite(low)
+        if there.any():
+            panel.hlines(y[there], low[there], high[there], color=colour, linewidth=1.5)
         panel.plot(values, y, "o", color=colour, markersize=4, label=row.model)
     panel.set_yticks(range(len(names)), names)
     panel.set(xlabel="per cent", ylim=(len(names) - 0.5, -0.5))

@@ -133,13 +133,17 @@ def _train(
 def _fitted(part: Chips, settings: TrainSettings, scheme: ClassScheme, folder: Path, seconds: float) -> TrainSettings:
     """Those that the training was begun with, which depend on how fast the machine was, or new ones."""
     from landcover.train.budget import fitted
+    from landcover.train.phases import known_rate
     from landcover.train.plan import plan_for
+    from landcover.train.rates import SHARE
 
     path = folder / FITTED
     if path.exists() and (folder / CHECKPOINT).exists():
         return settings.model_copy(update=json.loads(path.read_text(encoding="utf-8")))
     shutil.rmtree(folder, ignore_errors=True)
-    made = fitted(settings, plan_for(part, settings, scheme), seconds)
+    # a learning rate that has to be found takes its time, too
+    left = seconds if known_rate(settings) else seconds / (1 + SHARE)
+    made = fitted(settings, plan_for(part, settings, scheme), left)
     make_folder(folder)
     with whole_file(path) as temporary:
         temporary.write_text(json.dumps(made.model_dump(include={"epochs", "chips_per_epoch"})), encoding="utf-8")

@@ -48,7 +48,8 @@ def plan_for(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Plan
     """As `plan`, on chips that are open."""
     check_fits(settings, chips.info)
     few = replace(chips, train=_few(chips.train), copies=_few(chips.copies), validation=_few(chips.validation))
-    task = prepare_task(few, settings, scheme, quietly=True)
+    # the last epochs train all of a network
+    task = prepare_task(few, settings, scheme, quietly=True, epoch=settings.epochs - 1)
     mean = task.statistics.mean
     feed = Batches(chips.train + chips.copies, scheme, settings.batch, mean, settings)
     check = Batches(chips.validation, scheme, settings.batch, mean)
