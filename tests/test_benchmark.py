@@ -30,6 +30,7 @@ def project(tmp_path, scheme, monkeypatch) -> Path:
     monkeypatch.setattr(module, "_each", lambda work, *given: work(*given))
     monkeypatch.setattr(estimators, "TREES", 5)
     monkeypatch.setattr("landcover.benchmark.speed.SIDE", 64)
+    monkeypatch.setattr("landcover.train.plan.TRIAL", 0.05)
     train = {"epochs": 2, "batch": 4, "precision": "float32", "net": {"depth": 2, "filters": 2}}
     Path("c.yaml").write_text(
         json.dumps({"scheme": scheme.model_dump(mode="json"), "train": train, "split": {"block": 64}})

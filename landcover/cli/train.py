@@ -35,8 +35,8 @@ def train(
     \b
     Reads:   <data>/processed
     Writes:  <models>/<train.name>: model.keras, model.stac.json, history.csv, curves.png, metrics.json, validation/
-             with pictures of chips each time the best improved, tensorboard/; of a model of pixels model.skops, and
-             neither curves.png nor tensorboard/
+             with pictures of chips each time the best improved, tensorboard/, rates.png where a learning rate was
+             found; of a model of pixels model.skops, and neither curves.png nor tensorboard/
     Example: landcover train --set train.epochs=50
     """
     from landcover.catalogue import find_kind

@@ -85,7 +85,6 @@ LISTED = [
     Case("a plug-in that fails", "train --model wide", ("wide-net", "no licence"), plug_in),
     Case("weights of another network", "train --model deeplab --set train.backbone.weights=w.weights.h5",
          ("w.weights.h5", "mobilenetv2"), other_weights),
-    Case("no weights", "train --model deeplab --set train.backbone.weights=w.h5", ("w.h5", "no such file")),
     Case("a frozen backbone of none", "train --freeze-backbone 2", ("--freeze-backbone", "unet", "deeplab"), code=2),
     Case("no number of epochs", "train --model pspnet --freeze-backbone=few", ("frozen", "few"), code=2),
     Case("a rate of no number", "train --set train.learning_rate=fast", ("learning_rate", "fast"), code=2),
