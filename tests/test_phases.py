@@ -60,14 +60,14 @@ def test_a_short_training_is_not_swept_for(tmp_path) -> None:
 def _tiny(include_top: bool, weights: None, input_shape: tuple[int | None, ...], alpha: float) -> keras.Model:
     image = keras.Input(input_shape)
     x = layers.Conv2D(4, 3, strides=4, padding="same", use_bias=False, name="Conv1")(image)
-    low = layers.ReLU(name="low")(layers.BatchNormalization(name="bn")(x))
-    return keras.Model(image, layers.Conv2D(6, 3, strides=4, padding="same", name="deep")(low))
+    fine = layers.ReLU(name="fine")(layers.BatchNormalization(name="bn")(x))
+    return keras.Model(image, layers.Conv2D(6, 3, strides=4, padding="same", name="deep")(fine))
 
 
 @pytest.fixture
 def frozen(monkeypatch) -> TrainSettings:
     """Of a small DeepLab whose backbone stands still for one epoch of three."""
-    kind = replace(backbone.BACKBONES["mobilenetv2"], build=_tiny, low="low", deep="deep", channels=8)
+    kind = replace(backbone.BACKBONES["mobilenetv2"], build=_tiny, low="fine", deep="deep", channels=8)
     monkeypatch.setitem(backbone.BACKBONES, "mobilenetv2", kind)
     update = {"model": "deeplab", "epochs": 3, "backbone": BackboneSettings(frozen=1), "monitor": "none"}
     return PLAIN.model_copy(update=update)

@@ -76,7 +76,7 @@ def unsafe_network() -> None:
 
 LISTED = [
     Case("an unknown model", "train --model random-forrest", ("train.model", "random-forest"), code=2),
-    Case("a model without a function", "train --model my_net:", ("my_net:build",), code=2),
+    Case("a model of no name", "train --model 1net:shape", ("my_net:build",), code=2),
     Case("no module of one's own", "train --model my_nett:shape", ("my_nett.py", "there is no module")),
     Case("no function of one's own", "train --model my_net:shap", ("my_net has no function shap", "shape")),
     Case("a network of another shape", "train --model my_net:shape", ("my_net:shape", "(batch, rows, columns, 3)")),
