@@ -24,6 +24,7 @@ SECTIONS = {
     "prepare": ["mosaic", "labels", "chips", "split", "augment"],
     "labels": ["labels", "scheme"],
     "chips": ["chips", "split"],
+    "benchmark": ["benchmark", "train", "split"],
     "report": ["assess"],
     "compare": ["assess"],
     "export": ["classify"],
@@ -42,6 +43,7 @@ GUIDES = {
     "stack": ["explanation/chips.md"],
     "models": ["how-to/models.md", "how-to/training.md", "how-to/own-network.md"],
     "train": ["explanation/training.md", "how-to/models.md", "how-to/own-network.md", "how-to/hardware.md"],
+    "benchmark": ["how-to/models.md", "explanation/assessment.md"],
     "classify": ["explanation/mapping.md", "how-to/large-areas.md", "how-to/scale.md"],
     "points": ["how-to/accuracy.md", "explanation/assessment.md"],
     "assess": ["how-to/accuracy.md", "explanation/assessment.md"],
@@ -57,6 +59,7 @@ DATALESS = ("models", "completion")
 
 FAILS = {
     "doctor": "something was found that a stage would fail of",
+    "benchmark": "something is wrong with the data, or one of the models failed",
     "classify": "something is wrong with the data, or one of several images could not be mapped",
 }
 
@@ -74,6 +77,14 @@ REPORTS = """\
     <map>/table.md, table.tex       for a paper
     <map>/run.json                  how it was made
     <map>_and_<map>/                comparison.json, difference.png, run.json
+
+`landcover benchmark` makes `reports/benchmark/`.
+
+    benchmark/benchmark.csv         a row a model: accuracies with their intervals, and what it costs
+    benchmark/benchmark.json        the same with standard errors, what was held out, notes, models that failed
+    benchmark/benchmark.png         the same as a picture
+    benchmark/<model>/fold_<n>/     a training, result.json, and tables.npy: a contingency table a held-out chip
+    benchmark/run.json              how it was made
 
 ## Beside a map
 

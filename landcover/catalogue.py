@@ -24,7 +24,8 @@ class Kind:
     time to map a pixel over that of the U-Net, None where it was not measured. `tiling`: of an exact one a pixel of the
     map depends on pixels near it alone, so that the map is the same however it is cut into tiles; else overlapping
     tiles are blended; None where only building it would tell. `source`: the function that builds one that is not of
-    this program."""
+    this program. `rate`: the learning rate that it is trained at by itself; None where one has to be found. `backbone`:
+    whether it stands on one."""
 
     name: str
     title: str
@@ -34,6 +35,8 @@ class Kind:
     cost: float | None
     tiling: Literal["exact", "blended"] | None
     source: str | None = None
+    rate: float | None = None
+    backbone: bool = False
 
     @property
     def file(self) -> str:
@@ -42,10 +45,12 @@ class Kind:
 
 
 KINDS = (
-    Kind("unet", "U-Net", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact"),
-    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.5, "blended"),
+    Kind("unet", "U-Net", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact",
+         rate=0.001),
+    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.5, "blended",
+         backbone=True),
     Kind("deeplab", "DeepLab v3+", "an atrous pyramid over a backbone of stride 16, and a decoder", "network", 736_207,
-         1.1, "blended"),
+         1.1, "blended", backbone=True),
     Kind("random-forest", "Random forest", "a forest of trees on features of pixels", "pixels", None, None, "exact"),
     Kind("gradient-boosting", "Gradient boosting", "boosted trees on the same features", "pixels", None, None, "exact"),
     Kind("fully-connected", "Fully connected network", "two hidden layers on the same features", "pixels", None, None,

@@ -16,6 +16,7 @@ from landcover.settings import (
     ALABAMA,
     AssessSettings,
     AugmentSettings,
+    BenchmarkSettings,
     ChipSettings,
     ClassifySettings,
     LabelSettings,
@@ -44,6 +45,7 @@ class Config(Section):
     split: SplitSettings = SplitSettings()
     augment: AugmentSettings = AugmentSettings()
     train: TrainSettings = TrainSettings()
+    benchmark: BenchmarkSettings = BenchmarkSettings()
     classify: ClassifySettings = ClassifySettings()
     points: PointSettings = PointSettings()
     assess: AssessSettings = AssessSettings()

@@ -82,6 +82,14 @@ def train_stage(config: Config) -> Stage:
     return Stage("train", out, tuple(inputs), sections, parts, code="train.fit")
 
 
+def benchmark_stage(config: Config) -> Stage:
+    paths = config.paths
+    sections = _sections(config, "train", "benchmark", "split", "scheme")
+    parts = ("benchmark.csv", "benchmark.json", "benchmark.png")
+    inputs = (str(paths.stacks), str(paths.augmented))
+    return Stage("benchmark", paths.reports / "benchmark", inputs, sections, parts, code="benchmark")
+
+
 def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> Stage:
     """`confidence`: where that of the map goes, if it is asked for."""
     settings = config.classify

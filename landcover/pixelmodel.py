@@ -136,3 +136,13 @@ def alone(kind: str) -> Iterator[None]:
     for the thread that asks for it."""
     with _controller().limit(limits=1, user_api=kind):
         yield
+
+
+def parameters(estimator: Any) -> int:
+    """Weights of a network, nodes of trees."""
+    if hasattr(estimator, "estimators_"):
+        return sum(tree.tree_.node_count for tree in estimator.estimators_)
+    if hasattr(estimator, "steps"):
+        network = estimator.steps[-1][1]
+        return sum(array.size for array in (*network.coefs_, *network.intercepts_))
+    return sum(len(predictor.nodes) for step in estimator._predictors for predictor in step)

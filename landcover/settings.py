@@ -177,6 +177,9 @@ def _known_model(name: str) -> str:
     return name
 
 
+ModelName = Annotated[str, AfterValidator(_known_model)]
+
+
 def _no_working_folder(name: str) -> str:
     if name.endswith((".training", "-folds")):
         raise ValueError("names that end in .training or -folds are for folders of the program's own")
@@ -201,6 +204,7 @@ class BackboneSettings(Section):
     name: Literal["mobilenetv2", "resnet50", "resnet101"] = "mobilenetv2"
     width: float = Field(0.5, gt=0, le=2)
     weights: Path | None = None
+    frozen: Literal["auto"] | Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
     def _widths(self) -> "BackboneSettings":
@@ -220,7 +224,7 @@ class TrainAugmentation(Section):
 
 
 class TrainSettings(Section):
-    model: Annotated[str, AfterValidator(_known_model)] = "unet"
+    model: ModelName = "unet"
     name: Annotated[str, AfterValidator(_no_working_folder)] = Field("unet", pattern=r"^\w[\w.-]*$")
     net: NetSettings = NetSettings()
     backbone: BackboneSettings = BackboneSettings()
@@ -235,7 +239,7 @@ class TrainSettings(Section):
     class_weights: Literal["auto"] | dict[ClassKey, Positive] = "auto"
     class_prior: Literal["auto", "labels", "equal"] = "auto"
     weight_cap: float = Field(5.0, ge=1)
-    learning_rate: Positive = 0.001
+    learning_rate: Literal["auto"] | Positive = "auto"
     warmup: Share = 0.05
     weight_decay: float = Field(1e-4, ge=0)
     clip: Positive = 1.0
@@ -247,6 +251,22 @@ class TrainSettings(Section):
 
 OF_PIXELS = ("model", "name", "class_weights", "class_prior", "seed")
 """What of TrainSettings a model of pixels depends on."""
+
+
+class BenchmarkSettings(Section):
+    models: tuple[ModelName, ...] = Field(
+        ("unet", "random-forest", "gradient-boosting", "fully-connected"), min_length=1
+    )
+    minutes: Positive = 10.0
+    folds: int = Field(1, ge=1, le=100)
+
+    @field_validator("models")
+    @classmethod
+    def _once(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        twice = [model for model in models if models.count(model) > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is named twice")
+        return models
 
 
 class ClassifySettings(Section):

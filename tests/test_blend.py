@@ -1,5 +1,8 @@
 """Maps of networks that see all of a tile: overlapping tiles, blended."""
 
+import subprocess
+import sys
+import zipfile
 from functools import partial
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import pytest
 import rasterio
 from conftest import textured, write_image, write_polygons
 from keras import layers
+from killed import map_blended
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
 
@@ -22,7 +26,7 @@ from landcover.export import export
 from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
 from landcover.memory import bytes_a_pixel
-from landcover.model import ModelCard, load_network, read_card, save_model
+from landcover.model import ENTRY, ModelCard, load_network, read_card, save_model
 from landcover.pooling import Enlarged, PartMeans
 from landcover.settings import ClassifySettings
 from landcover.train.losses import masked_crossentropy
@@ -123,6 +127,28 @@ def test_cut_off_it_goes_on_and_becomes_the_same_map(tmp_path, settings, monkeyp
     assert not set(again) & set(added)
     assert len(again) + len(added) == one.tiling.number(160, 200)
     np.testing.assert_array_equal(_read(tmp_path / "one.tif"), _read(tmp_path / "two.tif"))
+
+
+def test_killed_at_any_moment_it_becomes_the_same_map(tmp_path, scheme) -> None:
+    card = ModelCard(
+        scheme=scheme, bands=4, dtype="uint8", mean=(128.0,) * 4, deviation=(30.0,) * 4, pixel_size=(1.0, 1.0),
+        chip_size=64, halo=None, multiple=2, split="blocks", pixels={}, scores={}, model="pspnet",
+    )  # fmt: skip
+    model, out = tmp_path / "model.keras", tmp_path / "maps/two.tif"
+    with zipfile.ZipFile(model, "w") as archive:
+        archive.writestr(ENTRY, card.model_dump_json())
+    path = write_image(tmp_path / "a.tif", textured(160, 200))
+    one = map_blended(path, model, tmp_path / "maps/one.tif")
+    moments = ["tile=6", "tile=1", "tile=8", "change=1", "change=2", "change=3"]
+    program = [sys.executable, str(Path(__file__).with_name("killed.py")), *map(str, (path, model, out)), *moments]
+    done = subprocess.run(program, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [f"{moment} -9" for moment in moments], done.stderr
+    two = map_blended(path, model, out)
+    assert (two.pixels, two.seams) == (one.pixels, one.seams)
+    for name in ("{}.tif", "{}_confidence.tif"):
+        np.testing.assert_array_equal(*(_read(out.with_name(name.format(which))) for which in ("one", "two")))
+    left = {p.name.replace("one", "two") for p in out.parent.iterdir()}
+    assert {p.name for p in out.parent.iterdir() if "one" not in p.name} == left
 
 
 def test_strips_and_areas_change_nothing(tmp_path, settings, monkeypatch) -> None:

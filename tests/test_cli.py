@@ -17,7 +17,7 @@ from landcover.cli.console import bar, log
 ROOT = Path(__file__).parents[1]
 PIPELINE = [
     "init", "doctor", "sample", "prepare", "mosaic", "labels", "chips", "stack", "augment", "models", "train",
-    "classify", "points", "assess", "report", "compare", "export", "plan", "explain", "completion",
+    "benchmark", "classify", "points", "assess", "report", "compare", "export", "plan", "explain", "completion",
 ]  # fmt: skip
 SMALL = """\
 paths: {{data: {0}/data, models: {0}/models, reports: {0}/reports}}

@@ -8,8 +8,9 @@ from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
 from landcover.settings import TrainSettings
 from landcover.train import estimators
-from landcover.train.folds import cross_validate, deal, group
+from landcover.train.folds import cross_validate
 from landcover.train.metrics import Scores
+from landcover.train.parts import deal, group
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 

@@ -3,13 +3,14 @@
 import click
 
 from landcover import __version__
-from landcover.cli import assess, classify, export, models, prepare, project, runs, sample, shells, train
+from landcover.cli import assess, benchmark, classify, export, models, prepare, project, runs, sample, shells, train
 from landcover.cli.console import Pipeline
 
 COMMANDS = (
     project.init, project.doctor, sample.sample,
     prepare.prepare, prepare.mosaic, prepare.labels, prepare.chips, prepare.stack, prepare.augment,
-    models.models, train.train, classify.classify, assess.points, assess.assess, assess.report, assess.compare,
+    models.models, train.train, benchmark.benchmark, classify.classify,
+    assess.points, assess.assess, assess.report, assess.compare,
     export.export, runs.plan, runs.explain, shells.completion,
 )  # fmt: skip
 

@@ -102,14 +102,18 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
     return run
 
 
-def setting(flag: str, key: str, metavar: str, told: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """An option that is a setting by a shorter name, so that whatever follows from the setting does; below `common`."""
+def setting(
+    flag: str, key: str, metavar: str, told: str, alone: str | None = None
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """An option that is a setting by a shorter name, so that whatever follows from the setting does; below `common`.
+    `alone`: what it says without a value."""
 
     def keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
             context.meta.setdefault(SETTINGS, []).append(f"{key}={value}")
 
-    return click.option(flag, metavar=metavar, help=told, callback=keep, expose_value=False)
+    bare: dict[str, Any] = {} if alone is None else {"is_flag": False, "flag_value": alone}
+    return click.option(flag, metavar=metavar, help=told, callback=keep, expose_value=False, **bare)
 
 
 def tracked(command: Callable[..., None]) -> Callable[..., None]:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.cli.console import bar, common, log, setting, tracked, with_options
+from landcover.cli.console import SETTINGS, bar, common, log, setting, tracked, with_options
 from landcover.cli.stac import describe_model
 from landcover.quietly import import_quietly
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 @common
 @tracked
 @setting("--model", "train.model", "NAME", "Which model; `landcover models` lists them. Or module:function, your own.")
+@setting("--freeze-backbone", "train.backbone.frozen", "[EPOCHS]", "Let the backbone stand still at first.", "auto")
 @click.option("--resume", is_flag=True, help="Go on with a training that was cut off, from its last whole epoch.")
 @click.option("--plan", is_flag=True, help="Say how many steps, how much memory and time it would take, and stop.")
 @click.option("--find-lr", is_flag=True, help="Try all learning rates for a hundred steps, suggest one, and stop.")
@@ -34,8 +35,8 @@ def train(
     \b
     Reads:   <data>/processed
     Writes:  <models>/<train.name>: model.keras, model.stac.json, history.csv, curves.png, metrics.json, validation/
-             with pictures of chips each time the best improved, tensorboard/; of a model of pixels model.skops, and
-             neither curves.png nor tensorboard/
+             with pictures of chips each time the best improved, tensorboard/, rates.png where a learning rate was
+             found; of a model of pixels model.skops, and neither curves.png nor tensorboard/
     Example: landcover train --set train.epochs=50
     """
     from landcover.catalogue import find_kind
@@ -45,6 +46,12 @@ def train(
     from landcover.train.unfinished import is_begun
 
     config = with_options(config, "train", options)
+    if not find_kind(config.train.model).backbone and any(
+        given.startswith("train.backbone.frozen=") for given in click.get_current_context().meta.get(SETTINGS, ())
+    ):
+        raise click.UsageError(
+            f"--freeze-backbone: a {config.train.model} has no backbone: leave it out, or train pspnet or deeplab"
+        )
     if plan and folds:
         raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
     if find_lr and (plan or folds or resume):

@@ -162,3 +162,16 @@ def _dilate(layer: Any, own: dict[str, Any], told: dict[str, dict[str, Any]], ra
     if isinstance(before, layers.ZeroPadding2D):
         around = layer.kernel_size[0] // 2 * rate
         told[before.name]["padding"] = ((around, around), (around, around))
+
+
+def backbone_of(network: keras.Model, settings: BackboneSettings) -> list[keras.Layer]:
+    """The layers with weights that the deep features of a network come from."""
+    found: dict[str, keras.Layer] = {}
+    left = [network.get_layer(BACKBONES[settings.name].deep)]
+    while left:
+        layer = left.pop()
+        if layer.name not in found:
+            found[layer.name] = layer
+            nodes = layer._inbound_nodes
+            left += [tensor._keras_history.operation for node in nodes for tensor in node.input_tensors]
+    return [layer for layer in found.values() if layer.weights]

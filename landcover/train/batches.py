@@ -54,9 +54,7 @@ class Batches(keras.utils.PyDataset):
         s = self._settings
         if s is None:
             return np.arange(len(self._chips))
-        number = len(self._chips) if s.chips_per_epoch == "all" else s.chips_per_epoch
-        if number >= self._batch:
-            number -= number % self._batch
+        number = chips_of(len(self._chips), s)
         return epoch_order(self._classes, number, s.balance, s.seed, self._epoch)
 
     def __len__(self) -> int:
@@ -102,3 +100,14 @@ def output_table(scheme: ClassScheme) -> NDArray[np.uint8]:
     for number, value in enumerate(scheme.values, start=1):
         table[value] = number
     return table
+
+
+def chips_of(number: int, settings: TrainSettings) -> int:
+    """How many chips an epoch shows, in whole batches, of so many that there are."""
+    shown = number if settings.chips_per_epoch == "all" else settings.chips_per_epoch
+    return shown - shown % settings.batch if shown >= settings.batch else shown
+
+
+def steps_of(number: int, settings: TrainSettings) -> int:
+    """How many steps an epoch has."""
+    return -(-chips_of(number, settings) // settings.batch)

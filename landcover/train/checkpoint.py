@@ -17,7 +17,7 @@ from landcover.files import whole_file
 from landcover.precision import Format
 
 ARRAYS = ("best_weights", "variables", "optimizer")
-TOLD = ("origin", "precision", "history", "best", "best_table")
+TOLD = ("origin", "precision", "rate", "history", "best", "best_table")
 Epoch = dict[str, Any]
 
 
@@ -25,10 +25,11 @@ Epoch = dict[str, Any]
 class State:
     """After an epoch: the figures of all epochs so far; the number of the best one (from 0), its contingency table and
     weights; all variables of the network (random states too) and of the optimizer. `origin` says what the training was
-    begun with, `precision` what it computes in."""
+    begun with, `precision` what it computes in, `rate` its highest learning rate."""
 
     origin: dict[str, Any]
     precision: Format
+    rate: float
     history: list[Epoch]
     best: int
     best_table: Sequence[Sequence[int]]

@@ -23,6 +23,13 @@ def all_devices() -> AbstractContextManager[object]:
     return nullcontext()
 
 
+def devices_of(model: keras.Model) -> AbstractContextManager[object]:
+    """Within it, a network that was built within `all_devices` can be compiled once more."""
+    if keras.backend.backend() == "tensorflow":
+        return model.distribute_strategy.scope()
+    return nullcontext()
+
+
 def _gpus() -> list[str]:
     try:
         return list(keras.distribution.list_devices("gpu"))

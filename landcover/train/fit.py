@@ -23,7 +23,9 @@ from landcover.train.batches import output_table
 from landcover.train.checkpoint import Epoch, State, assign, load_state
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.origin import METRICS, check_origin, origin_of
+from landcover.train.phases import begin_phase, begins_phase, end_of_phase, frozen_epochs
 from landcover.train.pictures import PICTURES, draw_chips, picture_name, typical_chips
+from landcover.train.rates import Chosen, choose_rate
 from landcover.train.record import Record
 from landcover.train.result import Trained
 from landcover.train.task import Task, check_fits, prepare_task
@@ -104,15 +106,25 @@ def learn(
     state = load_state(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
     if state is not None:
         check_origin(folder, state.origin, origin)
-    task = prepare_task(chips, settings, scheme, state.precision if state else None)
+    begun = Chosen(state.rate, state.precision) if state else choose_rate(chips, settings, scheme, folder, progress)
+    paced, done = settings.model_copy(update={"learning_rate": begun.rate}), len(state.history) if state else 0
+    task = prepare_task(chips, paced, scheme, begun.precision, epoch=done)
     learner = task.learner
     if state is None:
+        if begun.why:
+            log.info("Learning rate %.1e: %s (train.learning_rate)", begun.rate, begun.why)
         make_folder(folder)
-        state = State(origin, task.precision, [], 0, [], [], [], [])
+        state = State(origin, task.precision, begun.rate, [], 0, [], [], [], [])
+        if frozen_epochs(settings) and settings.backbone.weights is None:
+            log.warning(
+                "Note: the backbone stands still for %d of the epochs, and has no weights from a training before: name "
+                "train.backbone.weights, or leave out --freeze-backbone", frozen_epochs(settings),
+            )  # fmt: skip
     else:
-        log.info("Going on after epoch %d of %d", len(state.history), settings.epochs)
+        log.info("Going on after epoch %d of %d", done, settings.epochs)
         assign(learner.variables, state.variables)
-        assign(learner.optimizer.variables, state.optimizer)
+        if not begins_phase(done, settings):
+            assign(learner.optimizer.variables, state.optimizer)
     typical = typical_chips(chips.validation, scheme)
 
     def keep(state: State) -> None:
@@ -126,11 +138,15 @@ def learn(
     with progress("training", left * task.feed.chips, "chips") as advance:
         watch = Watch(settings, scheme, task, state, folder, record, advance, on_epoch, keep)
         try:
-            if not watch.finished:
+            while not watch.finished:
                 learner.fit(
-                    task.feed, epochs=settings.epochs, initial_epoch=len(state.history), callbacks=[watch],
+                    task.feed, epochs=end_of_phase(done, settings), initial_epoch=done, callbacks=[watch],
                     shuffle=False, verbose=0,
                 )  # fmt: skip
+                done = len(watch.state.history)
+                if not watch.finished:
+                    log.info("From epoch %d on the backbone is trained, too", done + 1)
+                    begin_phase(learner, paced, learner.loss, len(task.feed), done)
         except KeyboardInterrupt:
             kept = f"{folder}: epoch {len(watch.state.history)} is kept: go on with --resume"
             raise Interrupted(kept if watch.state.history else "no epoch was finished, nothing is kept") from None
@@ -159,6 +175,7 @@ def _card(
         pixel_size=info.pixel_size, chip_size=info.size, halo=task.halo, multiple=task.multiple,
         split=info.split, model=settings.model,
         pixels=dict(zip(scheme.names, known.pixels.tolist(), strict=True)), scores=state.history[state.best], run=told,
+        learning_rate=state.rate,
     )  # fmt: skip
 
 
@@ -197,6 +214,7 @@ def _write_metrics(
         "split_key": chips.info.split_key,
         "chips": {"train": len(chips.train), "copies": len(chips.copies), "validation": len(chips.validation)},
         "precision": task.precision,
+        "learning_rate": state.rate,
         "parameters": task.network.count_params(),
         "class_weights": dict(zip(scheme.names, task.weights, strict=True)),
         "class_prior": task.prior,

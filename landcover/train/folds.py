@@ -6,26 +6,23 @@ import logging
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from landcover.catalogue import find_kind
-from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
+from landcover.errors import Interrupted, LandcoverError, OutputExists
 from landcover.files import only_one, recover, replace_folder, whole_file
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
-from landcover.sites import sites
-from landcover.splitreport import read_report
 from landcover.train import pixels
 from landcover.train.checkpoint import Epoch
-from landcover.train.chipset import Chips, ChipSet, open_chips
+from landcover.train.chipset import Chips, open_chips
 from landcover.train.fit import learn
 from landcover.train.origin import METRICS, check_origin, origin_of
+from landcover.train.parts import check_placed, cut_parts
 from landcover.train.result import Scores
 from landcover.train.task import check_fits
 from landcover.train.unfinished import CHECKPOINT
@@ -75,16 +72,10 @@ def cross_validate(
     folder = out.with_name(f"{out.name}.training")
     settings = settings.model_copy(update={"monitor": "none"})
     with closing(open_chips(paths, scheme)) as chips:
-        if not read_report(paths.stacks).placed:
-            raise LabelError(f"--folds {number}: folds are made by place, and these chips do not tell where they lie")
+        check_placed(paths, number)
         if not _of_pixels(settings):
             check_fits(settings, chips.info)
-        pool = chips.train + chips.validation
-        places, kind = group(pool.corners, chips.info.size, number, block)
-        counts = np.stack([np.bincount(pool.label(n).ravel(), minlength=256) for n in range(len(pool))])
-        fold_of = deal(places, counts[:, list(scheme.values)], number)
-        parts = [_part(chips, pool, fold_of == fold) for fold in range(number)]
-        _check_parts(parts, pool, kind)
+        parts, kind = cut_parts(chips, scheme, number, block)
         with only_one(folder):
             recover(out)
             _check_free(out, folder, overwrite, resume)
@@ -131,65 +122,6 @@ def _fold(
     told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     check_origin(folder, told["origin"], origin_of(part, settings, scheme))
     return Fold(len(part.train), len(part.validation), Scores.of(np.array(told["val_table"], np.int64)))
-
-
-def _check_parts(parts: list[Chips], pool: ChipSet, kind: str) -> None:
-    """Before the first training: hours later is too late."""
-    for n, part in enumerate(parts, start=1):
-        left = len(pool) - len(part.validation)
-        if not len(part.validation) or len(part.train) < left / 2:
-            raise LabelError(
-                f"--folds {len(parts)}: of {kind}, fold {n} holds out {len(part.validation)} of {len(pool)} chips, and "
-                f"{len(part.train)} of the others share no ground with them: take fewer folds, or a larger split.block"
-            )
-
-
-def group(corners: NDArray[np.int64], size: int, number: int, block: int) -> tuple[NDArray[np.int64], str]:
-    """The place (n,) of each chip, and what a place is. Chips are squares at `corners` (n, 2)."""
-    site = sites(corners, size)
-    if site.max() + 1 >= number:
-        return site, f"{site.max() + 1} sites"
-    block = max(block, size)
-    while True:
-        _, blocks = np.unique(corners // block, axis=0, return_inverse=True)
-        if blocks.max() + 1 >= number:
-            return np.asarray(blocks, np.int64).ravel(), f"{blocks.max() + 1} blocks of {block} px"
-        if block <= size:
-            raise LabelError(f"--folds {number}: there are only {blocks.max() + 1} places: take fewer folds")
-        block = max(block // 2, size)
-
-
-def deal(places: NDArray[np.int64], pixels: NDArray[np.int64], number: int) -> NDArray[np.int64]:
-    """The fold (n,) of each chip: places, the largest first, go where they make the folds' shares of the classes most
-    even. `pixels`: (n, classes)."""
-    held = np.zeros((places.max() + 1, pixels.shape[1]))
-    np.add.at(held, places, pixels)
-    held /= np.maximum(held.sum(axis=0), 1)
-    folds = np.zeros((number, pixels.shape[1]))
-    chosen = np.zeros(len(held), np.int64)
-    for turn, place in enumerate(np.argsort(-held.sum(axis=1), kind="stable")):
-        uneven = ((folds + held[place]) ** 2 - folds**2).sum(axis=1)
-        # the first places go to a fold each; of folds that are as good, the one that holds least
-        cost = uneven + 1e-9 * folds.sum(axis=1) + (1e9 * (folds.sum(axis=1) > 0) if turn < number else 0)
-        chosen[place] = cost.argmin()
-        folds[chosen[place]] += held[place]
-    return chosen[places]
-
-
-def _part(chips: Chips, pool: ChipSet, held: NDArray[np.bool_]) -> Chips:
-    """The chips with those `held` out to validate; what shares ground with them trains no more."""
-    validation, size = pool.part(held), chips.info.size
-    tree = KDTree(validation.corners)
-
-    def apart(some: ChipSet) -> ChipSet:
-        if not len(some):
-            return some
-        distance, _ = tree.query(some.corners, p=np.inf, distance_upper_bound=size)
-        return some.part(np.asarray(distance >= size))
-
-    # by place, whatever the split of the chips was
-    info = replace(chips.info, split="blocks")
-    return Chips(apart(pool.part(~held)), apart(chips.copies), validation, info)
 
 
 def _write(path: Path, made: Folds, scheme: ClassScheme) -> None:

@@ -1,6 +1,6 @@
 """How well a model of pixels does on the validation chips: figures, and pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,18 @@ def validate(
     estimator: Any, chips: ChipSet, scheme: ClassScheme, radii: tuple[int, ...], advance: Callable[[float], None]
 ) -> tuple[NDArray[np.int64], float]:
     """The contingency table (classes of the label, classes shown) of labelled pixels, and the mean cross-entropy."""
+    table, loss = np.zeros((len(scheme),) * 2, np.int64), 0.0
+    for counts, part in judged(estimator, chips, scheme, radii):
+        table += counts
+        loss += part
+        advance(1)
+    return table, loss / max(int(table.sum()), 1)
+
+
+def judged(
+    estimator: Any, chips: ChipSet, scheme: ClassScheme, radii: tuple[int, ...]
+) -> Iterator[tuple[NDArray[np.int64], float]]:
+    """Of each chip its contingency table, and the sum of the cross-entropy of its pixels."""
     place = np.full(256, -1)
     place[list(scheme.values)] = range(len(scheme))
     outputs = place[np.asarray(estimator.classes_)]
@@ -43,13 +55,8 @@ def validate(
         every[:, outputs] = shares
         return counts, float(-np.log(np.maximum(every[np.arange(len(true)), true], LEAST)).sum())
 
-    table, loss = np.zeros((len(scheme),) * 2, np.int64), 0.0
     with alone("blas"):
-        for counts, part in on_all_cores(checked, range(len(chips))):
-            table += counts
-            loss += part
-            advance(1)
-    return table, loss / max(int(table.sum()), 1)
+        yield from on_all_cores(checked, range(len(chips)))
 
 
 def draw_validation(

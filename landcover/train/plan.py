@@ -11,7 +11,7 @@ from landcover.provenance import peak_memory
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import Batches
-from landcover.train.chipset import ChipSet, open_chips
+from landcover.train.chipset import Chips, ChipSet, open_chips
 from landcover.train.task import check_fits, prepare_task
 
 TRIAL = 1.0
@@ -41,28 +41,34 @@ class Plan:
 def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
     """Try out a few steps of training and of validation. Raises LabelError, LandcoverError as a training would."""
     with closing(open_chips(paths, scheme)) as chips:
-        check_fits(settings, chips.info)
-        few = replace(chips, train=_few(chips.train), copies=_few(chips.copies), validation=_few(chips.validation))
-        task = prepare_task(few, settings, scheme, quietly=True)
-        mean = task.statistics.mean
-        feed = Batches(chips.train + chips.copies, scheme, settings.batch, mean, settings)
-        check = Batches(chips.validation, scheme, settings.batch, mean)
-        # batches are read while the step before computes: the slower of the two tells
-        batch, held = feed[0], check[0]
-        step = max(_seconds(lambda n: task.learner.train_on_batch(*batch)), _seconds(lambda n: feed[n % len(feed)]))
-        test = max(_seconds(lambda n: task.checker.test_on_batch(*held)), _seconds(lambda n: check[n % len(check)]))
-        return Plan(
-            parameters=task.network.count_params(),
-            chips=len(chips.train),
-            copies=len(chips.copies),
-            validation=len(chips.validation),
-            epochs=settings.epochs,
-            steps=len(feed),
-            precision=task.precision,
-            step_seconds=step,
-            seconds=settings.epochs * (len(feed) * step + len(check) * test),
-            memory=peak_memory(),
-        )
+        return plan_for(chips, settings, scheme)
+
+
+def plan_for(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Plan:
+    """As `plan`, on chips that are open."""
+    check_fits(settings, chips.info)
+    few = replace(chips, train=_few(chips.train), copies=_few(chips.copies), validation=_few(chips.validation))
+    # the last epochs train all of a network
+    task = prepare_task(few, settings, scheme, quietly=True, epoch=settings.epochs - 1)
+    mean = task.statistics.mean
+    feed = Batches(chips.train + chips.copies, scheme, settings.batch, mean, settings)
+    check = Batches(chips.validation, scheme, settings.batch, mean)
+    # batches are read while the step before computes: the slower of the two tells
+    batch, held = feed[0], check[0]
+    step = max(_seconds(lambda n: task.learner.train_on_batch(*batch)), _seconds(lambda n: feed[n % len(feed)]))
+    test = max(_seconds(lambda n: task.checker.test_on_batch(*held)), _seconds(lambda n: check[n % len(check)]))
+    return Plan(
+        parameters=task.network.count_params(),
+        chips=len(chips.train),
+        copies=len(chips.copies),
+        validation=len(chips.validation),
+        epochs=settings.epochs,
+        steps=len(feed),
+        precision=task.precision,
+        step_seconds=step,
+        seconds=settings.epochs * (len(feed) * step + len(check) * test),
+        memory=peak_memory(),
+    )
 
 
 def _few(chips: ChipSet) -> ChipSet:

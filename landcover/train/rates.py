@@ -13,20 +13,30 @@ from numpy.typing import NDArray
 
 from landcover.errors import LandcoverError
 from landcover.files import make_folder, whole_file
+from landcover.precision import Format
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
-from landcover.train.chipset import open_chips
-from landcover.train.task import check_fits, prepare_task
+from landcover.train.batches import steps_of
+from landcover.train.chipset import Chips, open_chips
+from landcover.train.phases import USUAL, known_rate
+from landcover.train.task import Task, check_fits, prepare_task
 
 LOWEST, HIGHEST = 1e-6, 1.0
 STEPS = 100
 
-MEMORY = 0.9
-"""What is left of the loss of a step in the smoothed one of the next: batches differ."""
+SHARE, LEAST = 0.05, 40
+"""A sweep before a training takes at most this share of its steps, and is left out where that makes too few."""
+
+PARTS = 10
+"""A smoothed loss is that of one of so many parts of the sweep: batches differ."""
 
 LOST = 4.0
 """The sweep ends where the smoothed loss is so many times its least: training has come apart."""
+
+
+class NoFall(LandcoverError):
+    """A sweep in which the loss did not fall."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,16 @@ class Rates:
     path: Path
 
 
+@dataclass(frozen=True)
+class Chosen:
+    """What a training begins with: its highest learning rate, why it is that, if it is not known beforehand, and the
+    number format if a sweep has tried it out."""
+
+    rate: float
+    precision: Format | None = None
+    why: str = ""
+
+
 def find_rate(
     paths: Paths, settings: TrainSettings, scheme: ClassScheme, progress: Progress = silent, steps: int = STEPS
 ) -> Rates:
@@ -46,51 +66,76 @@ def find_rate(
 
     Raises LabelError, and LandcoverError as a training would.
     """
-    rates, losses = np.geomspace(LOWEST, HIGHEST, steps), []
     with closing(open_chips(paths, scheme)) as chips:
         check_fits(settings, chips.info)
         task = prepare_task(chips, settings, scheme, quietly=True)
-        learner = task.learner
-        optimizer = keras.optimizers.AdamW(LOWEST, weight_decay=settings.weight_decay, clipnorm=settings.clip)
-        learner.compile(optimizer, learner.loss)
-        with progress("finding a rate", steps, "steps") as advance:
-            for number, rate in zip(count(), rates, strict=False):
-                optimizer.learning_rate = rate
-                # else the loss is the mean of all steps so far
-                learner.reset_metrics()
-                told = learner.train_on_batch(*task.feed[number % len(task.feed)])
-                losses.append(float(np.ravel(told)[0]))
-                smooth = smoothed(losses)
-                advance(1, f"rate {rate:.1e}, loss {smooth[-1]:.3f}")
-                if not np.isfinite(smooth[-1]) or smooth[-1] > LOST * smooth.min():
-                    break
-    smooth = smoothed(losses)
-    suggested = steepest(rates[: len(smooth)], smooth)
-    path = paths.models / f"{settings.name}-rates.png"
+        return _sweep(task, settings, paths.models / f"{settings.name}-rates.png", steps, progress)
+
+
+def choose_rate(
+    chips: Chips, settings: TrainSettings, scheme: ClassScheme, folder: Path, progress: Progress = silent
+) -> Chosen:
+    """The learning rate of a training: as the settings say, or the model's own, or that of a sweep, whose picture is
+    left in the folder of the training as rates.png. The same for the same chips and settings."""
+    known = known_rate(settings)
+    if known is not None:
+        return Chosen(known)
+    steps = min(STEPS, int(SHARE * settings.epochs * steps_of(len(chips.train) + len(chips.copies), settings)))
+    if steps < LEAST:
+        return Chosen(USUAL, why="the usual one, for the training is too short to look for another")
+    task = prepare_task(chips, settings, scheme, quietly=True)
+    try:
+        found = _sweep(task, settings, folder / "rates.png", steps, progress).suggested
+    except NoFall as error:
+        return Chosen(USUAL, task.precision, f"the usual one: {error}")
+    return Chosen(found, task.precision, f"there the loss fell most steeply in a sweep of {steps} steps")
+
+
+def _sweep(task: Task, settings: TrainSettings, path: Path, steps: int, progress: Progress) -> Rates:
+    rates, losses = np.geomspace(LOWEST, HIGHEST, steps), []
+    memory = 1 - PARTS / max(steps, 2 * PARTS)
+    learner = task.learner
+    optimizer = keras.optimizers.AdamW(LOWEST, weight_decay=settings.weight_decay, clipnorm=settings.clip)
+    learner.compile(optimizer, learner.loss)
+    with progress("finding a rate", steps, "steps") as advance:
+        for number, rate in zip(count(), rates, strict=False):
+            optimizer.learning_rate = rate
+            # else the loss is the mean of all steps so far
+            learner.reset_metrics()
+            told = learner.train_on_batch(*task.feed[number % len(task.feed)])
+            losses.append(float(np.ravel(told)[0]))
+            smooth = smoothed(losses, memory)
+            advance(1, f"rate {rate:.1e}, loss {smooth[-1]:.3f}")
+            if not np.isfinite(smooth[-1]) or smooth[-1] > LOST * smooth.min():
+                break
+    smooth = smoothed(losses, memory)
+    # two digits: more of them say nothing
+    suggested = float(f"{steepest(rates[: len(smooth)], smooth):.1e}")
     make_folder(path.parent)
     _draw(rates[: len(smooth)], losses, smooth, suggested, path)
     return Rates(suggested, tuple(rates[: len(smooth)]), tuple(smooth), path)
 
 
-def smoothed(losses: Sequence[float]) -> NDArray[np.float64]:
-    """Averages of what came before, older losses counting less, as Adam averages gradients."""
+def smoothed(losses: Sequence[float], memory: float) -> NDArray[np.float64]:
+    """Averages of what came before, older losses counting less, as Adam averages gradients. `memory`: what is left of
+    the loss of a step in that of the next."""
     total, made = 0.0, []
     for number, loss in enumerate(losses, start=1):
-        total = MEMORY * total + (1 - MEMORY) * loss
-        made.append(total / (1 - MEMORY**number))
+        total = memory * total + (1 - memory) * loss
+        made.append(total / (1 - memory**number))
     return np.array(made)
 
 
 def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
-    """The rate at which the loss falls fastest, over the logarithm of the rate, before it is least. Raises
-    LandcoverError where it does not fall."""
+    """The rate at which the loss falls fastest, over the logarithm of the rate, before it is least. Raises NoFall
+    where it does not fall."""
     known = np.isfinite(losses)
     rates, losses = rates[known], losses[known]
     least = int(losses.argmin()) if len(losses) else 0
     # what the first steps show is how batches differ, before there is an average
     first = len(losses) // 5
     if least < first + 2:
-        raise LandcoverError("no learning rate made the loss fall: look at the labels, and at train.clip")
+        raise NoFall("no learning rate made the loss fall: look at the labels, and at train.clip")
     slopes = np.gradient(losses[first : least + 1], np.log(rates[first : least + 1]))
     return float(rates[first + int(slopes.argmin())])
 

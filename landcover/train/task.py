@@ -21,11 +21,9 @@ from landcover.train.devices import all_devices
 from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
 from landcover.train.networks import build_network
+from landcover.train.phases import begin_phase
 from landcover.train.prior import Prior, own_weights, prior_of
 from landcover.train.unet import logits_of
-
-SAMPLED = 4
-"""Of the training chips every fourth row and column is enough for a figure to watch."""
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +52,15 @@ class Task:
 
 
 def prepare_task(
-    chips: Chips, settings: TrainSettings, scheme: ClassScheme, precision: Format | None = None, quietly: bool = False
+    chips: Chips,
+    settings: TrainSettings,
+    scheme: ClassScheme,
+    precision: Format | None = None,
+    quietly: bool = False,
+    epoch: int = 0,
 ) -> Task:
-    """Network, loss, optimizer and batches, ready for the first step; in the precision given, or as settings say;
-    `quietly`, without a word on the chips, where they are not all."""
+    """Network, loss, optimizer and batches, ready for the first step of an epoch, from 0; in the precision given, or as
+    settings say; `quietly`, without a word on the chips, where they are not all."""
     known = statistics(chips.train, chips.copies, scheme, settings.balance)
     held = label_pixels(chips.validation, scheme).sum(axis=0)
     for pixels, side, result in (
@@ -90,16 +93,8 @@ def prepare_task(
     with all_devices():
         computing, metric = in_precision(network, precision), MeanIoU(len(scheme))
         learner, checker = logits_of(computing), logits_of(computing)
-        learner.compile(
-            optimizer=keras.optimizers.AdamW(
-                _schedule(settings, steps=len(feed) * settings.epochs),
-                weight_decay=settings.weight_decay, clipnorm=settings.clip,
-            ),
-            loss=loss,
-            metrics=[MeanIoU(len(scheme), every=SAMPLED)],
-        )  # fmt: skip
         checker.compile(loss=loss, metrics=[metric])
-        learner.optimizer.build(learner.trainable_variables)
+        begin_phase(learner, settings, loss, len(feed), epoch)
     leaking = chips.info.split == "random"
     return Task(
         network,
@@ -149,14 +144,6 @@ def _seconds(network: keras.Model, loss: Loss, info: StoreInfo, precision: Forma
         learner.train_on_batch(images, targets)
         times.append(time.perf_counter() - started)
     return min(times)
-
-
-def _schedule(settings: TrainSettings, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Up to the learning rate over the first share of the steps, then down to nothing along a cosine."""
-    warm = max(1, round(steps * settings.warmup))
-    return keras.optimizers.schedules.CosineDecay(
-        0.0, max(1, steps - warm), warmup_target=settings.learning_rate, warmup_steps=warm
-    )
 
 
 def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) -> list[float]:

@@ -1,0 +1,148 @@
+"""Models beside one another: each trained within the same time on the same chips, and judged on the same others."""
+
+import logging
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from landcover.apart import apart
+from landcover.benchmark.publish import CSV, JSON, PICTURE, draw, write_csv, write_json
+from landcover.benchmark.table import Row, read_rows
+from landcover.benchmark.trial import is_done, origin_of_trial, parts_of, run_trial, settings_of
+from landcover.config import Config
+from landcover.errors import Interrupted, LandcoverError
+from landcover.files import make_folder, only_one
+from landcover.pipeline import benchmark_stage
+from landcover.progress import Progress, silent
+from landcover.provenance import Recorder, taken
+from landcover.train.chipset import open_chips
+from landcover.uptodate import check_ours
+from landcover.words import counted
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Benchmarked:
+    """What `benchmark` made: a row for each model, the best first; what was held out, and by what the intervals are, in
+    words; the time that a training had; notes; and why models failed, by name."""
+
+    path: Path
+    rows: tuple[Row, ...]
+    held: str
+    intervals: str
+    minutes: float
+    notes: tuple[str, ...]
+    failed: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all models are judged on: how many parts, the corners (chips, 2) of what is held out, and chips in words."""
+
+    folds: int
+    corners: NDArray[np.int64]
+    size: int
+    told: str
+
+
+def benchmark(config: Config, overwrite: bool = False, progress: Progress = silent) -> Benchmarked:
+    """Train the models of the configuration on the same chips, without a part of them, within the same time, each in a
+    process of its own; a table of them in reports/benchmark. Trainings that are behind are kept, and one that was cut
+    off goes on. Raises LandcoverError for what stops all, and for trainings of other settings; a model that fails
+    stops no other.
+    """
+    began, stage = time.monotonic(), benchmark_stage(config)
+    if not overwrite:
+        check_ours(stage)
+    recorder = Recorder(stage, tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs))
+    with only_one(stage.out):
+        if overwrite:
+            for model in config.benchmark.models:
+                shutil.rmtree(stage.out / settings_of(config, model).name, ignore_errors=True)
+        ground, done = _look(config, stage.out)
+        failed = _train_all(config, stage.out, ground, done, progress)
+        trained = {m: _folders(config, stage.out, m, ground.folds) for m in config.benchmark.models if m not in failed}
+        if not trained:
+            raise LandcoverError("; ".join(f"{model}: {why}" for model, why in failed.items()))
+        rows, pieces = read_rows(trained, ground.corners, ground.size, config.split.block)
+        made = Benchmarked(
+            stage.out, tuple(rows), ground.told, f"95 %, drawn again by place: {pieces}", config.benchmark.minutes,
+            tuple(_notes(rows, config, ground.folds)), failed,
+        )  # fmt: skip
+        make_folder(stage.out)
+        write_csv(made, config.scheme, stage.out / CSV)
+        write_json(made, config.scheme, stage.out / JSON)
+        draw(made, config.scheme, stage.out / PICTURE)
+        recorder.write(time.monotonic() - began)
+    return made
+
+
+def _folders(config: Config, out: Path, model: str, folds: int) -> list[Path]:
+    return [out / settings_of(config, model).name / f"fold_{n + 1}" for n in range(folds)]
+
+
+def _look(config: Config, out: Path) -> tuple[Ground, set[Path]]:
+    """Before the first training: what is held out, and the folders of trainings that are behind. Raises
+    LandcoverError."""
+    done: set[Path] = set()
+    with closing(open_chips(config.paths, config.scheme)) as chips:
+        parts, kind = parts_of(config, chips)
+        for model in config.benchmark.models:
+            settings = settings_of(config, model)
+            for part, folder in zip(parts, _folders(config, out, model, len(parts)), strict=True):
+                if folder.exists() and is_done(folder, origin_of_trial(config, part, settings)):
+                    done.add(folder)
+        corners = np.concatenate([part.validation.corners for part in parts])
+        what = kind if len(parts) == 1 else f"{len(parts)} folds of {kind}, each in turn"
+        return Ground(len(parts), corners, chips.info.size, f"{counted(len(corners), 'chip')}, {what}"), done
+
+
+def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progress: Progress) -> dict[str, str]:
+    """Train what is left; why models failed."""
+    failed: dict[str, str] = {}
+    models = config.benchmark.models
+    left = [(m, n, f) for m in models for n, f in enumerate(_folders(config, out, m, ground.folds)) if f not in done]
+    if done:
+        log.info("%s kept, trained before", counted(len(done), "training"))
+    try:
+        for turn, (model, number, folder) in enumerate(left, start=1):
+            if model in failed:
+                continue
+            log.info("%d of %d: %s%s", turn, len(left), model, f", fold {number + 1}" if ground.folds > 1 else "")
+            try:
+                _each(run_trial, config, model, number, folder, progress)
+            except LandcoverError as error:
+                failed[model] = str(error)
+                log.warning("Note: %s failed: %s", model, error)
+    except KeyboardInterrupt:
+        kept = f"{out}: what was trained before and the last whole epoch of {model} are kept"
+        raise Interrupted(f"{kept}: the same command goes on from there") from None
+    return failed
+
+
+_each: Callable[..., Any] = apart
+"""How a trial is run."""
+
+
+def _notes(rows: list[Row], config: Config, folds: int) -> list[str]:
+    """Of models that took another time than they had."""
+    notes = []
+    for row in rows:
+        share = row.seconds / (60 * config.benchmark.minutes * folds)
+        if row.epochs is None:
+            why = "it is trained in one go, on a sample of pixels"
+        elif row.epochs >= config.train.epochs:
+            why = f"that was enough for train.epochs, {row.epochs}"
+        else:
+            why = "its steps took another time than the first few"
+        if not 0.9 < share < 1.1:
+            notes.append(f"{row.model} took {100 * share:.0f} % of the time that it had: {why}")
+    return notes

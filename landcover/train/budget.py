@@ -1,0 +1,18 @@
+"""How much training fits into a time: epochs and chips, so that the schedule of the learning rate ends with it."""
+
+import math
+
+from landcover.settings import TrainSettings
+from landcover.train.plan import Plan
+
+
+def fitted(settings: TrainSettings, plan: Plan, seconds: float) -> TrainSettings:
+    """The settings with as many epochs as fit into `seconds`, by the speed of a few steps; no more than they ask for.
+    Of whole epochs that do not fill the time each shows more chips; of less than one epoch it shows fewer."""
+    whole = plan.seconds / plan.epochs
+    if settings.epochs * whole <= seconds:
+        return settings
+    epochs = min(settings.epochs, max(1, math.floor(seconds / whole)))
+    validation = whole - plan.steps * plan.step_seconds
+    steps = max(1, math.floor((seconds / epochs - validation) / plan.step_seconds))
+    return settings.model_copy(update={"epochs": epochs, "chips_per_epoch": steps * settings.batch})

@@ -1,0 +1,75 @@
+"""The phases of a training, and how fast each learns: a backbone may stand still at first, then all is trained."""
+
+import keras
+
+from landcover.catalogue import find_kind
+from landcover.settings import TrainSettings
+from landcover.train.backbone import backbone_of
+from landcover.train.devices import devices_of
+from landcover.train.metrics import MeanIoU
+
+USUAL = 0.001
+"""Learning rate where none is known."""
+
+FROZEN = 0.1
+"""The share of the epochs in which a backbone stands still, where that is left open."""
+
+SLOWER = 0.1
+"""Of the rate with which all is trained after a backbone stood still. fastai takes a half for the last layers and a
+two-hundredth for the first, in between by steps (Howard and Gugger 2020, Information 11:108)."""
+
+SAMPLED = 4
+"""Of the training chips every fourth row and column is enough for a figure to watch."""
+
+
+def known_rate(settings: TrainSettings) -> float | None:
+    """The learning rate by the settings, or the model's own; None where one has to be found."""
+    given = settings.learning_rate
+    return find_kind(settings.model).rate if given == "auto" else given
+
+
+def frozen_epochs(settings: TrainSettings) -> int:
+    """For how many epochs the backbone stands still, 0 of a network that has none."""
+    if not find_kind(settings.model).backbone:
+        return 0
+    asked = settings.backbone.frozen
+    return min(settings.epochs, max(1, round(FROZEN * settings.epochs)) if asked == "auto" else asked)
+
+
+def begins_phase(epoch: int, settings: TrainSettings) -> bool:
+    """Whether a phase, with an optimizer of its own, begins with an epoch, from 0."""
+    return epoch in (0, frozen_epochs(settings))
+
+
+def end_of_phase(epoch: int, settings: TrainSettings) -> int:
+    """The epoch before which the phase of an epoch ends."""
+    frozen = frozen_epochs(settings)
+    return frozen if epoch < frozen else settings.epochs
+
+
+def begin_phase(learner: keras.Model, settings: TrainSettings, loss: object, steps: int, epoch: int) -> None:
+    """Make a network ready to be trained from an epoch, from 0, to the end of its phase: what stands still, and an
+    optimizer. An epoch has so many `steps`."""
+    frozen = frozen_epochs(settings)
+    still = epoch < frozen
+    if frozen:
+        for layer in backbone_of(learner, settings.backbone):
+            # its batch normalisation then keeps to its statistics, too
+            layer.trainable = not still
+    highest = (known_rate(settings) or USUAL) * (1.0 if still or not frozen else SLOWER)
+    number = steps * (end_of_phase(epoch, settings) - (0 if still else frozen))
+    with devices_of(learner):
+        learner.compile(
+            optimizer=keras.optimizers.AdamW(
+                _schedule(settings, highest, number), weight_decay=settings.weight_decay, clipnorm=settings.clip
+            ),
+            loss=loss,
+            metrics=[MeanIoU(learner.output.shape[-1] - 1, every=SAMPLED)],
+        )
+        learner.optimizer.build(learner.trainable_variables)
+
+
+def _schedule(settings: TrainSettings, highest: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Up to the learning rate over the first share of the steps, then down to nothing along a cosine."""
+    warm = max(1, round(steps * settings.warmup))
+    return keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warm), warmup_target=highest, warmup_steps=warm)

@@ -1,0 +1,148 @@
+"""Models beside one another, on the same held-out chips."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import run
+from test_train import QUICK, _stores
+
+from landcover import benchmark as module
+from landcover.apart import apart
+from landcover.assess.measures import measure
+from landcover.benchmark import table
+from landcover.benchmark.trial import RESULT, TABLES
+from landcover.errors import LandcoverError
+from landcover.files import check_made
+from landcover.train import estimators
+from landcover.train.budget import fitted
+from landcover.train.plan import Plan
+
+
+@pytest.fixture
+def project(tmp_path, scheme, monkeypatch) -> Path:
+    """A project of chips, in which trials are run in this process."""
+    _stores(tmp_path, scheme, number=8)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(module, "_each", lambda work, *given: work(*given))
+    monkeypatch.setattr(estimators, "TREES", 5)
+    monkeypatch.setattr("landcover.benchmark.speed.SIDE", 64)
+    monkeypatch.setattr("landcover.train.plan.TRIAL", 0.05)
+    train = {"epochs": 2, "batch": 4, "precision": "float32", "net": {"depth": 2, "filters": 2}}
+    Path("c.yaml").write_text(
+        json.dumps({"scheme": scheme.model_dump(mode="json"), "train": train, "split": {"block": 64}})
+    )
+    return tmp_path
+
+
+def _benchmark(*arguments: object):
+    return run("benchmark", "-c", "c.yaml", *arguments)
+
+
+def test_models_are_judged_on_chips_that_none_was_trained_on(project, monkeypatch) -> None:
+    done = _benchmark("--model", "random-forest", "--model", "unet", "--minutes", 5)
+    assert done.exit_code == 0, done.stderr
+    out = project / "reports/benchmark"
+    with (out / "benchmark.csv").open() as file:
+        rows = {row["model"]: row for row in csv.DictReader(file)}
+    told = json.loads((out / "benchmark.json").read_text())
+    assert "4 chips, one of 5 parts of 8 blocks of 64 px" in told["held_out"]
+    for name, row in rows.items():
+        tables = np.load(out / name / "fold_1" / TABLES)
+        assert tables.shape == (4, 3, 3)
+        assert tables.sum() == 4 * 32 * 24
+        known = measure(tables.sum(axis=0).T)
+        metrics = json.loads((out / name / "fold_1/metrics.json").read_text())
+        # as the training counted them
+        assert tables.sum(axis=0).tolist() == metrics["val_table"]
+        assert float(row["overall_accuracy"]) == pytest.approx(float(known.overall))
+        assert float(row["mean_iou"]) == pytest.approx(float(known.mean_iou))
+        np.testing.assert_allclose([float(row[f"f1_{c}"]) for c in ("water", "forest", "bare_land")], known.f1)
+        assert (
+            float(row["overall_accuracy_low"]) <= float(row["overall_accuracy"]) <= float(row["overall_accuracy_high"])
+        )
+        assert int(row["parameters"]) > 0
+        assert float(row["megapixels_per_second"]) > 0
+        assert float(row["peak_memory_bytes"]) > 1e7
+    assert rows["unet"]["epochs"] == "2"
+    assert told["models"]["unet"]["overall_accuracy"]["value"] == float(rows["unet"]["overall_accuracy"])
+    assert "random-forest took" in " ".join(told["notes"])
+    assert (out / "benchmark.png").stat().st_size > 10_000
+    assert json.loads((out / "run.json").read_text())["stage"] == "benchmark"
+    # what is behind is not trained again
+    monkeypatch.setattr(module, "_each", None)
+    again = _benchmark("--model", "random-forest", "--model", "unet", "--minutes", 5)
+    assert (again.exit_code, again.stdout) == (0, done.stdout)
+    other = _benchmark("--model", "unet", "--minutes", 5, "--set", "train.batch=2")
+    assert other.exit_code == 1
+    assert "began with another value of train.batch (4, now 2): set it back, or start anew with" in other.stderr
+
+
+def test_one_that_fails_stops_no_other_and_folds_take_turns(project) -> None:
+    done = _benchmark("--model", "my_net:build", "--model", "random-forest", "--folds", 2)
+    assert done.exit_code == 1
+    assert "Error: not in the table: my_net:build: train.model my_net:build: there is no module my_net" in done.stderr
+    assert "16 chips, 2 folds of 2 sites, each in turn" in done.stdout
+    out = project / "reports/benchmark"
+    assert (out / "benchmark.csv").read_text().splitlines()[1].startswith("random-forest,")
+    assert sorted(p.name for p in (out / "random-forest").iterdir()) == ["fold_1", "fold_2"]
+    told = json.loads((out / "benchmark.json").read_text())
+    assert list(told["failed"]) == ["my_net:build"]
+    done = _benchmark("--model", "my_net:build")
+    assert done.exit_code == 1
+    assert not done.stdout
+
+
+def _plan(**changes: float) -> Plan:
+    told = {"parameters": 1, "chips": 80, "copies": 0, "validation": 20, "epochs": 30, "steps": 20, "precision":
+            "float32", "step_seconds": 1.0, "seconds": 30 * 25.0, "memory": 1}  # fmt: skip
+    return Plan(**(told | changes))
+
+
+def test_a_training_is_fitted_to_its_time() -> None:
+    settings = QUICK.model_copy(update={"epochs": 30})
+    assert fitted(settings, _plan(), 30 * 25.0) == settings
+    some = fitted(settings, _plan(), 110)
+    # four epochs, each of 20 steps, of 5 s of validation, and of what is left
+    assert (some.epochs, some.chips_per_epoch) == (4, 22 * 4)
+    few = fitted(settings, _plan(), 12)
+    assert (few.epochs, few.chips_per_epoch) == (1, 7 * 4)
+    assert fitted(settings, _plan(), 1).chips_per_epoch == 4
+
+
+def test_intervals_are_by_places_and_differences_by_pairs(tmp_path) -> None:
+    """Ground that one model finds as hard as the other is no doubt about which is better."""
+    random = np.random.default_rng(0)
+    hard = random.integers(100, 900, 40)
+    folders = {}
+    for name, worse in (("one", 0), ("other", 20)):
+        folders[name] = [tmp_path / name]
+        folders[name][0].mkdir()
+        right = hard - worse
+        tables = np.stack([np.stack([right, 1000 - right], -1), np.tile([0, 1000], (40, 1))], axis=1)
+        np.save(folders[name][0] / TABLES, tables)
+        told = {"parameters": 5, "epochs": 1, "seconds": 60, "megapixels_per_second": 2.0, "peak_memory": 1}
+        (folders[name][0] / RESULT).write_text(json.dumps(told))
+    corners = np.array([[1000 * n, 0] for n in range(40)])
+    rows, told = table.read_rows(folders, corners, 256, 1024)
+    assert told == "40 sites"
+    assert [row.model for row in rows] == ["one", "other"]
+    gap = rows[1].behind
+    assert float(gap.value) == pytest.approx(0.01)
+    assert float(gap.low) > 0.009
+    # of pixels that were independent it would be a tenth
+    assert float(rows[0].overall.high - rows[0].overall.low) > 0.05
+    two = np.repeat(corners[:2], 20, axis=0)
+    assert table.read_rows(folders, two, 256, 1024)[1] == "2 sites"
+
+
+def test_work_apart_tells_how_it_ended(tmp_path) -> None:
+    apart(Path.write_text, tmp_path / "a", "b")
+    assert (tmp_path / "a").read_text() == "b"
+    with pytest.raises(LandcoverError, match=r"c: no such file: run `landcover mosaic` first"):
+        apart(check_made, tmp_path / "c", "mosaic")
+    with pytest.raises(LandcoverError, match="its process was ended by SIGABRT"):
+        apart(os.abort)
