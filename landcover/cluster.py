@@ -11,7 +11,6 @@ from importlib.util import find_spec
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from landcover import machine
 from landcover.errors import LandcoverError
 from landcover.flight import LOOK, Flight, Outcome, Task
 from landcover.parallel import Each, on_all_cores
@@ -115,13 +114,14 @@ class Cluster:
     def _landing(self, flying: "dict[Future, str]") -> "Iterator[Answer]":
         """The answers of workers, each to an item of its own; what was of one that has gone away is dropped."""
         from distributed import CancelledError, wait
+        from distributed import TimeoutError as TooLate
         from distributed.scheduler import KilledWorker
 
         while flying:
-            with suppress(TimeoutError):
+            with suppress(TooLate):
                 wait(list(flying), timeout=LOOK, return_when="FIRST_COMPLETED")
             for future in [future for future in flying if future.done()]:
-                with suppress(TimeoutError, CancelledError, KilledWorker):
+                with suppress(TooLate, CancelledError, KilledWorker):
                     yield future.result(timeout=LOOK)
                 del flying[future]
             there = self.workers()
@@ -209,32 +209,6 @@ def check_dask(machines: Machines) -> None:
     if find_spec("distributed") is None:
         option = "--scheduler" if machines.scheduler else "--workers"
         raise LandcoverError(f"{option} needs Dask: pip install 'landcover[dask]'")
-
-
-def check_memory(machines: Machines, most: float, least: float, enough: float) -> None:
-    """Warn where the workers of this machine may take more memory than it has, if each takes as many bytes as it may
-    (`most`); what they may take is not told to be less than `enough`. Raises LandcoverError where there is too little
-    even for the least."""
-    found = machine.memory() if machines.workers else None
-    if found is None or not machines.workers:
-        return
-    there = found.limit or found.total
-    fewer = max(1, int(there // most))
-    if machines.workers * least > there:
-        wanted = f"give it {fewer}" if fewer < machines.workers else "take a machine that has more"
-        raise LandcoverError(
-            f"--workers {machines.workers}: this machine has {there / 1e9:.1f} GB of memory, and each worker takes "
-            f"{least / 1e9:.1f} GB before it begins: {wanted}"
-        )
-    if machines.workers * most > there:
-        share = 0.9 * there / machines.workers
-        ways = [f"--memory {share / 1e6:.0f}MB"] if share >= enough else []
-        ways += [f"--workers {fewer}"] if fewer < machines.workers else []
-        advice = f"; {', or '.join(ways)} keeps them within it" if ways else ""
-        log.warning(
-            "Note: %d workers may take %.1f GB of memory each, and this machine has %.1f GB: some may be killed%s",
-            machines.workers, most / 1e9, there / 1e9, advice,
-        )  # fmt: skip
 
 
 @contextmanager

@@ -16,11 +16,12 @@ from landcover.classify.large import Large, basis, finish, outcome_of, plan_larg
 from landcover.classify.mapper import needs_keras
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
 from landcover.classify.tiles import BASE, ENOUGH
-from landcover.cluster import Cluster, Machines, check_memory, open_cluster
+from landcover.cluster import Cluster, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.files import make_folder, only_one
 from landcover.image import find_image
+from landcover.machine import check_workers
 from landcover.progress import Progress, silent
 from landcover.sources import absolute, is_remote
 from landcover.store import Store
@@ -66,7 +67,7 @@ def classify_spread(
     if not work:
         return [plan for plan in plans.values() if not isinstance(plan, Large | Whole)]
     larges = [plan for plan in work.values() if isinstance(plan, Large)]
-    check_memory(machines, config.classify.memory, BASE if needs_keras(config.classify.model) else 0, ENOUGH)
+    check_workers(machines.workers, config.classify.memory, BASE if needs_keras(config.classify.model) else 0, ENOUGH)
     with ExitStack() as stack:
         for large in larges:
             stack.enter_context(only_one(large.index, (large.index,)))
