@@ -37,10 +37,11 @@ ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured, on the machine of docs/explanation/speed.md; None: not yet."""
+    """What was measured, on the machine of docs/explanation/speed.md, or is assumed until it is; None: not measured,
+    and assumed to be no limit."""
 
     speed: float = 0.70
-    """Mpx/s of a core in float32: half of the two of benchmarks/classify.py."""
+    """Mpx/s of a core in float32, assumed to be half of the two of benchmarks/classify.py, which were measured."""
 
     seen: float = 1.24
     """Pixels that the network sees for each that is mapped, for the halo: benchmarks/classify.py."""

@@ -18,10 +18,10 @@ from rasterio.windows import Window
 from shapely.geometry import shape
 from shapely.geometry.base import BaseGeometry
 
-from landcover.errors import LandcoverError
+from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
 from landcover.grid import Grid
-from landcover.raster import BLOCK, reason, stored_blocks
+from landcover.raster import BLOCK, open_raster, reason, stored_blocks
 from landcover.scheme import BACKGROUND, ClassScheme
 
 NO_PERCENT = 255
@@ -39,6 +39,9 @@ VERSION_TAG, PRECISION_TAG = "LANDCOVER_VERSION", "LANDCOVER_PRECISION"
 CONTENT_TAG, CONFIDENCE = "LANDCOVER_CONTENT", "confidence"
 """Metadata item, and its value, of a raster of confidence: one that is no map."""
 
+CELLS_TAG = "LANDCOVER_CELLS_SHA256"
+"""Metadata item of an index of cells: the fingerprint of their content, so that the index changes with them."""
+
 CELLS_FILE = "cells.gpkg"
 """The outlines of the cells of a map, among them."""
 
@@ -46,6 +49,15 @@ CELLS_FILE = "cells.gpkg"
 def confidence_path(map_path: Path) -> Path:
     """Where the confidence of a map goes: beside it."""
     return map_path.with_name(f"{map_path.stem}_confidence{'.vrt' if map_path.suffix == '.vrt' else '.tif'}")
+
+
+def is_confidence(path: Path) -> bool:
+    """Whether a file is there that this program wrote as the confidence of a map."""
+    try:
+        with open_raster(path) as dataset:
+            return bool(dataset.tags().get(CONTENT_TAG) == CONFIDENCE)
+    except ImageError:
+        return False
 
 
 class Target:

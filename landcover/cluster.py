@@ -11,13 +11,14 @@ from importlib.util import find_spec
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from landcover import machine
 from landcover.errors import LandcoverError
 from landcover.flight import LOOK, Flight, Outcome, Task
 from landcover.parallel import Each, on_all_cores
 
 if TYPE_CHECKING:
     from distributed import Client, Future
+
+    from landcover.remote import Answer
 
 
 Item = TypeVar("Item")
@@ -29,7 +30,7 @@ UNREACHABLE = 8.0
 TOGETHER = 8
 """Items of little work that go to a worker together; work that is not little says its own number, `together`."""
 
-AHEAD = 4
+AHEAD = 2
 """Results that wait for an earlier one, times those that may be on their way: then that one comes first."""
 
 log = logging.getLogger(__name__)
@@ -96,18 +97,38 @@ class Cluster:
         from landcover.remote import work as one
 
         with self._shared(work, tuple(paths)) as name:
-            pinned = {address: f"{name}-{next(self._numbers)}" for address in self.workers()}
-            futures = [
-                self._client.submit(one, name, item, key=key, pure=False, workers=[address])
-                for address, key in pinned.items()
-            ]
-            answers = self._client.gather(futures)
+            flying = {
+                self._client.submit(
+                    one, name, item, key=f"{name}-{next(self._numbers)}", pure=False, workers=[address]
+                ): address
+                for address in self.workers()
+            }
+            answers = list(self._landing(flying))
         if not answers:
-            raise LandcoverError("the Dask cluster has no worker yet: start some, then give the command again")
+            raise LandcoverError("the Dask cluster has no worker now: start some, then give the command again")
         for answer in answers:
             if answer.trouble is not None:
                 raise LandcoverError(answer.trouble.text)
         return [answer.result for answer in answers]
+
+    def _landing(self, flying: "dict[Future, str]") -> "Iterator[Answer]":
+        """The answers of workers, each to an item of its own; what was of one that has gone away is dropped."""
+        from distributed import CancelledError, wait
+        from distributed import TimeoutError as TooLate
+        from distributed.scheduler import KilledWorker
+
+        while flying:
+            with suppress(TooLate):
+                wait(list(flying), timeout=LOOK, return_when="FIRST_COMPLETED")
+            for future in [future for future in flying if future.done()]:
+                with suppress(TooLate, CancelledError, KilledWorker):
+                    yield future.result(timeout=LOOK)
+                del flying[future]
+            there = self.workers()
+            gone = [future for future, address in flying.items() if address not in there]
+            self.cancel(gone)
+            for future in gone:
+                del flying[future]
 
     @contextmanager
     def _shared(self, work: Callable[[Any], Any], paths: tuple[str, ...]) -> Iterator[str]:
@@ -188,26 +209,6 @@ def check_dask(machines: Machines) -> None:
     if find_spec("distributed") is None:
         option = "--scheduler" if machines.scheduler else "--workers"
         raise LandcoverError(f"{option} needs Dask: pip install 'landcover[dask]'")
-
-
-def check_memory(machines: Machines, most: int, least: int) -> None:
-    """Warn where the workers of this machine may take more memory than it has, if each takes as many bytes as it may
-    (`most`). Raises LandcoverError where there is too little even for the least."""
-    found = machine.memory() if machines.workers else None
-    if found is None or not machines.workers:
-        return
-    there = found.limit or found.total
-    if machines.workers * least > there:
-        raise LandcoverError(
-            f"--workers {machines.workers}: this machine has {there / 1e9:.1f} GB of memory, and each worker takes "
-            f"{least / 1e9:.1f} GB before it begins: give it {max(1, int(there // most))}"
-        )
-    if machines.workers * most > there:
-        log.warning(
-            "Note: %d workers may take %.1f GB of memory each, and this machine has %.1f GB: the system may kill some; "
-            "--memory %.0fMB keeps them within it, or --workers %d",
-            machines.workers, most / 1e9, there / 1e9, 0.9 * there / machines.workers / 1e6, max(1, there // most),
-        )  # fmt: skip
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +22,14 @@ from landcover.grid import Grid, clip, cut, within
 from landcover.raster import connect, grid_of, open_raster, read_window
 from landcover.scene import MASK, ZEROS, Gaps, Layer, Scene, acquisition_date
 from landcover.sources import is_remote
+from landcover.store import state_of
 
 IMAGE_TYPES = ("uint8", "uint16")
 OPEN_FILES = 32
 """So many files of a mosaic are held open at a time."""
+
+ASKED = 16
+"""So many files of a mosaic are asked for at a time: servers take long to answer."""
 
 CELL = 256
 """Where part of a file cannot be read, it is given up in cells of this many pixels a side."""
@@ -110,17 +115,26 @@ class Image:
         """Whether any of it lies beyond a network."""
         return any(is_remote(layer.path) for layer in self.layers)
 
-    def state(self) -> dict[str, tuple[int, int] | None]:
-        """Size and time of change of each file: what differs when an image was touched. None for one not on a disk."""
-        return {name: _stamp(name) for name in self.files}
+    def state(self) -> dict[str, tuple[int, int] | str | None]:
+        """Size and time of change of each file, or what its server tells of it: what differs when an image was touched.
+        None where that is not known."""
+        with ThreadPoolExecutor(ASKED) as threads:
+            return dict(zip(self.files, threads.map(_stamp, self.files), strict=True))
+
+    @property
+    def known(self) -> bool:
+        """Whether a change of any file would be seen."""
+        return not self.remote or None not in self.state().values()
 
     def fingerprint(self) -> str:
-        """Of the files and their state; for files beyond a network, of their names."""
+        """Of the files and their state."""
         text = json.dumps([self.path, str(self.grid), [layer.record() for layer in self.layers], self.state()])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _stamp(name: str) -> tuple[int, int] | None:
+def _stamp(name: str) -> tuple[int, int] | str | None:
+    if is_remote(name):
+        return state_of(name)
     try:
         stat = Path(name).stat()
     except OSError:

@@ -1,16 +1,22 @@
 """What this computer has: processor, memory and graphics card, within the limits of a container."""
 
+import logging
 import os
 import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from landcover.errors import LandcoverError
+
 ROOT = Path("/")
 
 FEATURES = {"avx": "AVX", "avx2": "AVX2", "avx512f": "AVX-512", "avx512_bf16": "AVX-512 BF16", "amx_bf16": "AMX BF16",
             "asimd": "NEON", "bf16": "BF16"}  # fmt: skip
 """Of a processor, what makes networks fast, as Linux names it and as others do."""
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,32 @@ def memory(root: Path = ROOT) -> Memory | None:
     if limits:
         free = min(free, max(0, min(left for _, left in limits)))
     return Memory(total, free, min(limit for limit, _ in limits) if limits else None)
+
+
+def check_workers(workers: int | None, most: float, least: float, enough: float) -> None:
+    """Warn where so many worker processes may take more memory than this machine has, if each takes as many bytes as it
+    may (`most`); what they may take is not told to be less than `enough`. Raises LandcoverError where there is too
+    little even for the least."""
+    found = memory() if workers else None
+    if found is None or not workers:
+        return
+    there = found.limit or found.total
+    fewer = max(1, int(there // most))
+    if workers * least > there:
+        wanted = f"give it {fewer}" if fewer < workers else "take a machine that has more"
+        raise LandcoverError(
+            f"--workers {workers}: this machine has {there / 1e9:.1f} GB of memory, and each worker takes "
+            f"{least / 1e9:.1f} GB before it begins: {wanted}"
+        )
+    if workers * most > there:
+        share = 0.9 * there / workers
+        ways = [f"--memory {share / 1e6:.0f}MB"] if share >= enough else []
+        ways += [f"--workers {fewer}"] if fewer < workers else []
+        advice = f"; {', or '.join(ways)} keeps them within it" if ways else ""
+        log.warning(
+            "Note: %d workers may take %.1f GB of memory each, and this machine has %.1f GB: some may be killed%s",
+            workers, most / 1e9, there / 1e9, advice,
+        )  # fmt: skip
 
 
 def gpus(root: Path = ROOT) -> list[str]:

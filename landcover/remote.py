@@ -7,7 +7,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +19,7 @@ from landcover import __version__
 from landcover.errors import LandcoverError
 from landcover.raster import CACHE
 from landcover.sourcecode import package_digest
-from landcover.store import is_stored, is_url
+from landcover.store import VSI, is_stored, is_url
 
 ALIKE = ("numpy", "rasterio", "keras", "tensorflow")
 """Libraries of which client and workers need the same version: a map does not depend on who made which part of it."""
@@ -56,7 +55,6 @@ class Shared(WorkerPlugin):
 
     def __init__(self, name: str, function: Callable[[Any], Any], paths: tuple[str, ...], command: list[str]) -> None:
         self.name, self.facts, self.paths, self.command = name, facts(), paths, command
-        self.folder = os.getcwd()
         # unpacked in the thread that works: what it imports takes a while
         self._packed = pickle.dumps(function)
         self._function: Callable[[Any], Any] | None = None
@@ -76,7 +74,7 @@ class Shared(WorkerPlugin):
             if self._function is None:
                 if reason := self.reason():
                     raise Unfit(reason)
-                _begin(self.threads, self.command, self.folder)
+                _begin(self.threads, self.command)
                 self._function = pickle.loads(self._packed)
             return self._function
 
@@ -152,15 +150,14 @@ def work(name: str, item: Any) -> Answer:
     return Answer(result, trouble, notes)
 
 
-def _begin(threads: int, command: list[str], folder: str) -> None:
+def _begin(threads: int, command: list[str]) -> None:
     """Once a process: as the command line does for its own."""
-    # a path means the same as for the client
-    with suppress(OSError):
-        os.chdir(folder)
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # GDAL and NumPy's libraries follow them where they were not loaded yet
     os.environ["GDAL_NUM_THREADS"] = str(threads)
     os.environ.setdefault("GDAL_CACHEMAX", str(CACHE // 2**20))
+    # a worker outlives commands, and images may change between them
+    os.environ.setdefault("CPL_VSIL_CURL_NON_CACHED", ":".join(VSI))
     logging.getLogger("rasterio").setLevel(logging.CRITICAL)
     logging.getLogger("pyogrio").setLevel(logging.CRITICAL)
     # records of runs name the command that was given

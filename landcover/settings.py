@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -79,6 +79,17 @@ class Paths(Section):
     data: Path = Path("data")
     models: Path = Path("models")
     reports: Path = Path("reports")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_a_disk(cls, given: Any) -> Any:
+        for key, place in given.items() if isinstance(given, dict) else ():
+            if "://" in str(place):
+                raise ValueError(
+                    f"{key}: {place} is no folder of a disk: only maps go to an object store, by `landcover classify "
+                    f"--out {place}`"
+                )
+        return given
 
     @property
     def mosaic(self) -> Path:

@@ -1,5 +1,6 @@
 """Files, folders, globs and URLs in the configuration, as a list of paths."""
 
+import os
 from collections.abc import Sequence
 from glob import glob, has_magic
 from pathlib import Path
@@ -13,6 +14,11 @@ VECTOR_SUFFIXES = (".gpkg", ".shp", ".geojson", ".json", ".fgb", ".gdb", ".kml",
 def is_remote(path: str) -> bool:
     """Whether GDAL reads this path by other means than the file system's."""
     return "://" in path or path.startswith("/vsi")
+
+
+def absolute(path: str) -> str:
+    """A path that means the same in every process."""
+    return path if is_remote(path) else os.path.abspath(path)
 
 
 def expand(sources: Sequence[str], suffixes: Sequence[str], error: type[LandcoverError]) -> list[str]:

@@ -1,21 +1,30 @@
 """Object stores, such as s3://: outputs go there from files of this machine, and are there only when whole."""
 
-import re
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
-from landcover.errors import LandcoverError
+from landcover.errors import ConfigError, LandcoverError
 
-URL = re.compile(r"[a-z][a-z0-9+.]*://[^/]")
 SIGNED = {
     "s3": "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_CONNECTION_STRING",
 }
 """What tells the credentials of stores, to the library of each and to GDAL."""
+
+VSI = {"/vsis3/": "s3://", "/vsigs/": "gs://", "/vsiaz/": "az://", "/vsicurl/": ""}
+"""How URLs begin that GDAL has names for."""
+
+CHANGING = ("ETag", "etag", "Last-Modified", "LastModified", "last_modified", "updated", "mtime")
+"""What servers, and the libraries of stores, call that which is another when a file is; the first that is told."""
+
+PATIENCE = 20.0
+"""Seconds for a server to tell of a file."""
 
 UNSIGNED = ("NoCredentialsError", "PartialCredentialsError", "ClientAuthenticationError")
 """What libraries raise without them; they need not be installed here."""
@@ -57,6 +66,13 @@ class Store:
         """Whether it is there. Raises LandcoverError."""
         return is_stored(self.place(path))
 
+    def listed(self, folder: Path) -> list[Path]:
+        """What is in a folder, and not in one below it. Raises LandcoverError."""
+        with _system(self.place(folder)) as (system, name):
+            within = f"{name.rstrip('/')}/"
+            names = (str(found).removeprefix(within) for found in system.find(name))
+            return [folder / name for name in names if "/" not in name]
+
     def remove(self, path: Path) -> None:
         """Of what may not be there. Raises LandcoverError."""
         url = self.place(path)
@@ -66,13 +82,44 @@ class Store:
 
 
 def is_url(place: str) -> bool:
-    return bool(URL.match(place))
+    return "://" in place
+
+
+def checked_url(place: str) -> str:
+    """The URL of a folder or object as stores are called by it. Raises ConfigError for one without a bucket."""
+    kind, _, rest = place.partition("://")
+    bucket = rest.split("/")[0]
+    if not kind or not bucket:
+        raise ConfigError(f"{place}: names no bucket: give one, such as s3://bucket/maps")
+    return f"{kind.lower()}://{rest.rstrip('/')}"
 
 
 def is_stored(url: str) -> bool:
     """Whether an object is there. Raises LandcoverError."""
     with _system(url) as (system, name):
         return bool(system.exists(name))
+
+
+def state_of(name: str) -> str | None:
+    """What a server tells of a file, by its URL or its name for GDAL, that is another when the file is: its size and
+    entity tag, or the time of its change. None where that is not known."""
+    url = next((f"{start}{name.removeprefix(vsi)}" for vsi, start in VSI.items() if name.startswith(vsi)), name)
+    try:
+        if url.startswith(("http://", "https://")):
+            with urlopen(Request(url, method="HEAD"), timeout=PATIENCE) as answer:
+                size, told = answer.headers["Content-Length"], answer.headers
+        else:
+            from fsspec.core import url_to_fs
+
+            options = {"anon": True} if os.environ.get("AWS_NO_SIGN_REQUEST", "").upper() in ("YES", "TRUE") else {}
+            system, place = url_to_fs(url, use_listings_cache=False, **(options if url.startswith("s3://") else {}))
+            told = system.info(place)
+            size = told["size"]
+    except Exception:
+        # whatever keeps it from being told: the image itself says, when it is read
+        return None
+    known = next((told[key] for key in CHANGING if told.get(key)), None)
+    return None if known is None else f"{size} {known}"
 
 
 @contextmanager

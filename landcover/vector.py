@@ -20,6 +20,8 @@ from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
 from landcover.grid import name_of
 
+UNREADABLE = (DataSourceError, DataLayerError, FeatureError)
+
 TABLES = (".csv", ".tsv", ".txt", ".xlsx", ".ods")
 
 
@@ -69,13 +71,20 @@ def _layers(path: str) -> list[tuple[str, str]]:
 
 
 @contextmanager
+def _unwarned() -> Iterator[None]:
+    """GDAL's warnings come with the exception."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+@contextmanager
 def _opening(path: str | Path) -> Iterator[None]:
-    """What cannot be opened, in one line: GDAL's warnings come with the exception."""
+    """What cannot be opened, in one line."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)
+        with _unwarned():
             yield
-    except DataSourceError as error:
+    except UNREADABLE as error:
         _check_unlocked(path, error)
         raise LabelError(f"{path}: cannot be opened as vector data ({' '.join(str(error).split())})") from None
 
@@ -159,7 +168,7 @@ def write_layers(path: Path, layers: Sequence[tuple[str, pd.DataFrame]]) -> None
         try:
             for name, frame in layers:
                 pyogrio.write_dataframe(frame, temporary, layer=name, driver="GPKG", append=temporary.exists())
-        except (DataSourceError, DataLayerError, FeatureError) as error:
+        except UNREADABLE as error:
             raise LandcoverError(
                 f"{path}: cannot be written ({' '.join(str(error).split())}): is the disk full?"
             ) from None
@@ -168,8 +177,9 @@ def write_layers(path: Path, layers: Sequence[tuple[str, pd.DataFrame]]) -> None
 def read_layer(path: Path, layer: str) -> gpd.GeoDataFrame:
     """A layer of a GeoPackage that `write_layers` wrote. Raises LabelError for one that is gone or broken."""
     try:
-        return pyogrio.read_dataframe(path, layer=layer)
-    except (DataSourceError, DataLayerError) as error:
+        with _unwarned():
+            return pyogrio.read_dataframe(path, layer=layer)
+    except UNREADABLE as error:
         _check_unlocked(path, error)
         raise LabelError(f"{path}: cannot be read: run the stage that makes it again, with --overwrite") from None
 
@@ -178,9 +188,10 @@ def read_table(path: str, table: str) -> pd.DataFrame | None:
     """A table without geometry beside the layers of a file, None if there is none of this name. Raises LabelError for a
     file that another program is writing to."""
     try:
-        if table not in {str(name) for name, geometry in pyogrio.list_layers(path) if geometry is None}:
-            return None
-        return pyogrio.read_dataframe(path, layer=table)
-    except DataSourceError as error:
+        with _unwarned():
+            if table not in {str(name) for name, geometry in pyogrio.list_layers(path) if geometry is None}:
+                return None
+            return pyogrio.read_dataframe(path, layer=table)
+    except UNREADABLE as error:
         _check_unlocked(path, error)
         return None

@@ -135,8 +135,10 @@ def object_store(folder: Path) -> Iterator[dict[str, str]]:
         assert server.stdout is not None
         place = f"127.0.0.1:{server.stdout.readline().strip()}"
         of_gdal = {"AWS_S3_ENDPOINT": place, "AWS_HTTPS": "NO", "AWS_VIRTUAL_HOSTING": "FALSE"}
-        yield {**OWNER, **of_gdal, "AWS_ENDPOINT_URL": f"http://{place}", "AWS_EC2_METADATA_DISABLED": "true"}
-        server.terminate()
+        try:
+            yield {**OWNER, **of_gdal, "AWS_ENDPOINT_URL": f"http://{place}", "AWS_EC2_METADATA_DISABLED": "true"}
+        finally:
+            server.terminate()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,6 +145,18 @@ def test_counts_of_values_are_exact_beyond_what_64_bits_hold() -> None:
         assert told.deviation == pytest.approx(band.std(), rel=1e-12)
     nothing = BandCounts(1, "uint8").statistics()[0]
     assert (nothing.number, nothing.deviation) == (0, 0.0)
+
+
+def test_counts_of_a_chip_of_16_bits_travel_as_the_values_that_occur() -> None:
+    chip, whole = BandCounts(2, "uint16"), BandCounts(2, "uint16")
+    image = np.random.default_rng(0).integers(60_000, 60_010, (50, 40, 2)).astype(np.uint16)
+    chip.add(image)
+    sent = pickle.dumps(chip.occurring())
+    assert len(sent) < 3000
+    for _ in range(2):
+        whole += pickle.loads(sent)
+    np.testing.assert_array_equal(whole._counts, 2 * chip._counts)
+    assert whole.statistics()[1].number == 4000
 
 
 @pytest.mark.parametrize("links", [True, False])

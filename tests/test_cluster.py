@@ -21,13 +21,17 @@ from geopandas.testing import assert_geodataframe_equal
 from objectstore import object_store
 
 from landcover import cluster, remote
+from landcover.assess import assess
 from landcover.assess.by_cover import assess_by_cover
 from landcover.classify import Failed, Kept, Outside, Spread, classify, spread
+from landcover.classify.cells import Cell
+from landcover.classify.done import Done
+from landcover.classify.large import Large
 from landcover.classify.mapper import Mapper
 from landcover.classify.predict import Classified
-from landcover.cluster import HERE, UNREACHABLE, Machines, open_cluster
+from landcover.cluster import HERE, UNREACHABLE, Cluster, Machines, open_cluster
 from landcover.config import Config
-from landcover.errors import ConfigError, LandcoverError
+from landcover.errors import ConfigError, LandcoverError, ModelError
 from landcover.flight import Task
 from landcover.machine import Memory
 from landcover.model import read_card
@@ -296,8 +300,10 @@ def test_maps_go_to_an_object_store_and_images_come_from_one(
 
 def test_an_object_store_that_refuses_is_told_of_in_a_line(tmp_path, config, machines, stored, monkeypatch) -> None:
     s3fs = pytest.importorskip("s3fs")
-    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    # large enough to be cut: it is looked for cells that are there
+    image = write_image(tmp_path / "a.tif", textured(520, 520))
     given = ["classify", image, "-m", config.classify.model, "--out", "s3://maps/here"]
+    given += ["--set", "classify.cell=512"]
     told = run(*given)
     assert told.stderr == "Error: --out s3://maps/here: is written by workers: add --workers 1, or --scheduler\n"
     given += ["--scheduler", machines.scheduler]
@@ -320,6 +326,23 @@ def test_an_object_store_that_refuses_is_told_of_in_a_line(tmp_path, config, mac
     assert "no object store that is known" in run(*given).stderr
 
 
+def test_urls_are_no_folders(tmp_path, config) -> None:
+    image = write_image(tmp_path / "a.tif", textured(64, 64))
+    given = ["classify", image, "-m", config.classify.model]
+    for place in ("s3:///maps", "s3://", "S3:///maps"):
+        told = run(*given, "--out", place, "--workers", 1)
+        assert (told.exit_code, told.stderr) == (
+            2,
+            f"Error: {place}: names no bucket: give one, such as s3://bucket/maps\n",
+        )
+    assert "--out s3://bucket/Maps: is written by workers" in run(*given, "--out", "S3://bucket/Maps/").stderr
+    for key in ("data", "maps"):
+        told = run(*given, "--set", f"paths.{key}=S3://bucket/x")
+        assert told.exit_code == 2
+        assert f"{key}: S3://bucket/x is no folder of a disk" in told.stderr
+        assert "--out S3://bucket/x" in told.stderr
+
+
 def test_a_worker_of_two_threads_maps_with_an_exported_model(tmp_path, config, shown) -> None:
     from landcover.classify.spread import classify_spread
     from landcover.export import export
@@ -329,8 +352,9 @@ def test_a_worker_of_two_threads_maps_with_an_exported_model(tmp_path, config, s
     small = write_image(tmp_path / "small.tif", textured(300, 400))
     images = {str(shown): tmp_path / "maps/whole.vrt", str(small): tmp_path / "maps/small.tif"}
     with distributed.LocalCluster(
-        n_workers=1, threads_per_worker=2, processes=True, dashboard_address=None, silence_logs=logging.CRITICAL
-    ) as two:
+        n_workers=1, threads_per_worker=2, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    ) as two:  # fmt: skip
         results = classify_spread(config, images, Machines(scheduler=two.scheduler_address))
         with distributed.Client(two, set_as_default=False) as client:
             # as many as the worker has, and no network that was not asked for
@@ -410,6 +434,35 @@ def test_what_waits_for_workers_that_have_gone_is_done_by_those_that_come(tmp_pa
     assert gone
 
 
+def test_what_was_of_a_worker_that_has_gone_is_not_waited_for(machines) -> None:
+    def work(victim: str) -> str:
+        here = distributed.get_worker().address
+        if here == victim:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return here
+
+    with distributed.Client(machines.scheduler, set_as_default=False) as client:
+        client.wait_for_workers(2)
+    with open_cluster(machines) as spread:
+        victim, other = sorted(spread.workers())
+        assert spread.on_all(work, victim) == [other]
+
+
+def test_an_index_that_cannot_be_put_fails_its_image_alone(tmp_path, monkeypatch) -> None:
+    def cannot(large: Large, store: object) -> None:
+        raise errors.pop()
+
+    errors = [ModelError("no model"), LandcoverError("the store is full")]
+    monkeypatch.setattr(spread, "finish", cannot)
+    monkeypatch.setattr(spread, "outcome_of", lambda *given: None)
+    large = object.__new__(Large)
+    large.__dict__.update(name="a.tif", cells=[], done=[], failed=[], empty=0)
+    given = (large, Cell(None, None, tmp_path / "a.tif"), Done({}, 0, "", False), None, None)
+    assert spread._result(*given) == Failed("a.tif", "the store is full")
+    with pytest.raises(ModelError):
+        spread._result(*given)
+
+
 def test_another_program_or_unseen_files_are_told_of_in_a_line(machines, monkeypatch) -> None:
     with open_cluster(machines) as spread:
         with pytest.raises(LandcoverError, match="does not see /nowhere: put it on a disk that all machines share"):
@@ -441,6 +494,38 @@ def test_an_assessment_of_partial_tables_is_that_of_one_process(tmp_path, machin
             np.testing.assert_array_equal(together.counts, alone.counts)
 
 
+@pytest.fixture
+def handed(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """What was handed to workers."""
+    found: list[object] = []
+    plain = Cluster.__call__
+
+    def noted(self: Cluster, work: Callable[..., object], items: Iterator[object]) -> Iterator[object]:
+        found.append(work)
+        return plain(self, work, items)
+
+    monkeypatch.setattr(Cluster, "__call__", noted)
+    return found
+
+
+def test_paths_mean_the_same_to_workers_who_are_elsewhere(tmp_path, machines, scheme, monkeypatch, handed) -> None:
+    """The workers of the cluster were started in another folder."""
+    write_image(tmp_path / "naip/a.tif", textured(300, 300))
+    write_polygons(tmp_path / "labels.gpkg", [(10, 20, 200, 190, 1), (200, 100, 290, 290, 7)])
+    write_image(tmp_path / "map.tif", np.ones((1, 300, 300), np.uint8), nodata=0)
+    monkeypatch.chdir(tmp_path)
+    settings, split = ChipSettings(size=64, stride=64), SplitSettings(block=128)
+    shown = mosaic(MosaicSettings(images=("naip",)), Path("mosaic"), machines=machines).path
+    assert gpd.read_file("mosaic/footprints.gpkg", layer="footprints")["path"].tolist() == ["naip/a.tif"]
+    drawn = labels(shown, LabelSettings(source=("labels.gpkg",)), scheme, Path("drawn.tif"), machines=machines).path
+    made = chips(shown, drawn, settings, split, scheme, Path("chips"), machines=machines)
+    stack(made.path, scheme, Path("stacks"), machines=machines)
+    found = Config.model_validate({"assess": {"map": "map.tif", "reference": ["labels.gpkg"]}})
+    record = assess(found, machines=machines).result.record()
+    assert (record["map"], record["reference"]) == ("map.tif", ["labels.gpkg"])
+    assert len(handed) >= 6
+
+
 def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme) -> None:
     polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 1100, 1090, 1), (900, 100, 1200, 1200, 7)])
     settings = LabelSettings(source=(str(polygons),))
@@ -449,7 +534,7 @@ def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machin
     assert (tmp_path / "one.tif").read_bytes() == (tmp_path / "two.tif").read_bytes()
 
 
-def test_chips_cut_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme, monkeypatch) -> None:
+def test_chips_cut_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme, monkeypatch, handed) -> None:
     # several stretches, and more chips than are on their way at a time
     monkeypatch.setattr("landcover.prepare.candidates.ROWS", 4)
     polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 700, 690, 1), (900, 100, 1200, 1200, 7)])
@@ -462,6 +547,10 @@ def test_chips_cut_by_workers_are_those_of_one_process(tmp_path, shown, machines
         everything = Remap.parse({}, scheme)
         chips_from_esri([made.path], settings, split, everything, folder / "again", machines=those)
         mosaic(MosaicSettings(images=(str(shown.parents[1] / "naip"),)), folder / "mosaic", machines=those)
+        # look for chips and cut them, both sides of the stack, look at chips and cut them, headers
+        assert len(handed) == (0 if those is HERE else 7)
+    # what brings whole chips or strips back comes one by one
+    assert sum(getattr(work, "together", cluster.TOGETHER) == 1 for work in handed) == 5
     one, two = (sorted(p.relative_to(tmp_path / n) for p in (tmp_path / n).rglob("*.*")) for n in ("one", "two"))
     assert one == two
     assert len(one) > 400
@@ -492,7 +581,7 @@ def test_what_waits_for_an_earlier_result_is_bounded(machines) -> None:
     with open_cluster(machines) as spread:
         results = spread(work, items())
         assert next(results) == 0
-        assert len(begun) <= 8 * (cluster.AHEAD + 1) * spread.room
+        assert len(begun) <= cluster.TOGETHER * (cluster.AHEAD + 1) * spread.room
         assert list(results) == list(range(1, 2_000))
 
 
@@ -525,7 +614,7 @@ def test_workers_that_take_more_memory_than_there_is(tmp_path, config, monkeypat
     images = {str(write_image(tmp_path / "a.tif", textured(64, 64))): tmp_path / "maps/a.tif"}
     monkeypatch.setattr("landcover.machine.memory", lambda: Memory(64 * 10**9, 5 * 10**9, 8 * 10**9))
     monkeypatch.setattr(spread, "_seen", lambda folders, store: pytest.skip("went on"))
-    with pytest.raises(LandcoverError, match=r"--workers 11: this machine has 8.0 GB .* 0.8 GB before .*: give it 3"):
+    with pytest.raises(LandcoverError, match=r"--workers 11: this machine has 8.0 GB .* 1.0 GB before .*: give it 3"):
         classify_spread(config, images, Machines(workers=11))
     for machines, notes in ((Machines(workers=3), 0), (Machines(scheduler="tcp://there:1"), 0), (Machines(4), 1)):
         caplog.clear()
@@ -533,7 +622,17 @@ def test_workers_that_take_more_memory_than_there_is(tmp_path, config, monkeypat
             classify_spread(config, images, machines)
         assert len(caplog.messages) == notes
     assert "4 workers may take 2.6 GB of memory each, and this machine has 8.0 GB" in caplog.text
-    assert "--memory 1800MB keeps them within it, or --workers 3" in caplog.text
+    assert "--memory 1800MB, or --workers 3 keeps them within it" in caplog.text
+    # what is no help is not told: too little for tiles, or as many workers
+    for has, workers, advice in ((8, 6, "killed; --workers 3 keeps"), (2, 1, "killed; --memory 1800MB keeps"),
+                                 (1.2, 1, "killed")):  # fmt: skip
+        monkeypatch.setattr("landcover.machine.memory", lambda has=has: Memory(64 * 10**9, 10**9, int(has * 10**9)))
+        caplog.clear()
+        with pytest.raises(pytest.skip.Exception):
+            classify_spread(config, images, Machines(workers))
+        (told,) = caplog.messages
+        assert advice in told
+        assert (";" in told) == (";" in advice)
 
 
 def test_without_dask_the_options_say_how_to_install_it(tmp_path, config, monkeypatch) -> None:

@@ -11,7 +11,7 @@ from landcover.sourcecode import code_digest
 STAGES = (
     "sample", "prepare.mosaic", "prepare.labels", "prepare.chips", "prepare.from_esri", "prepare.stack",
     "prepare.augment", "train.fit", "train.pixels", "classify.predict", "assess", "assess.points",
-    "assess.compare", "assess.suspects", "export",
+    "assess.compare", "assess.suspects", "export", "benchmark",
 )  # fmt: skip
 
 
@@ -51,11 +51,12 @@ def test_a_stage_changes_with_the_files_that_it_uses_and_no_others(package) -> N
     assert _changed(package, "prepare/labels.py") == {"prepare.labels"}
     assert _changed(package, "prepare/candidates.py") == {"prepare.chips", "prepare.from_esri", "prepare.stack"}
     assert _changed(package, "sample/roads.py") == {"sample"}
-    assert _changed(package, "chipstore.py") == {"prepare.stack", "prepare.augment", "train.fit", "train.pixels"}
+    trainings = {"train.fit", "train.pixels", "benchmark"}
+    assert _changed(package, "chipstore.py") == {"prepare.stack", "prepare.augment", *trainings}
     # within a function, within brackets, and as a name of the package
     assert "classify.predict" in _changed(package, "classify/onnxmapper.py")
     assert "prepare.mosaic" in _changed(package, "vrt.py")
-    assert _changed(package, "vector.py") == with_vector
+    assert _changed(package, "vector.py") == with_vector | {"benchmark"}
 
 
 def test_line_ends_do_not_count(package) -> None:

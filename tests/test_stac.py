@@ -25,7 +25,7 @@ from shapely.geometry import LineString, Point, shape
 from test_train import QUICK, _stores
 
 from landcover.classify.index import Shown, cells_folder, write_index
-from landcover.classraster import class_raster, map_rasters
+from landcover.classraster import class_raster, confidence_path, map_rasters
 from landcover.cli import main
 from landcover.errors import ImageError, LandcoverError, ModelError
 from landcover.export import stac_parts
@@ -331,6 +331,12 @@ def test_a_map_in_cells_is_a_collection_with_an_item_of_each(tmp_path, scheme, c
     whole = footprint(GRID, index)[1]
     np.testing.assert_allclose(told["extent"]["spatial"]["bbox"][0], whole, atol=1e-6)
     assert told["extent"]["temporal"]["interval"] == [["2021-10-03T00:00:00Z", "2021-10-03T23:59:59Z"]]
+    # made anew without, and the confidence of other cells is none of this map
+    before = confidence_path(index).read_text()
+    write_index(index, GRID, scheme, [Shown(cells[0].window, cells[0].path, {7: 700}, "11"), *cells[1:]], tags, False)
+    assert not confidence_path(index).exists()
+    confidence_path(index).write_text(before)
+    assert set(json.loads(write_map_item(index).read_text())["assets"]) == {"map", "cells"}
     cells[0].path.unlink()
     with pytest.raises(ImageError, match=r"r0000000_c0000000.tif: no such file"):
         write_map_item(index)

@@ -26,7 +26,7 @@ from landcover.pipeline import assess_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import RUN_TAG, Recorder, inputs, versions
 from landcover.raster import grid_of, open_raster
-from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, absolute, expand
 from landcover.uptodate import check, clear_up
 
 __all__ = ["Assessed", "Assessment", "as_text", "assess", "rebuild_report", "which_map"]
@@ -73,8 +73,12 @@ def assess(
     else:
         block = None if settings.block == "auto" else settings.block
         field = settings.field or config.labels.field
+        # other processes may be elsewhere; the record names files as they were given
+        given = {absolute(path) if machines.elsewhere else path: path for path in (str(shown), *paths)}
+        there, *references = given
         with open_each(machines) as each:
-            made = assess_by_cover(shown, paths, config.remap, field, block, progress, each)
+            made = assess_by_cover(Path(there), references, config.remap, field, block, progress, each)
+        made = replace(made, map=str(shown), reference=tuple(given[path] for path in made.reference))
     made = replace(made, with_kappa=settings.kappa)
     if settings.esri:
         made = replace(made, notes=(*made.notes, *esri_notes(made)))

@@ -11,6 +11,8 @@ from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError
 from landcover.pipeline import classify_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder, taken
+from landcover.scheme import IMAGE_TAG
+from landcover.sources import is_remote
 from landcover.stage import Stage
 from landcover.uptodate import check
 
@@ -100,7 +102,7 @@ def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
     state = check(stage, config.provenance.full)
     if state.standing == "stale" and not state.valid:
         raise OutputExists(out, state.told)
-    if state.standing not in ("current", "stale"):
+    if state.standing not in ("current", "stale") or not _seen_unchanged(config, image, out):
         return None
     if out.suffix == ".vrt":
         from landcover.vrt import sources
@@ -111,6 +113,24 @@ def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
         log.info("%s: %s", out, state.told)
     clear_up(out, stage.made)
     return Kept(out)
+
+
+def _seen_unchanged(config: Config, image: str, out: Path) -> bool:
+    """Whether what lies beyond a network, which a record only names, is as it was when the map was made."""
+    from landcover.image import find_image, is_mosaic
+    from landcover.raster import open_raster
+
+    if not is_remote(image) and not is_mosaic(image):
+        return True
+    try:
+        found = find_image(image, config.classify.collar, config.classify.skip_bad)
+        if not found.remote:
+            return True
+        with open_raster(out) as dataset:
+            return dataset.tags().get(IMAGE_TAG) == found.fingerprint() and found.known
+    except ImageError:
+        # mapping it tells what is wrong
+        return False
 
 
 def find_current(config: Config, images: Sequence[str], outs: Sequence[Path]) -> list[Kept] | None:
@@ -134,15 +154,17 @@ def classify_one(
     from landcover.classify.journal import journal_path
     from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import is_current
+    from landcover.image import find_image
 
+    settings = config.classify
     kept = None if overwrite else find_recorded(config, image, out)
     if kept is not None:
         return kept
-    mapper = mapper or open_mapper(config.classify)
-    if not overwrite and out.exists() and is_current(out, image, config.classify, mapper):
-        if not journal_path(out).exists():
+    mapper = mapper or open_mapper(settings)
+    if not overwrite and out.exists() and is_current(out, image, settings, mapper):
+        if not journal_path(out).exists() and find_image(image, settings.collar, settings.skip_bad).known:
             return Kept(out)
-        # a run that was cut off between the map and its record
+        # a run that was cut off between the map and its record, or a server that does not tell of changes
         overwrite = True
     return _classify(config, image, out, overwrite, progress, mapper)
 

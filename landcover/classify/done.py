@@ -52,8 +52,12 @@ def read_done(out: Path, settings: ClassifySettings, kept: bool) -> Done:
     return Done(dict(counts), unreadable, combined((file.name, digest(file)) for file in files), kept)
 
 
+def files_of(out: Path) -> tuple[Path, ...]:
+    """A map and what may belong to it; the map is the last."""
+    return out.with_name(f"{out.name}.aux.xml"), out.with_suffix(".qml"), confidence_path(out), out
+
+
 def remove_done(out: Path) -> None:
     """The map of a cell and what belongs to it."""
-    beside = (out.with_name(f"{out.name}.aux.xml"), out.with_suffix(".qml"), confidence_path(out))
-    for file in (out, *beside):
+    for file in files_of(out):
         file.unlink(missing_ok=True)

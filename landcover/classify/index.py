@@ -11,15 +11,22 @@ from rasterio.windows import Window
 from shapely.geometry import box
 
 from landcover import vrt
-from landcover.classraster import CELLS_FILE, CONFIDENCE, CONTENT_TAG, NO_PERCENT, SCHEME_TAG, confidence_path
+from landcover.classraster import (
+    CELLS_FILE,
+    CELLS_TAG,
+    CONFIDENCE,
+    CONTENT_TAG,
+    NO_PERCENT,
+    SCHEME_TAG,
+    confidence_path,
+    is_confidence,
+)  # fmt: skip
 from landcover.files import whole_file
 from landcover.fingerprint import combined
 from landcover.grid import Grid
 from landcover.scheme import BACKGROUND, ClassScheme
+from landcover.store import Store
 from landcover.vector import write_layers
-
-CELLS_TAG = "LANDCOVER_CELLS_SHA256"
-"""Metadata item of an index: the fingerprint of the cells' content, so that the index changes with them."""
 
 NAMED = re.compile(r"r\d{7}_c\d{7}[._]")
 
@@ -53,6 +60,9 @@ def write_index(
         beside = [(_told(confidence_path(cell.path), index), cell.window) for cell in cells]
         with whole_file(confidence_path(index)) as file:
             file.write_text(vrt.classes(grid, beside, NO_PERCENT, {**told, CONTENT_TAG: CONFIDENCE}), encoding="utf-8")
+    elif is_confidence(confidence_path(index)):
+        # of the map before
+        confidence_path(index).unlink()
     placed = [(_told(cell.path, index), cell.window) for cell in cells]
     with whole_file(index) as file:
         told[SCHEME_TAG] = scheme.model_dump_json()
@@ -75,10 +85,15 @@ def _write_tiles(path: Path, grid: Grid, scheme: ClassScheme, cells: Sequence[Sh
     write_layers(path, [("cells", gpd.GeoDataFrame(columns, geometry=outlines, crs=grid.crs.to_wkt()))])
 
 
-def sweep_cells(index: Path, cells: Sequence[Shown]) -> None:
-    """Remove what runs that were cut off, or cut otherwise, left among the cells of a map that is whole."""
+def sweep_cells(index: Path, cells: Sequence[Shown], store: Store | None = None) -> None:
+    """Remove what runs that were cut off, or cut otherwise, left among the cells of a map that is whole, on a disk or
+    in a `store`. Raises LandcoverError."""
     known = {cell.path.stem for cell in cells}
-    for file in cells_folder(index).iterdir():
+    folder = cells_folder(index)
+    for file in store.listed(folder) if store else folder.iterdir():
         other = NAMED.match(file.name) and file.name[: len("r0000000_c0000000")] not in known
         if other or file.name.startswith((".partial-", ".unfinished-")):
-            file.unlink(missing_ok=True)
+            if store is not None:
+                store.remove(file)
+            else:
+                file.unlink(missing_ok=True)

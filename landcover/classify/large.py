@@ -10,11 +10,11 @@ from typing import Any
 from landcover.classify import Failed, Kept, Spread, find_recorded, recorder_of
 from landcover.classify.area import read_area
 from landcover.classify.cells import Cell, cell_side, cut_image
-from landcover.classify.index import CELLS_TAG, Shown, cells_folder, sweep_cells, write_index
+from landcover.classify.index import Shown, cells_folder, sweep_cells, write_index
 from landcover.classify.mapper import EXPORTED, Mapper, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES, told_of
 from landcover.classify.suitable import check_image
-from landcover.classraster import CELLS_FILE, PRECISION_TAG, confidence_path
+from landcover.classraster import CELLS_FILE, CELLS_TAG, PRECISION_TAG, confidence_path
 from landcover.config import Config
 from landcover.errors import ImageError, NoData
 from landcover.files import check_free, check_space, whole_file
@@ -135,6 +135,9 @@ def finish(large: Large, store: Store | None = None) -> Spread | Failed:
         beside = [cells_folder(index) / CELLS_FILE, index.with_suffix(".qml")]
         for path in (*beside, *([confidence] if confidence else []), index):
             store.put(path)
+        sweep_cells(index, cells, store)
+        if confidence is None:
+            store.remove(confidence_path(index))
     return Spread(index, confidence, pixels, len(cells), large.kept)
 
 

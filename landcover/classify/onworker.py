@@ -82,7 +82,7 @@ def map_cell(settings: ClassifySettings, overwrite: bool, store: Store | None, c
         if store is not None:
             return map_stored(store, cell, settings, mapper, key, overwrite, whole=False)[0]
         while True:
-            if not overwrite and is_done(cell.out, key, settings):
+            if not overwrite and is_done(cell.out, key, settings) and cell.image.known:
                 return read_done(cell.out, settings, kept=True)
             try:
                 classify_image(cell.image, settings, cell.out, True, mapper=mapper, marks={CELL_TAG: key})

@@ -19,12 +19,11 @@ from landcover.classify.seams import Seams
 from landcover.classify.suitable import check_image
 from landcover.classify.tiles import Tiling
 from landcover.classraster import (
-    CONFIDENCE,
-    CONTENT_TAG,
     MODEL_TAG,
     PRECISION_TAG,
     VERSION_TAG,
     confidence_path,
+    is_confidence,
     map_rasters,
 )
 from landcover.errors import ImageError, Interrupted, LandcoverError, NoData
@@ -44,6 +43,9 @@ and the GeoTIFF. On real images the three took 0.1 together for a map, and each 
 
 UNREADABLE_TAG = "LANDCOVER_UNREADABLE_CELLS"
 """Metadata item of a map of a damaged image: how many cells of it were mapped as no data."""
+
+GOES_ON = " (what is done is kept: the same command goes on from there)"
+"""What is said after a mistake where it is so."""
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +136,7 @@ def _check_out(out: Path, image: Image, settings: ClassifySettings, overwrite: b
     if settings.confidence:
         beside = confidence_path(out)
         # a run that is cut off while it names its files names the map last
-        check_free(beside, overwrite or (journal_path(out).exists() and _is_confidence(beside)))
+        check_free(beside, overwrite or (journal_path(out).exists() and is_confidence(beside)))
 
 
 def _check_room(out: Path, job: Job, journal: Journal, settings: ClassifySettings) -> None:
@@ -214,7 +216,7 @@ def _resumable(out: Path, journal: Journal) -> Iterator[None]:
     except (ImageError, LandcoverError) as error:
         if not journal.done():
             raise
-        raise type(error)(f"{error} (what is done is kept: the same command goes on from there)") from None
+        raise type(error)(f"{error}{GOES_ON}") from None
 
 
 def _record(recorder: Recorder, out: Path, seconds: float, damaged: bool) -> None:
@@ -263,15 +265,6 @@ def _absolute(path: str) -> str:
 
 def _remove_confidence(path: Path) -> None:
     """A new map without confidence leaves none of an older one beside it."""
-    if _is_confidence(path):
+    if is_confidence(path):
         log.info("%s: removed: it was of the map that is replaced", path)
         path.unlink()
-
-
-def _is_confidence(path: Path) -> bool:
-    """Whether a file is there that this program wrote as the confidence of a map."""
-    try:
-        with open_raster(path) as dataset:
-            return bool(dataset.tags().get(CONTENT_TAG) == CONFIDENCE)
-    except ImageError:
-        return False

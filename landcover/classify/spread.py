@@ -15,13 +15,15 @@ from landcover.classify.index import cells_folder
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
 from landcover.classify.mapper import needs_keras
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
-from landcover.cluster import Cluster, Machines, check_memory, open_cluster
+from landcover.classify.tiles import BASE, ENOUGH
+from landcover.cluster import Cluster, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.files import make_folder, only_one
 from landcover.image import find_image
+from landcover.machine import check_workers
 from landcover.progress import Progress, silent
-from landcover.sources import is_remote
+from landcover.sources import absolute, is_remote
 from landcover.store import Store
 
 if TYPE_CHECKING:
@@ -29,9 +31,6 @@ if TYPE_CHECKING:
 
 SEEN = ".seen-by-all"
 """A file in the folder of the maps, as long as workers write there: they look for it, to know that it is the same."""
-
-LOADED = 800_000_000
-"""Bytes that a process takes once TensorFlow and a small network are in it (0.81 GB was seen)."""
 
 log = logging.getLogger(__name__)
 
@@ -54,19 +53,21 @@ def classify_spread(
     by one worker. Raises LandcoverError for what concerns all of them.
     """
     config = _absolute(config)
+    if store is not None:
+        # one that refuses does so for all images
+        store.holds(store.staging / SEEN)
     # what depends on tiling would show the borders of cells
     side = None if basis(config.classify).card.blended else cell_side(config.classify)
     plans: dict[str, Large | Whole | Result] = {}
     with progress("looking at images", len(images), "images") as advance:
         for image, out in images.items():
-            place = image if is_remote(image) else os.path.abspath(image)
-            plans[image] = _plan(config, place, Path(os.path.abspath(out)), side, overwrite, named, store)
+            plans[image] = _plan(config, absolute(image), Path(os.path.abspath(out)), side, overwrite, named, store)
             advance(1)
     work = {image: plan for image, plan in plans.items() if isinstance(plan, Large | Whole)}
     if not work:
         return [plan for plan in plans.values() if not isinstance(plan, Large | Whole)]
     larges = [plan for plan in work.values() if isinstance(plan, Large)]
-    check_memory(machines, config.classify.memory, LOADED if needs_keras(config.classify.model) else 0)
+    check_workers(machines.workers, config.classify.memory, BASE if needs_keras(config.classify.model) else 0, ENOUGH)
     with ExitStack() as stack:
         for large in larges:
             stack.enter_context(only_one(large.index, (large.index,)))
@@ -212,7 +213,13 @@ def _result(
     if isinstance(plan, Large):
         assert isinstance(item, Cell)
         outcome_of(plan, item, trouble, made)
-        return finish(plan, store) if plan.whole else None
+        try:
+            return finish(plan, store) if plan.whole else None
+        except (ConfigError, ModelError):
+            raise
+        except LandcoverError as error:
+            # the other images go on
+            return Failed(plan.name, str(error))
     if trouble is not None or made is None:
         return Failed(plan.image, trouble or "nothing came back")
     assert not isinstance(made, Done)

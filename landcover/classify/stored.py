@@ -8,11 +8,11 @@ from tempfile import TemporaryDirectory
 from pydantic import TypeAdapter, ValidationError
 
 from landcover.classify.cells import CELL_TAG, Cell
-from landcover.classify.done import Done, is_done, read_done
+from landcover.classify.done import Done, files_of, is_done, read_done
 from landcover.classify.mapper import Mapper
-from landcover.classify.predict import Classified, classify_image
+from landcover.classify.predict import GOES_ON, Classified, classify_image
 from landcover.classraster import confidence_path
-from landcover.errors import NoData, OutputExists, OutsideArea
+from landcover.errors import LandcoverError, NoData, OutputExists, OutsideArea
 from landcover.settings import ClassifySettings
 from landcover.store import Store
 
@@ -34,9 +34,9 @@ def map_stored(
         scratch = Path(folder)
         if not overwrite:
             done = _find(store, out, settings, key, scratch)
-            if done is not None:
+            if done is not None and cell.image.known:
                 return done, None
-            if whole and store.holds(out):
+            if done is None and whole and store.holds(out):
                 raise OutputExists(out)
         try:
             made = classify_image(
@@ -45,14 +45,23 @@ def map_stored(
         except (NoData, OutsideArea):
             if whole:
                 raise
-            for path in (told_path(out), out, confidence_path(out)):
+            for path in (told_path(out), *files_of(out)):
                 store.remove(path)
             return Done({}, 0, "", False), None
+        except LandcoverError as error:
+            # the folder of this worker is gone with all that is in it; the client tells the URL
+            error.args = (str(error).replace(folder, str(out.parent)).removesuffix(GOES_ON),)
+            raise
         done = read_done(made.path, settings, kept=False)
         # as long as it says nothing, what is there is not taken for whole; the map is the last of its files
         store.remove(told_path(out))
-        for file in sorted(scratch.iterdir(), key=lambda file: (file.name == out.name, file.name)):
-            store.put(out.with_name(file.name), file)
+        for path in files_of(out):
+            file = scratch / path.name
+            if file.exists():
+                store.put(path, file)
+            else:
+                # of the map before
+                store.remove(path)
         _tell(store, out, key, done, scratch)
         return done, made
 

@@ -19,6 +19,9 @@ LEAST = 256
 BASE = 1030e6
 """Bytes that Python, TensorFlow, a model, GDAL's cache and tiles read ahead take beside the network's tensors."""
 
+ENOUGH = 1.25 * BASE
+"""Bytes with which there is room for small tiles, too: less is not worth a recommendation."""
+
 SUMS = 250e6
 """Bytes at most for sums of probabilities of tiles that are not done, where tiles are blended."""
 

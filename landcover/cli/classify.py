@@ -125,19 +125,20 @@ def _to_store(settings: "Config", images: "Sequence[str]", place: str, machines:
     from landcover.classify import outs_of
     from landcover.cluster import check_dask
     from landcover.errors import ConfigError, LandcoverError
-    from landcover.store import Store
+    from landcover.store import Store, checked_url
 
+    place = checked_url(place)
     if not machines.elsewhere:
         raise ConfigError(f"--out {place}: is written by workers: add --workers 1, or --scheduler")
     check_dask(machines)
     from landcover.classify.spread import classify_spread
 
-    url, _, name = place.rstrip("/").rpartition("/")
-    named = Path(name).suffix.lower() in (".tif", ".tiff", ".vrt")
+    url, _, name = place.rpartition("/")
+    named = Path(name).suffix.lower() in (".tif", ".tiff", ".vrt") and not url.endswith("/")
     if named and len(images) > 1:
         raise ConfigError(f"--out {place}: {len(images)} images need a folder for their maps")
     with TemporaryDirectory(prefix="landcover-") as folder:
-        store = Store(url if named else place.rstrip("/"), Path(folder).resolve())
+        store = Store(url if named else place, Path(folder).resolve())
         given = {images[0]: store.staging / name} if named else outs_of(images, store.staging)
         try:
             results = classify_spread(settings, given, machines, overwrite, bar, named, store)

@@ -6,7 +6,15 @@ from pathlib import Path
 from typing import Any
 
 from landcover import vrt
-from landcover.classraster import CELLS_FILE, CONFIDENCE, MODEL_TAG, VERSION_TAG, confidence_path, scheme_of
+from landcover.classraster import (
+    CELLS_FILE,
+    CELLS_TAG,
+    CONFIDENCE,
+    MODEL_TAG,
+    VERSION_TAG,
+    confidence_path,
+    scheme_of,
+)  # fmt: skip
 from landcover.errors import ImageError
 from landcover.export.acquired import acquired
 from landcover.export.stac_map import GEOJSON, MODEL_PROPERTY, map_item
@@ -64,7 +72,7 @@ def cells_collection(index: Path, model: Path | None = None) -> tuple[dict[str, 
         "links": [{"rel": "root", "href": f"./{href(item_path(index).name)}", "type": JSON}, *listed],
         "assets": {
             "map": _asset(index, index, VRT, "Land cover classes of all cells, for GDAL", "data"),
-            **_confidence(index),
+            **_confidence(index, tags.get(CELLS_TAG)),
             "cells": _asset(folder / CELLS_FILE, index, GEOPACKAGE, "Outlines of the cells", "metadata"),
         },
     }
@@ -75,9 +83,15 @@ def _asset(path: Path, index: Path, kind: str, title: str, role: str) -> dict[st
     return {"href": _beside(path, index), "type": kind, "title": title, "roles": [role], **file_fields(path)}
 
 
-def _confidence(index: Path) -> dict[str, Any]:
+def _confidence(index: Path, content: str | None) -> dict[str, Any]:
+    """The asset of the confidence, if it is there and of the same cells."""
     path = confidence_path(index)
-    return {CONFIDENCE: _asset(path, index, VRT, "Confidence of all cells", CONFIDENCE)} if path.exists() else {}
+    if not path.exists():
+        return {}
+    with open_raster(path) as dataset:
+        if dataset.tags().get(CELLS_TAG) != content:
+            return {}
+    return {CONFIDENCE: _asset(path, index, VRT, "Confidence of all cells", CONFIDENCE)}
 
 
 def _beside(path: Path, index: Path) -> str:

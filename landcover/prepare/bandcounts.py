@@ -25,6 +25,15 @@ class BandStatistics:
         return float(np.sqrt(self.squares / self.number)) if self.number else 0.0
 
 
+@dataclass(frozen=True)
+class Occurring:
+    """The values that occur, and how often, in each band: of a chip of 16-bit pixels a small part of what there may
+    be."""
+
+    dtype: np.dtype[Any]
+    bands: tuple[tuple[NDArray[np.int64], NDArray[np.int64]], ...]
+
+
 class BandCounts:
     """How often each value occurs in each band. It takes as much memory for a million chips as for one, and adding up
     counts rounds nothing."""
@@ -40,14 +49,13 @@ class BandCounts:
             byte = values.dtype == np.uint8
             counts += byte_counts(values) if byte else np.bincount(values.ravel(), minlength=len(counts))
 
-    def __getstate__(self) -> dict[str, Any]:
-        """On its way between processes: the values that occur."""
-        return {"dtype": self.dtype, "occurring": [(at := np.flatnonzero(c), c[at]) for c in self._counts]}
+    def occurring(self) -> "Occurring":
+        return Occurring(self.dtype, tuple((at := np.flatnonzero(c), c[at]) for c in self._counts))
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(len(state["occurring"]), state["dtype"].name)  # type: ignore[misc]
-        for counts, (at, number) in zip(self._counts, state["occurring"], strict=True):
-            counts[at] = number
+    def __iadd__(self, other: "Occurring") -> "BandCounts":
+        for counts, (at, number) in zip(self._counts, other.bands, strict=True):
+            counts[at] += number
+        return self
 
     def __len__(self) -> int:
         return len(self._counts)

@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from threading import local
-from typing import Any
+from typing import Any, ClassVar
 
 import geopandas as gpd
 import numpy as np
@@ -20,7 +19,7 @@ from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid
 from landcover.image import Image, ImageReader, find_image
 from landcover.parallel import Each, on_all_cores, one_by_one
-from landcover.prepare.bandcounts import BandCounts
+from landcover.prepare.bandcounts import BandCounts, Occurring
 from landcover.prepare.candidates import Candidates, find_candidates
 from landcover.prepare.classified_tiles import Tiles, link_tiles, write_classified_tiles
 from landcover.prepare.ground import labelled_ground
@@ -74,7 +73,7 @@ class Packed:
 
     image: bytes
     label: bytes
-    counts: BandCounts
+    counts: Occurring
     bounds: tuple[float, float, float, float]
     source: str | None
 
@@ -130,7 +129,8 @@ def chips(
     check_free(out, overwrite)
     check_made(mosaic, "mosaic")
     check_made(labels, "labels")
-    image = find_image(mosaic)
+    # a path means the same in another process
+    image, labels = find_image(mosaic.absolute()), labels.absolute()
     grid = image.grid
     with open_raster(labels) as classes:
         if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):
@@ -138,8 +138,6 @@ def chips(
         if scheme_of(classes) != scheme:
             raise LabelError(f"{labels}: was made with another scheme: run `landcover labels --overwrite`")
     outlines = read_layer(mosaic.with_name(FOOTPRINTS), "boundary").geometry
-    # a path means the same in another process
-    labels = labels.absolute()
     with bounded_cache(), open_each(machines, one_by_one) as each:
         found = find_candidates(image, labels, outlines, settings, scheme, progress, each)
         elsewhere = each if machines.elsewhere else None
@@ -194,13 +192,15 @@ def _write(
     counts: dict[str, BandCounts] = {}
     outlines, sources = [], []
     # here they are cut one after the other, as neighbours share blocks of the image, and packed side by side
-    packed = elsewhere(partial(_cut_packed, cut), kept) if elsewhere else on_all_cores(_packed, map(cut, kept))
+    packed = elsewhere(CutPacked(cut), kept) if elsewhere else on_all_cores(_packed, map(cut, kept))
     with progress("chips", len(kept), "chips") as advance:
         for (index, name), chip in zip(names.items(), packed, strict=True):
             (folder / "images" / name).write_bytes(chip.image)
             (folder / "labels" / name).write_bytes(chip.label)
             if not counts:
-                counts = {side: BandCounts(len(chip.counts), chip.counts.dtype.name) for side in (TRAIN, VALIDATION)}
+                counts = {
+                    side: BandCounts(len(chip.counts.bands), chip.counts.dtype.name) for side in (TRAIN, VALIDATION)
+                }
             counts[sided.sides[index]] += chip.counts
             outlines.append(box(*chip.bounds))
             sources.append(chip.source)
@@ -225,15 +225,22 @@ def _write(
     return names
 
 
-def _cut_packed(cut: Callable[[int], Cut], index: int) -> Packed:
-    return _packed(cut(index))
+@dataclass(frozen=True)
+class CutPacked:
+    """Packs the n-th chip where it is cut. Chips are large: they travel one by one."""
+
+    cut: Callable[[int], Cut]
+    together: ClassVar[int] = 1
+
+    def __call__(self, index: int) -> Packed:
+        return _packed(self.cut(index))
 
 
 def _packed(chip: Cut) -> Packed:
     counts = BandCounts(chip.image.shape[2], chip.image.dtype.name)
     counts.add(chip.image)
     image, label = (chip_bytes(pixels, chip.grid) for pixels in (chip.image, chip.label[:, :, None]))
-    return Packed(image, label, counts, chip.grid.bounds, chip.source)
+    return Packed(image, label, counts.occurring(), chip.grid.bounds, chip.source)
 
 
 def _report(

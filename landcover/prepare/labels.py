@@ -15,6 +15,7 @@ from landcover.raster import bounded_cache, grid_of, open_raster
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings
+from landcover.sources import absolute
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ def labels(
     with open_raster(mosaic) as dataset:
         grid = grid_of(dataset)
     with bounded_cache():
-        source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
+        places = [absolute(place) for place in settings.source] if machines.elsewhere else settings.source
+        source = open_labels(places, grid, Remap.parse(settings.reclassify, scheme), settings.field)
         cells = source.cells()
         # not by threads: to rasterize changes, for a moment, which warnings this process shows
         with (

@@ -27,7 +27,7 @@ from landcover.progress import Progress, silent
 from landcover.raster import open_raster
 from landcover.scene import MASK, Layer, Scene, usual_grid
 from landcover.settings import MosaicSettings
-from landcover.sources import RASTER_SUFFIXES, expand
+from landcover.sources import RASTER_SUFFIXES, absolute, expand
 from landcover.vector import write_layers
 
 FOOTPRINTS = "footprints.gpkg"
@@ -60,8 +60,9 @@ def mosaic(
     paths = expand(settings.images, RASTER_SUFFIXES, ImageError)
     with open_each(machines) as each, progress("reading headers", len(paths), "images") as advance:
         scenes = []
-        for scene in each(describe, paths):
-            scenes.append(scene)
+        places = map(absolute, paths) if machines.elsewhere else paths
+        for path, scene in zip(paths, each(describe, places), strict=True):
+            scenes.append(replace(scene, path=path))
             advance(1)
     scenes = stacked(scenes, settings.order)
     grid, windows = lay_out(scenes)

@@ -2,8 +2,8 @@
 
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ def stack(
     check_space(out / TRAIN, len(table) * info.chip_bytes)
     counts = {side: int((table["split"] == side).sum()) for side in (TRAIN, VALIDATION)}
     places = list(zip(table["chip"], table["column"].tolist(), table["row"].tolist(), strict=True))
-    read = partial(_read_chip, chips.absolute())
+    read = Reading(chips.absolute())
     with open_each(machines) as each, progress("stacking", len(table), "chips") as advance:
         for side in (TRAIN, VALIDATION):
             rows = np.flatnonzero(table["split"] == side).tolist()
@@ -95,11 +95,19 @@ def _info(first: Path, report: SplitReport) -> StoreInfo:
         )
 
 
-def _read_chip(chips: Path, place: tuple[str, int, int]) -> Chip:
-    name, column, row = place
-    with open_raster(chips / "images" / name) as image, open_raster(chips / "labels" / name) as label:
-        window = (column, row, image.width, image.height)
-        whole = grid_of(image).whole
-        return Chip(
-            np.moveaxis(read_window(image, whole), 0, -1), read_band(label, whole).astype(np.uint8), window, name
-        )
+@dataclass(frozen=True)
+class Reading:
+    """Reads a chip of a folder, by its name and corner. Chips are large: they travel one by one."""
+
+    chips: Path
+    together: ClassVar[int] = 1
+
+    def __call__(self, place: tuple[str, int, int]) -> Chip:
+        name, column, row = place
+        images, labels = self.chips / "images", self.chips / "labels"
+        with open_raster(images / name) as image, open_raster(labels / name) as label:
+            window = (column, row, image.width, image.height)
+            whole = grid_of(image).whole
+            return Chip(
+                np.moveaxis(read_window(image, whole), 0, -1), read_band(label, whole).astype(np.uint8), window, name
+            )

@@ -214,7 +214,7 @@ def _write_metrics(
         "split_key": chips.info.split_key,
         "chips": {"train": len(chips.train), "copies": len(chips.copies), "validation": len(chips.validation)},
         "precision": task.precision,
-        "learning_rate": state.rate,
+        "max_learning_rate": state.rate,
         "parameters": task.network.count_params(),
         "class_weights": dict(zip(scheme.names, task.weights, strict=True)),
         "class_prior": task.prior,
