@@ -520,7 +520,8 @@ def test_paths_mean_the_same_to_workers_who_are_elsewhere(tmp_path, machines, sc
     drawn = labels(shown, LabelSettings(source=("labels.gpkg",)), scheme, Path("drawn.tif"), machines=machines).path
     made = chips(shown, drawn, settings, split, scheme, Path("chips"), machines=machines)
     stack(made.path, scheme, Path("stacks"), machines=machines)
-    found = Config.model_validate({"assess": {"map": "map.tif", "reference": ["labels.gpkg"]}})
+    record = {"map": "map.tif", "reference": ["labels.gpkg"]}
+    found = Config.model_validate({"scheme": scheme.model_dump()["root"], "assess": record})
     record = assess(found, machines=machines).result.record()
     assert (record["map"], record["reference"]) == ("map.tif", ["labels.gpkg"])
     assert len(handed) >= 6
