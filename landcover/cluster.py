@@ -1,6 +1,7 @@
 """Work spread over the processes of a Dask cluster, on this machine or on many: items go out, results come back."""
 
 import logging
+import queue
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -113,13 +114,16 @@ class Cluster:
 
     def _landing(self, flying: "dict[Future, str]") -> "Iterator[Answer]":
         """The answers of workers, each to an item of its own; what was of one that has gone away is dropped."""
-        from distributed import CancelledError, wait
+        from distributed import CancelledError
         from distributed import TimeoutError as TooLate
         from distributed.scheduler import KilledWorker
 
+        landed: queue.Queue[Future] = queue.Queue()
+        for future in flying:
+            future.add_done_callback(landed.put)
         while flying:
-            with suppress(TooLate):
-                wait(list(flying), timeout=LOOK, return_when="FIRST_COMPLETED")
+            with suppress(queue.Empty):
+                landed.get(timeout=LOOK)
             for future in [future for future in flying if future.done()]:
                 with suppress(TooLate, CancelledError, KilledWorker):
                     yield future.result(timeout=LOOK)

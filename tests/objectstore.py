@@ -64,7 +64,8 @@ class Bucket(BaseHTTPRequestHandler):
     def _allowed(self) -> bool:
         if "Credential=owner/" in self.headers.get("Authorization", ""):
             return True
-        self._answer(403, b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>")
+        refusal = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
+        self._answer(403, refusal, body=self.command != "HEAD")
         return False
 
     def _read(self, body: bool) -> None:

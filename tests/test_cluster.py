@@ -296,6 +296,17 @@ def test_maps_go_to_an_object_store_and_images_come_from_one(
     assert other.exit_code == 1
     assert "s3://maps/here/small_landcover.tif exists already: add --overwrite" in other.stdout
     assert objects() == after
+    # an image that has changed is another, to workers too that have read it before
+    write_image(small, textured(300, 400)[:, ::-1])
+    (folder / "images/small.tif").write_bytes(small.read_bytes())
+    changed = run(*given[:1], *given[2:])
+    assert "s3://maps/here/small_landcover.tif exists already: add --overwrite" in changed.stdout
+    assert run(*given[:1], *given[2:], "--overwrite").exit_code == 0
+    with rasterio.Env(CPL_VSIL_CURL_NON_CACHED="/vsis3/maps"):
+        made = _read("s3://maps/here/small_landcover.tif")
+    np.testing.assert_array_equal(made, _read(classify(config, small, tmp_path / "changed.tif").path))
+    assert not np.array_equal(made, _read(alone))
+    assert objects().keys() == before.keys()
 
 
 def test_an_object_store_that_refuses_is_told_of_in_a_line(tmp_path, config, machines, stored, monkeypatch) -> None:
@@ -520,7 +531,8 @@ def test_paths_mean_the_same_to_workers_who_are_elsewhere(tmp_path, machines, sc
     drawn = labels(shown, LabelSettings(source=("labels.gpkg",)), scheme, Path("drawn.tif"), machines=machines).path
     made = chips(shown, drawn, settings, split, scheme, Path("chips"), machines=machines)
     stack(made.path, scheme, Path("stacks"), machines=machines)
-    found = Config.model_validate({"assess": {"map": "map.tif", "reference": ["labels.gpkg"]}})
+    record = {"map": "map.tif", "reference": ["labels.gpkg"]}
+    found = Config.model_validate({"scheme": scheme.model_dump(), "assess": record})
     record = assess(found, machines=machines).result.record()
     assert (record["map"], record["reference"]) == ("map.tif", ["labels.gpkg"])
     assert len(handed) >= 6

@@ -52,10 +52,10 @@ class BandCounts:
     def occurring(self) -> "Occurring":
         return Occurring(self.dtype, tuple((at := np.flatnonzero(c), c[at]) for c in self._counts))
 
-    def __iadd__(self, other: "Occurring") -> "BandCounts":
+    def take(self, other: "Occurring") -> None:
+        """Add what was counted of a chip."""
         for counts, (at, number) in zip(self._counts, other.bands, strict=True):
             counts[at] += number
-        return self
 
     def __len__(self) -> int:
         return len(self._counts)

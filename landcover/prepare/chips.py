@@ -201,7 +201,7 @@ def _write(
                 counts = {
                     side: BandCounts(len(chip.counts.bands), chip.counts.dtype.name) for side in (TRAIN, VALIDATION)
                 }
-            counts[sided.sides[index]] += chip.counts
+            counts[sided.sides[index]].take(chip.counts)
             outlines.append(box(*chip.bounds))
             sources.append(chip.source)
             advance(1)
