@@ -25,7 +25,7 @@ class Kind:
     map depends on pixels near it alone, so that the map is the same however it is cut into tiles; else overlapping
     tiles are blended; None where only building it would tell. `source`: the function that builds one that is not of
     this program. `rate`: the learning rate that it is trained at by itself; None where one has to be found. `backbone`:
-    whether it stands on one."""
+    whether it stands on one. `batch`: how many chips a step takes by itself; batch normalisation needs more of them."""
 
     name: str
     title: str
@@ -37,6 +37,7 @@ class Kind:
     source: str | None = None
     rate: float | None = None
     backbone: bool = False
+    batch: int = 4
 
     @property
     def file(self) -> str:
@@ -46,11 +47,11 @@ class Kind:
 
 KINDS = (
     Kind("unet", "U-Net", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact",
-         rate=0.001),
+         rate=0.001, batch=2),
     Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.5, "blended",
-         backbone=True),
+         backbone=True, batch=8),
     Kind("deeplab", "DeepLab v3+", "an atrous pyramid over a backbone of stride 16, and a decoder", "network", 736_207,
-         1.1, "blended", backbone=True),
+         1.1, "blended", backbone=True, batch=8),
     Kind("random-forest", "Random forest", "a forest of trees on features of pixels", "pixels", None, None, "exact"),
     Kind("gradient-boosting", "Gradient boosting", "boosted trees on the same features", "pixels", None, None, "exact"),
     Kind("fully-connected", "Fully connected network", "two hidden layers on the same features", "pixels", None, None,

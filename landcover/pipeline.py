@@ -69,7 +69,7 @@ def train_stage(config: Config) -> Stage:
     paths = config.paths
     kind = find_kind(config.train.model)
     parts = (kind.file, "history.csv", "metrics.json")
-    sections, out = _sections(config, "train", "scheme"), paths.models / config.train.name
+    sections, out = {"train": config.train.told(), **_sections(config, "scheme")}, paths.models / config.train.name
     if kind.family == "pixels":
         sections["train"] = {key: value for key, value in sections["train"].items() if key in OF_PIXELS}
         return Stage("train", out, (str(paths.stacks),), sections, parts, code="train.pixels")

@@ -241,7 +241,7 @@ class TrainSettings(Section):
     backbone: BackboneSettings = BackboneSettings()
     epochs: int = Field(30, ge=1)
     chips_per_epoch: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
-    batch: int = Field(2, ge=1)
+    batch: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     balance: Literal["none", "sqrt", "equal"] = "none"
     augmentation: TrainAugmentation = TrainAugmentation()
     loss: Loss | Annotated[dict[Loss, Positive], Field(min_length=1)] = "crossentropy"
@@ -258,6 +258,15 @@ class TrainSettings(Section):
     patience: int = Field(10, ge=1)
     precision: Precision = "auto"
     seed: int = Field(0, ge=0)
+
+    @property
+    def chips_a_step(self) -> int:
+        """`batch`, or what the catalogue says of the model."""
+        return find_kind(self.model).batch if self.batch == "auto" else self.batch
+
+    def told(self) -> dict[str, Any]:
+        """As records tell them: with the number of chips that a step takes."""
+        return self.model_dump(mode="json") | {"batch": self.chips_a_step}
 
 
 OF_PIXELS = ("model", "name", "class_weights", "class_prior", "seed")

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
@@ -7,6 +8,9 @@ from landcover.catalogue import KINDS, find_kind
 from landcover.cli import main
 from landcover.config import load_config
 from landcover.errors import ConfigError
+from landcover.export.stac_model import _parameters
+from landcover.pipeline import train_stage
+from landcover.train.origin import origin_of
 
 
 def test_a_name_that_there_is_not_is_answered_with_the_nearest() -> None:
@@ -39,6 +43,18 @@ def test_the_option_changes_what_follows_from_the_model(tmp_path, monkeypatch) -
     assert load_config(None, ["train.model=nets.wide:build"]).classify.code == "nets.wide:build"
     with pytest.raises(ConfigError, match="a network of your own is written module:function"):
         load_config(None, ["train.model=my net:build"])
+
+
+@pytest.mark.parametrize(("model", "number"), [("unet", 2), ("pspnet", 8), ("deeplab", 8), ("nets.wide:build", 4)])
+def test_a_step_takes_what_its_network_needs(model, number) -> None:
+    config = load_config(None, [f"train.model={model}"])
+    assert config.train.chips_a_step == number
+    assert config.train.model_copy(update={"batch": 3}).chips_a_step == 3
+    # records have the number
+    assert train_stage(config).settings["train"]["batch"] == number
+    told = origin_of(SimpleNamespace(key="k"), config.train, config.scheme)
+    assert told["train.batch"] == number
+    assert _parameters({"origin": told})["mlm:hyperparameters"]["batch"] == number
 
 
 def test_all_models_are_listed() -> None:

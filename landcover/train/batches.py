@@ -105,9 +105,9 @@ def output_table(scheme: ClassScheme) -> NDArray[np.uint8]:
 def chips_of(number: int, settings: TrainSettings) -> int:
     """How many chips an epoch shows, in whole batches, of so many that there are."""
     shown = number if settings.chips_per_epoch == "all" else settings.chips_per_epoch
-    return shown - shown % settings.batch if shown >= settings.batch else shown
+    return shown - shown % settings.chips_a_step if shown >= settings.chips_a_step else shown
 
 
 def steps_of(number: int, settings: TrainSettings) -> int:
     """How many steps an epoch has."""
-    return -(-chips_of(number, settings) // settings.batch)
+    return -(-chips_of(number, settings) // settings.chips_a_step)

@@ -15,4 +15,4 @@ def fitted(settings: TrainSettings, plan: Plan, seconds: float) -> TrainSettings
     epochs = min(settings.epochs, max(1, math.floor(seconds / whole)))
     validation = whole - plan.steps * plan.step_seconds
     steps = max(1, math.floor((seconds / epochs - validation) / plan.step_seconds))
-    return settings.model_copy(update={"epochs": epochs, "chips_per_epoch": steps * settings.batch})
+    return settings.model_copy(update={"epochs": epochs, "chips_per_epoch": steps * settings.chips_a_step})

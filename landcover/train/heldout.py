@@ -37,7 +37,7 @@ def _by_network(
 
     told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
     network = logits_of(load_network(path, told["precision"], settings.model))
-    check, classes = Batches(chips, scheme, settings.batch, read_card(path).mean), len(scheme)
+    check, classes = Batches(chips, scheme, settings.chips_a_step, read_card(path).mean), len(scheme)
     tables = []
     for index in range(len(check)):
         images, targets = check[index]

@@ -13,7 +13,7 @@ METRICS = "metrics.json"
 
 def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
     """What must be the same for a training to go on."""
-    told = {f"train.{key}": value for key, value in settings.model_dump(mode="json").items()}
+    told = {f"train.{key}": value for key, value in settings.told().items()}
     return told | {
         "the scheme": scheme.model_dump(mode="json"),
         "the chips": chips.key,

@@ -51,8 +51,8 @@ def plan_for(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Plan
     # the last epochs train all of a network
     task = prepare_task(few, settings, scheme, quietly=True, epoch=settings.epochs - 1)
     mean = task.statistics.mean
-    feed = Batches(chips.train + chips.copies, scheme, settings.batch, mean, settings)
-    check = Batches(chips.validation, scheme, settings.batch, mean)
+    feed = Batches(chips.train + chips.copies, scheme, settings.chips_a_step, mean, settings)
+    check = Batches(chips.validation, scheme, settings.chips_a_step, mean)
     # batches are read while the step before computes: the slower of the two tells
     batch, held = feed[0], check[0]
     step = max(_seconds(lambda n: task.learner.train_on_batch(*batch)), _seconds(lambda n: feed[n % len(feed)]))

@@ -88,8 +88,8 @@ def prepare_task(
     loss = build_loss(settings, weights, emphasis)
     if precision is None:
         precision = choose_precision(settings.precision, trial=partial(_seconds, network, loss, chips.info))
-    feed = Batches(chips.train + chips.copies, scheme, settings.batch, known.mean, settings)
-    check = Batches(chips.validation, scheme, settings.batch, known.mean)
+    feed = Batches(chips.train + chips.copies, scheme, settings.chips_a_step, known.mean, settings)
+    check = Batches(chips.validation, scheme, settings.chips_a_step, known.mean)
     with all_devices():
         computing, metric = in_precision(network, precision), MeanIoU(len(scheme))
         learner, checker = logits_of(computing), logits_of(computing)

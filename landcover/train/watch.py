@@ -52,7 +52,7 @@ class Watch(keras.callbacks.Callback):
                 f"these, or lower train.learning_rate; {self._kept()}"
             )
         self._advance(
-            self._settings.batch,
+            self._settings.chips_a_step,
             f"epoch {self._epoch} of {self._settings.epochs}, loss {loss:.3f}, mean IoU {(logs or {})['mean_iou']:.3f}",
         )
 
