@@ -3,10 +3,12 @@
 import keras
 
 from landcover.catalogue import find_kind
+from landcover.errors import LandcoverError
 from landcover.settings import TrainSettings
 from landcover.train.backbone import backbone_of
 from landcover.train.devices import devices_of
 from landcover.train.metrics import MeanIoU
+from landcover.words import counted
 
 USUAL = 0.001
 """Learning rate where none is known."""
@@ -29,11 +31,19 @@ def known_rate(settings: TrainSettings) -> float | None:
 
 
 def frozen_epochs(settings: TrainSettings) -> int:
-    """For how many epochs the backbone stands still, 0 of a network that has none."""
+    """For how many epochs the backbone stands still, 0 of a network that has none. Raises LandcoverError where none is
+    left to train it in."""
     if not find_kind(settings.model).backbone:
         return 0
-    asked = settings.backbone.frozen
-    return min(settings.epochs, max(1, round(FROZEN * settings.epochs)) if asked == "auto" else asked)
+    asked, epochs = settings.backbone.frozen, settings.epochs
+    if asked == "auto":
+        return max(1, round(FROZEN * epochs)) if epochs > 1 else 0
+    if asked and asked >= epochs:
+        raise LandcoverError(
+            f"train.backbone.frozen {asked}: of {counted(epochs, 'epoch')} none is left to train the backbone in: "
+            "lower it, or take more epochs"
+        )
+    return asked
 
 
 def begins_phase(epoch: int, settings: TrainSettings) -> bool:

@@ -21,7 +21,7 @@ from landcover.train.devices import all_devices
 from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
 from landcover.train.networks import build_network
-from landcover.train.phases import begin_phase
+from landcover.train.phases import begin_phase, frozen_epochs
 from landcover.train.prior import Prior, own_weights, prior_of
 from landcover.train.unet import logits_of
 
@@ -115,8 +115,9 @@ def prepare_task(
 
 
 def check_fits(settings: TrainSettings, info: StoreInfo) -> None:
-    """Raise LandcoverError if the U-Net that is asked for cannot take the chips. Of others it shows when they are
-    built."""
+    """Raise LandcoverError if the U-Net that is asked for cannot take the chips, or a backbone would never be trained.
+    Of other networks it shows when they are built whether they take the chips."""
+    frozen_epochs(settings)
     divisor = 2 ** (settings.net.depth - 1)
     if settings.model == "unet" and info.size % divisor:
         raise LandcoverError(
