@@ -9,12 +9,14 @@ from keras import layers
 from test_train import PLAIN, _history, _same_but_for_time, _stores
 
 from landcover.catalogue import find_kind
-from landcover.errors import Interrupted
+from landcover.cli import summary
+from landcover.errors import Interrupted, LandcoverError
 from landcover.model import load_network, read_card
 from landcover.settings import BackboneSettings, TrainSettings
 from landcover.train import backbone, phases, rates
 from landcover.train.fit import fit
 from landcover.train.networks import build_network
+from landcover.train.plan import plan
 from landcover.train.unet import logits_of
 
 
@@ -41,6 +43,25 @@ def test_a_network_without_a_rate_of_its_own_is_trained_at_one_that_a_sweep_find
     # the sweep leaves no trace but the rate
     fit(plain, settings.model_copy(update={"learning_rate": rate}), scheme)
     _same_but_for_time(_history(found.models / "unet"), _history(plain.models / "unet"))
+
+
+def test_a_sweep_without_a_fall_is_drawn_and_a_plan_tells_of_it(tmp_path, scheme, monkeypatch) -> None:
+    monkeypatch.setattr(phases, "find_kind", lambda name: replace(find_kind(name), rate=None))
+    monkeypatch.setattr(rates, "SHARE", 10.0)
+    monkeypatch.setattr("landcover.train.plan.TRIAL", 0.05)
+
+    def never(*given: object) -> float:
+        raise rates.NoFall("no fall")
+
+    monkeypatch.setattr(rates, "steepest", never)
+    paths, settings = _stores(tmp_path, scheme), PLAIN.model_copy(update={"epochs": 30, "learning_rate": "auto"})
+    with pytest.raises(rates.NoFall):
+        rates.find_rate(paths, settings, scheme, steps=4)
+    assert (paths.models / "unet-rates.png").exists()
+    found = plan(paths, settings, scheme)
+    assert found.sweep == 100
+    assert found.seconds > (100 + 30 * found.steps) * found.step_seconds
+    assert "after 100 that find a learning rate" in summary.plan(found)
 
 
 def test_a_short_training_is_not_swept_for(tmp_path) -> None:
@@ -79,6 +100,9 @@ def test_phases_follow_from_the_epoch(frozen) -> None:
     many = frozen.model_copy(update={"epochs": 30, "backbone": BackboneSettings(frozen="auto")})
     assert phases.frozen_epochs(many) == 3
     assert phases.frozen_epochs(many.model_copy(update={"model": "unet"})) == 0
+    assert phases.frozen_epochs(many.model_copy(update={"epochs": 1})) == 0
+    with pytest.raises(LandcoverError, match=r"train\.backbone\.frozen 1: of 1 epoch none is left to train the"):
+        phases.frozen_epochs(frozen.model_copy(update={"epochs": 1}))
     learner = logits_of(build_network(frozen, 4, 3, [100.0] * 4, [50.0] * 4))
     still = {"Conv1", "bn", "deep"}
     for epoch, highest in ((0, 0.003), (1, 0.0003)):

@@ -585,14 +585,20 @@ tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfigur
 import keras
 keras.distribution.list_devices = lambda kind: ["cpu:0", "cpu:1"]
 sys.path.insert(0, sys.argv[2])
+from contextlib import suppress
 from test_train import PLAIN, Path, Paths, fit
 from landcover.scheme import ClassScheme
-folder = Path(sys.argv[1])
-fit(Paths(data=folder / "data", models=folder / "models"), PLAIN, ClassScheme.model_validate_json(sys.argv[3]))
+from landcover.train.rates import NoFall, find_rate
+folder, scheme = Path(sys.argv[1]), ClassScheme.model_validate_json(sys.argv[3])
+paths = Paths(data=folder / "data", models=folder / "models")
+fit(paths, PLAIN, scheme)
+with suppress(NoFall):
+    find_rate(paths, PLAIN, scheme, steps=4)
 """
     command = [sys.executable, "-c", code, str(tmp_path), str(Path(__file__).parent), scheme.model_dump_json()]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert (paths.models / "unet-rates.png").exists()
     other = _stores(tmp_path / "one", scheme)
     fit(other, PLAIN, scheme)
     two, one = _history(paths.models / "unet"), _history(other.models / "unet")

@@ -118,10 +118,11 @@ def plan(made: "Plan | PixelPlan") -> str:
             f"chips: {made.validation:,} to validate\n"
             "time: trained in one go, without steps to try"
         )
+    before = f", after {made.sweep} that find a learning rate" if made.sweep else ""
     return (
         f"net: {made.parameters:,} parameters, {made.precision}\n"
         f"chips: {made.chips:,} to train on, {made.copies:,} copies of them, {made.validation:,} to validate\n"
-        f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all\n"
+        f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all{before}\n"
         f"time: {1000 * made.step_seconds:,.0f} ms a step, {duration(made.seconds)} in all, less if it stops early\n"
         f"main memory: {made.memory / 1e9:.1f} GB"
     )

@@ -1,4 +1,4 @@
-"""How much training fits into a time: epochs and chips, so that the schedule of the learning rate ends with it."""
+"""How much training fits into about a time: epochs and chips, so that the learning rate's schedule ends with it."""
 
 import math
 
@@ -7,9 +7,10 @@ from landcover.train.plan import Plan
 
 
 def fitted(settings: TrainSettings, plan: Plan, seconds: float) -> TrainSettings:
-    """The settings with as many epochs as fit into `seconds`, by the speed of a few steps; no more than they ask for.
+    """The settings with as many epochs as fit into about `seconds`, by the speed of a few steps, whatever comes before
+    them; no more than they ask for. Nothing stops a training that turns out slower.
     Of whole epochs that do not fill the time each shows more chips; of less than one epoch it shows fewer."""
-    whole = plan.seconds / plan.epochs
+    whole = (plan.seconds - plan.sweep * plan.step_seconds) / plan.epochs
     if settings.epochs * whole <= seconds:
         return settings
     epochs = min(settings.epochs, max(1, math.floor(seconds / whole)))

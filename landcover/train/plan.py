@@ -12,6 +12,7 @@ from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import Batches
 from landcover.train.chipset import Chips, ChipSet, open_chips
+from landcover.train.rates import sweep_steps
 from landcover.train.task import check_fits, prepare_task
 
 TRIAL = 1.0
@@ -23,7 +24,8 @@ LOOKED_AT = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """`seconds`: of all epochs, if none is saved by stopping early; `memory`: bytes of main memory, the most that the
+    """`sweep`: steps that find a learning rate before; `seconds`: of these and of all epochs, if none is saved by
+    stopping early; `memory`: bytes of main memory, the most that the
     trial took."""
 
     parameters: int
@@ -36,6 +38,7 @@ class Plan:
     step_seconds: float
     seconds: float
     memory: int
+    sweep: int = 0
 
 
 def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
@@ -57,6 +60,7 @@ def plan_for(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Plan
     batch, held = feed[0], check[0]
     step = max(_seconds(lambda n: task.learner.train_on_batch(*batch)), _seconds(lambda n: feed[n % len(feed)]))
     test = max(_seconds(lambda n: task.checker.test_on_batch(*held)), _seconds(lambda n: check[n % len(check)]))
+    sweep = sweep_steps(chips, settings)
     return Plan(
         parameters=task.network.count_params(),
         chips=len(chips.train),
@@ -66,8 +70,9 @@ def plan_for(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Plan
         steps=len(feed),
         precision=task.precision,
         step_seconds=step,
-        seconds=settings.epochs * (len(feed) * step + len(check) * test),
+        seconds=sweep * step + settings.epochs * (len(feed) * step + len(check) * test),
         memory=peak_memory(),
+        sweep=sweep,
     )
 
 

@@ -19,6 +19,7 @@ from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import steps_of
 from landcover.train.chipset import Chips, open_chips
+from landcover.train.devices import devices_of
 from landcover.train.phases import USUAL, known_rate
 from landcover.train.task import Task, check_fits, prepare_task
 
@@ -80,8 +81,8 @@ def choose_rate(
     known = known_rate(settings)
     if known is not None:
         return Chosen(known)
-    steps = min(STEPS, int(SHARE * settings.epochs * steps_of(len(chips.train) + len(chips.copies), settings)))
-    if steps < LEAST:
+    steps = sweep_steps(chips, settings)
+    if not steps:
         return Chosen(USUAL, why="the usual one, for the training is too short to look for another")
     task = prepare_task(chips, settings, scheme, quietly=True)
     try:
@@ -91,12 +92,21 @@ def choose_rate(
     return Chosen(found, task.precision, f"there the loss fell most steeply in a sweep of {steps} steps")
 
 
+def sweep_steps(chips: Chips, settings: TrainSettings) -> int:
+    """How many steps a sweep before the training takes, 0 if there is none."""
+    if known_rate(settings) is not None:
+        return 0
+    steps = min(STEPS, int(SHARE * settings.epochs * steps_of(len(chips.train) + len(chips.copies), settings)))
+    return steps if steps >= LEAST else 0
+
+
 def _sweep(task: Task, settings: TrainSettings, path: Path, steps: int, progress: Progress) -> Rates:
     rates, losses = np.geomspace(LOWEST, HIGHEST, steps), []
     memory = 1 - PARTS / max(steps, 2 * PARTS)
     learner = task.learner
-    optimizer = keras.optimizers.AdamW(LOWEST, weight_decay=settings.weight_decay, clipnorm=settings.clip)
-    learner.compile(optimizer, learner.loss)
+    with devices_of(learner):
+        optimizer = keras.optimizers.AdamW(LOWEST, weight_decay=settings.weight_decay, clipnorm=settings.clip)
+        learner.compile(optimizer, learner.loss)
     with progress("finding a rate", steps, "steps") as advance:
         for number, rate in zip(count(), rates, strict=False):
             optimizer.learning_rate = rate
@@ -109,9 +119,13 @@ def _sweep(task: Task, settings: TrainSettings, path: Path, steps: int, progress
             if not np.isfinite(smooth[-1]) or smooth[-1] > LOST * smooth.min():
                 break
     smooth = smoothed(losses, memory)
-    # two digits: more of them say nothing
-    suggested = float(f"{steepest(rates[: len(smooth)], smooth):.1e}")
     make_folder(path.parent)
+    try:
+        # two digits: more of them say nothing
+        suggested = float(f"{steepest(rates[: len(smooth)], smooth):.1e}")
+    except NoFall:
+        _draw(rates[: len(smooth)], losses, smooth, None, path)
+        raise
     _draw(rates[: len(smooth)], losses, smooth, suggested, path)
     return Rates(suggested, tuple(rates[: len(smooth)]), tuple(smooth), path)
 
@@ -141,13 +155,18 @@ def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
 
 
 def _draw(
-    rates: NDArray[np.float64], losses: Sequence[float], smooth: NDArray[np.float64], suggested: float, path: Path
+    rates: NDArray[np.float64],
+    losses: Sequence[float],
+    smooth: NDArray[np.float64],
+    suggested: float | None,
+    path: Path,
 ) -> None:
     figure = Figure(figsize=(6, 4), layout="constrained")
     panel = figure.subplots()
     panel.plot(rates, losses, ".", color="#aaaaaa", label="steps")
     panel.plot(rates, smooth, color="#1f78b4", label="smoothed")
-    panel.axvline(suggested, color="#888888", linestyle=":", label=f"steepest: {suggested:.1e}")
+    if suggested is not None:
+        panel.axvline(suggested, color="#888888", linestyle=":", label=f"steepest: {suggested:.1e}")
     panel.set(xlabel="learning rate", ylabel="loss", xscale="log")
     panel.grid(alpha=0.3)
     panel.legend()
