@@ -29,7 +29,7 @@ def test_with_few_sites_there_are_blocks() -> None:
     places, kind = group(corners, 32, 4, 1024)
     assert kind == "4 blocks of 128 px"
     assert len(np.unique(places)) == 4
-    with pytest.raises(LabelError, match="there are only 1 places: take fewer folds"):
+    with pytest.raises(LabelError, match="there are only 1 places for 2 parts"):
         group(np.array([[0, 0], [1, 0]]), 32, 2, 1024)
 
 
@@ -109,7 +109,9 @@ def test_chips_that_do_not_tell_where_they_lie_make_no_folds(tmp_path, scheme) -
 
 def test_folds_that_leave_too_little_to_train_on_are_refused_at_once(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme, number=8, stride=8)
-    with pytest.raises(LabelError, match=r"--folds 3: of \d blocks of 32 px, fold \d holds out .* take fewer folds"):
+    with pytest.raises(
+        LabelError, match=r"--folds 3: of \d blocks of 32 px, part \d of 3 holds out .* take fewer folds"
+    ):
         cross_validate(paths, SHORT, scheme, 3, 32)
     assert not paths.models.exists()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from landcover.catalogue import find_kind
-from landcover.errors import Interrupted, LandcoverError, OutputExists
+from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
 from landcover.files import only_one, recover, replace_folder, whole_file
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
@@ -22,7 +22,7 @@ from landcover.train.checkpoint import Epoch
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.fit import learn
 from landcover.train.origin import METRICS, check_origin, origin_of
-from landcover.train.parts import check_placed, cut_parts
+from landcover.train.parts import TooFew, check_placed, cut_parts
 from landcover.train.result import Scores
 from landcover.train.task import check_fits
 from landcover.train.unfinished import CHECKPOINT
@@ -72,10 +72,15 @@ def cross_validate(
     folder = out.with_name(f"{out.name}.training")
     settings = settings.model_copy(update={"monitor": "none"})
     with closing(open_chips(paths, scheme)) as chips:
-        check_placed(paths, number)
         if not _of_pixels(settings):
             check_fits(settings, chips.info)
-        parts, kind = cut_parts(chips, scheme, number, block)
+        try:
+            check_placed(paths)
+            parts = cut_parts(chips, scheme, number, block)
+        except TooFew as error:
+            raise LabelError(f"--folds {number}: {error}: take fewer folds, or another split.block") from None
+        except LabelError as error:
+            raise LabelError(f"--folds {number}: {error}") from None
         with only_one(folder):
             recover(out)
             _check_free(out, folder, overwrite, resume)
@@ -83,14 +88,16 @@ def cross_validate(
                 shutil.rmtree(folder, ignore_errors=True)
             folds: list[Fold] = []
             try:
-                for n, part in enumerate(parts, start=1):
+                for n, part in enumerate(parts.chips, start=1):
                     sides = len(part.train), len(part.validation)
                     log.info("fold %d of %d: %d chips train, %d are held out", n, number, *sides)
                     folds.append(_fold(part, settings, scheme, folder / f"fold_{n}", progress, on_epoch))
             except KeyboardInterrupt:
                 kept = f"{folder}: {len(folds)} of {number} folds and the last whole epoch of the next are kept"
                 raise Interrupted(f"{kept}: go on with --resume") from None
-            made = Folds(out, tuple(folds), Scores.of(np.sum([fold.scores.table for fold in folds], axis=0)), kind)
+            made = Folds(
+                out, tuple(folds), Scores.of(np.sum([fold.scores.table for fold in folds], axis=0)), parts.kind
+            )
             _write(folder / TABLE, made, scheme)
             replace_folder(folder, out)
     return made

@@ -1,6 +1,6 @@
 """Chips in parts by place, each to be held out once: whole sites or blocks, and none shares ground with what trains."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,22 +14,44 @@ from landcover.splitreport import read_report
 from landcover.train.chipset import Chips, ChipSet
 
 
-def check_placed(paths: Paths, number: int) -> None:
+class TooFew(LabelError):
+    """There are not places enough for so many parts."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The chips of both sides, once for each part that they validate by; of each part the place (n,) of each chip that
+    it holds out, and its share of the labelled pixels; and what places are, in words."""
+
+    chips: tuple[Chips, ...]
+    places: tuple[NDArray[np.int64], ...]
+    shares: tuple[float, ...]
+    kind: str
+
+    def only(self, number: int) -> "Parts":
+        """One of them, from 0."""
+        one = slice(number, number + 1)
+        return replace(self, chips=self.chips[one], places=self.places[one], shares=self.shares[one])
+
+
+def check_placed(paths: Paths) -> None:
     """Raise LabelError for chips that cannot be told apart by place."""
     if not read_report(paths.stacks).placed:
-        raise LabelError(f"--folds {number}: folds are made by place, and these chips do not tell where they lie")
+        raise LabelError("parts are made by place, and these chips do not tell where they lie")
 
 
-def cut_parts(chips: Chips, scheme: ClassScheme, number: int, block: int) -> tuple[list[Chips], str]:
-    """The chips of both sides, as often as there are to be folds, each time with another part of them to validate; and
-    what the parts are made of, in words. Raises LabelError where one would be empty, or leave too few to train on."""
+def cut_parts(chips: Chips, scheme: ClassScheme, number: int, block: int) -> Parts:
+    """So many parts by place. Raises TooFew where one would be empty, or leave too few to train on."""
     pool = chips.train + chips.validation
     places, kind = group(pool.corners, chips.info.size, number, block)
     counts = np.stack([np.bincount(pool.label(n).ravel(), minlength=256) for n in range(len(pool))])
-    fold_of = deal(places, counts[:, list(scheme.values)], number)
-    parts = [_part(chips, pool, fold_of == fold) for fold in range(number)]
+    labelled = counts[:, list(scheme.values)]
+    part_of = deal(places, labelled, number)
+    held = [part_of == part for part in range(number)]
+    parts = [_part(chips, pool, there) for there in held]
     _check_parts(parts, pool, kind)
-    return parts, kind
+    shares = [float(labelled[there].sum() / max(labelled.sum(), 1)) for there in held]
+    return Parts(tuple(parts), tuple(places[there] for there in held), tuple(shares), kind)
 
 
 def _check_parts(parts: list[Chips], pool: ChipSet, kind: str) -> None:
@@ -37,9 +59,9 @@ def _check_parts(parts: list[Chips], pool: ChipSet, kind: str) -> None:
     for n, part in enumerate(parts, start=1):
         left = len(pool) - len(part.validation)
         if not len(part.validation) or len(part.train) < left / 2:
-            raise LabelError(
-                f"--folds {len(parts)}: of {kind}, fold {n} holds out {len(part.validation)} of {len(pool)} chips, and "
-                f"{len(part.train)} of the others share no ground with them: take fewer folds, or a larger split.block"
+            raise TooFew(
+                f"of {kind}, part {n} of {len(parts)} holds out {len(part.validation)} of {len(pool)} chips, and "
+                f"{len(part.train)} of the others share no ground with them"
             )
 
 
@@ -54,7 +76,7 @@ def group(corners: NDArray[np.int64], size: int, number: int, block: int) -> tup
         if blocks.max() + 1 >= number:
             return np.asarray(blocks, np.int64).ravel(), f"{blocks.max() + 1} blocks of {block} px"
         if block <= size:
-            raise LabelError(f"--folds {number}: there are only {blocks.max() + 1} places: take fewer folds")
+            raise TooFew(f"there are only {blocks.max() + 1} places for {number} parts")
         block = max(block // 2, size)
 
 
