@@ -16,6 +16,10 @@ from landcover.errors import LandcoverError
 LOG = "landcover"
 
 
+class Killed(LandcoverError):
+    """A process was ended from outside, by its user, or by the system for want of memory."""
+
+
 def apart(work: Callable[..., None], *given: Any) -> None:
     """Call `work`, a function of a module, and wait for it. Raises LandcoverError if it does, or if its process ended
     in another way. A process whose caller is killed ends, too."""
@@ -25,22 +29,25 @@ def apart(work: Callable[..., None], *given: Any) -> None:
     process.start()
     said.close()
     try:
-        process.join()
+        # before it is waited for: a long text waits for who takes it
+        told = str(heard.recv())
+    except EOFError:
+        # it has ended, and said nothing
+        told = None
     except KeyboardInterrupt:
         process.terminate()
         process.join()
         raise
-    try:
-        told = str(heard.recv()) if heard.poll() else None
-    except EOFError:
-        told = None
+    process.join()
     code = process.exitcode or 0
     process.close()
     if told is not None:
         raise LandcoverError(told)
     if code < 0:
         killed = signal.Signals(-code).name
-        raise LandcoverError(f"its process was ended by {killed}: was there too little memory? (train.batch: 1)")
+        if killed == "SIGKILL":
+            raise Killed("its process was ended by SIGKILL: was there too little memory?")
+        raise LandcoverError(f"its process was ended by {killed}")
     if code:
         raise LandcoverError(f"its process ended with code {code}: what it said stands above")
 
