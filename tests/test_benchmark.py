@@ -3,18 +3,21 @@
 import csv
 import json
 import os
+import signal
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from conftest import run
+from scipy.stats import t
 from test_train import QUICK, _stores
 
 from landcover import benchmark as module
-from landcover.apart import apart
+from landcover.apart import Killed, apart
 from landcover.assess.measures import measure
 from landcover.benchmark import table
-from landcover.benchmark.trial import RESULT, TABLES
+from landcover.benchmark.trial import PEAK, RESULT, TABLES
 from landcover.errors import LandcoverError
 from landcover.files import check_made
 from landcover.train import estimators
@@ -49,7 +52,10 @@ def test_models_are_judged_on_chips_that_none_was_trained_on(project, monkeypatc
     with (out / "benchmark.csv").open() as file:
         rows = {row["model"]: row for row in csv.DictReader(file)}
     told = json.loads((out / "benchmark.json").read_text())
-    assert "4 chips, one of 5 parts of 8 blocks of 64 px" in told["held_out"]
+    # of five parts the one of two blocks is nearest to a fifth
+    assert told["held_out"] == "4 chips, one of 5 parts of 8 blocks of 64 px, 25 % of the labelled pixels"
+    assert told["held_out"] in done.stdout.splitlines()[0]
+    assert told["intervals"].startswith("none, 2 places held out, of 8 blocks of 64 px: ")
     for name, row in rows.items():
         tables = np.load(out / name / "fold_1" / TABLES)
         assert tables.shape == (4, 3, 3)
@@ -61,9 +67,7 @@ def test_models_are_judged_on_chips_that_none_was_trained_on(project, monkeypatc
         assert float(row["overall_accuracy"]) == pytest.approx(float(known.overall))
         assert float(row["mean_iou"]) == pytest.approx(float(known.mean_iou))
         np.testing.assert_allclose([float(row[f"f1_{c}"]) for c in ("water", "forest", "bare_land")], known.f1)
-        assert (
-            float(row["overall_accuracy_low"]) <= float(row["overall_accuracy"]) <= float(row["overall_accuracy_high"])
-        )
+        assert row["overall_accuracy_low"] == row["mean_iou_high"] == row["f1_water_low"] == ""
         assert int(row["parameters"]) > 0
         assert float(row["megapixels_per_second"]) > 0
         assert float(row["peak_memory_bytes"]) > 1e7
@@ -79,6 +83,33 @@ def test_models_are_judged_on_chips_that_none_was_trained_on(project, monkeypatc
     other = _benchmark("--model", "unet", "--minutes", 5, "--set", "train.batch=2")
     assert other.exit_code == 1
     assert "began with another value of train.batch (4, now 2): set it back, or start anew with" in other.stderr
+    assert _benchmark("--model", "random-forest", "--minutes", 6, "--set", "train.batch=2").exit_code == 0
+
+
+def test_a_trial_that_was_cut_off_is_of_what_it_was_begun_with(project) -> None:
+    one = ("--model", "unet", "--minutes", 5)
+    assert _benchmark(*one).exit_code == 0
+    folder = project / "reports/benchmark/unet/fold_1"
+    before = (folder / TABLES).read_bytes()
+    for name in (RESULT, TABLES):
+        (folder / name).unlink()
+    for changed, told in (
+        ("train.seed=1", "train.seed (0, now 1)"),
+        ("train.epochs=1", "train.epochs (2, now 1)"),
+        ("benchmark.minutes=6", "benchmark.minutes (5.0, now 6.0)"),
+        ("classify.batch=3", "classify.batch (auto, now 3)"),
+    ):
+        done = run("benchmark", "-c", "c.yaml", "--model", "unet", "--set", "benchmark.minutes=5", "--set", changed)
+        assert done.exit_code == 1
+        assert f"began with another value of {told}: set it back" in done.stderr
+    assert not (folder / RESULT).exists()
+    # what the process takes that goes on is not what the training took
+    (folder / PEAK).write_text("1000000000000")
+    assert _benchmark(*one).exit_code == 0
+    assert json.loads((folder / RESULT).read_text())["peak_memory"] == 10**12
+    assert (folder / TABLES).read_bytes() == before
+    assert _benchmark(*one, "--set", "train.seed=1", "--overwrite").exit_code == 0
+    assert (folder / TABLES).read_bytes() != before
 
 
 def test_one_that_fails_stops_no_other_and_folds_take_turns(project) -> None:
@@ -111,6 +142,19 @@ def test_a_training_is_fitted_to_its_time() -> None:
     few = fitted(settings, _plan(), 12)
     assert (few.epochs, few.chips_per_epoch) == (1, 7 * 4)
     assert fitted(settings, _plan(), 1).chips_per_epoch == 4
+    # what the sweep takes is no epoch's
+    assert fitted(settings, _plan(sweep=40, seconds=30 * 25.0 + 40), 110) == some
+
+
+def test_a_note_says_why_a_training_took_another_time() -> None:
+    config = SimpleNamespace(benchmark=SimpleNamespace(minutes=1), train=SimpleNamespace(epochs=30))
+
+    def note(seconds: float, epochs: int) -> str:
+        return " ".join(module._notes([SimpleNamespace(model="unet", seconds=seconds, epochs=epochs)], config, 1))
+
+    assert "50 % of the time that it had: that was enough for train.epochs, 30" in note(30, 30)
+    assert "150 % of the time that it had: the estimate" in note(90, 30)
+    assert not note(60, 30)
 
 
 def test_intervals_are_by_places_and_differences_by_pairs(tmp_path) -> None:
@@ -118,7 +162,7 @@ def test_intervals_are_by_places_and_differences_by_pairs(tmp_path) -> None:
     random = np.random.default_rng(0)
     hard = random.integers(100, 900, 40)
     folders = {}
-    for name, worse in (("one", 0), ("other", 20)):
+    for name, worse in (("one", 0), ("other", 20), ("third", random.integers(0, 90, 40))):
         folders[name] = [tmp_path / name]
         folders[name][0].mkdir()
         right = hard - worse
@@ -126,17 +170,24 @@ def test_intervals_are_by_places_and_differences_by_pairs(tmp_path) -> None:
         np.save(folders[name][0] / TABLES, tables)
         told = {"parameters": 5, "epochs": 1, "seconds": 60, "megapixels_per_second": 2.0, "peak_memory": 1}
         (folders[name][0] / RESULT).write_text(json.dumps(told))
-    corners = np.array([[1000 * n, 0] for n in range(40)])
-    rows, told = table.read_rows(folders, corners, 256, 1024)
-    assert told == "40 sites"
-    assert [row.model for row in rows] == ["one", "other"]
+    rows, told = table.read_rows(folders, np.arange(40), "40 sites")
+    assert told == "95 %, drawn again by place: 40, of 40 sites"
+    assert [row.model for row in rows] == ["one", "other", "third"]
     gap = rows[1].behind
     assert float(gap.value) == pytest.approx(0.01)
     assert float(gap.low) > 0.009
     # of pixels that were independent it would be a tenth
     assert float(rows[0].overall.high - rows[0].overall.low) > 0.05
-    two = np.repeat(corners[:2], 20, axis=0)
-    assert table.read_rows(folders, two, 256, 1024)[1] == "2 sites"
+    # of few places percentiles would be too narrow
+    rows, _ = table.read_rows(folders, np.repeat(np.arange(5), 8), "5 sites")
+    gap = rows[2].behind
+    assert float(gap.high - gap.value) == pytest.approx(t.ppf(0.975, 4) * float(gap.error))
+    rows, told = table.read_rows(folders, np.repeat([1, 6, 7, 8], 10), "9 sites")
+    assert told.startswith("none, 4 places held out, of 9 sites: take --folds 5")
+    for row in rows:
+        for known in (row.overall, row.mean_iou, row.f1, row.behind):
+            assert np.isfinite(known.value).all()
+            assert np.isnan([known.error, known.low, known.high]).all()
 
 
 def test_work_apart_tells_how_it_ended(tmp_path) -> None:
@@ -146,3 +197,8 @@ def test_work_apart_tells_how_it_ended(tmp_path) -> None:
         apart(check_made, tmp_path / "c", "mosaic")
     with pytest.raises(LandcoverError, match="its process was ended by SIGABRT"):
         apart(os.abort)
+    with pytest.raises(Killed, match="by SIGKILL: was there too little memory"):
+        apart(signal.raise_signal, signal.SIGKILL)
+    # longer than what a pipe holds
+    with pytest.raises(LandcoverError, match="File name too long"):
+        apart(Path.read_text, Path("c" * 300_000))

@@ -1,4 +1,4 @@
-"""Models beside one another: each trained within the same time on the same chips, and judged on the same others."""
+"""Models beside one another: each trained for about the same time on the same chips, and judged on the same others."""
 
 import logging
 import shutil
@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from landcover.apart import apart
+from landcover.apart import Killed, apart
 from landcover.benchmark.publish import CSV, JSON, PICTURE, draw, write_csv, write_json
 from landcover.benchmark.table import Row, read_rows
 from landcover.benchmark.trial import is_done, origin_of_trial, parts_of, run_trial, settings_of
+from landcover.catalogue import find_kind
 from landcover.config import Config
 from landcover.errors import Interrupted, LandcoverError
 from landcover.files import make_folder, only_one
@@ -45,18 +46,19 @@ class Benchmarked:
 
 @dataclass(frozen=True)
 class Ground:
-    """What all models are judged on: how many parts, the corners (chips, 2) of what is held out, and chips in words."""
+    """What all models are judged on: how many parts, the place (chips,) of each chip that is held out, what places are,
+    and all in words."""
 
     folds: int
-    corners: NDArray[np.int64]
-    size: int
+    places: NDArray[np.int64]
+    kind: str
     told: str
 
 
 def benchmark(config: Config, overwrite: bool = False, progress: Progress = silent) -> Benchmarked:
-    """Train the models of the configuration on the same chips, without a part of them, within the same time, each in a
-    process of its own; a table of them in reports/benchmark. Trainings that are behind are kept, and one that was cut
-    off goes on. Raises LandcoverError for what stops all, and for trainings of other settings; a model that fails
+    """Train the models of the configuration on the same chips, without a part of them, within about the same time, each
+    in a process of its own; a table of them in reports/benchmark. Trainings that are behind are kept, and one that was
+    cut off goes on. Raises LandcoverError for what stops all, and for trainings of other settings; a model that fails
     stops no other.
     """
     began, stage = time.monotonic(), benchmark_stage(config)
@@ -72,9 +74,9 @@ def benchmark(config: Config, overwrite: bool = False, progress: Progress = sile
         trained = {m: _folders(config, stage.out, m, ground.folds) for m in config.benchmark.models if m not in failed}
         if not trained:
             raise LandcoverError("; ".join(f"{model}: {why}" for model, why in failed.items()))
-        rows, pieces = read_rows(trained, ground.corners, ground.size, config.split.block)
+        rows, intervals = read_rows(trained, ground.places, ground.kind)
         made = Benchmarked(
-            stage.out, tuple(rows), ground.told, f"95 %, drawn again by place: {pieces}", config.benchmark.minutes,
+            stage.out, tuple(rows), ground.told, intervals, config.benchmark.minutes,
             tuple(_notes(rows, config, ground.folds)), failed,
         )  # fmt: skip
         make_folder(stage.out)
@@ -94,15 +96,14 @@ def _look(config: Config, out: Path) -> tuple[Ground, set[Path]]:
     LandcoverError."""
     done: set[Path] = set()
     with closing(open_chips(config.paths, config.scheme)) as chips:
-        parts, kind = parts_of(config, chips)
+        parts, told = parts_of(config, chips)
         for model in config.benchmark.models:
             settings = settings_of(config, model)
-            for part, folder in zip(parts, _folders(config, out, model, len(parts)), strict=True):
-                if folder.exists() and is_done(folder, origin_of_trial(config, part, settings)):
+            for part, folder in zip(parts.chips, _folders(config, out, model, len(parts.chips)), strict=True):
+                if is_done(folder, origin_of_trial(config, part, settings)):
                     done.add(folder)
-        corners = np.concatenate([part.validation.corners for part in parts])
-        what = kind if len(parts) == 1 else f"{len(parts)} folds of {kind}, each in turn"
-        return Ground(len(parts), corners, chips.info.size, f"{counted(len(corners), 'chip')}, {what}"), done
+        places = np.concatenate(parts.places)
+        return Ground(len(parts.chips), places, parts.kind, f"{counted(len(places), 'chip')}, {told}"), done
 
 
 def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progress: Progress) -> dict[str, str]:
@@ -120,8 +121,9 @@ def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progr
             try:
                 _each(run_trial, config, model, number, folder, progress)
             except LandcoverError as error:
-                failed[model] = str(error)
-                log.warning("Note: %s failed: %s", model, error)
+                smaller = isinstance(error, Killed) and find_kind(model).family == "network"
+                failed[model] = f"{error}{' (train.batch: 1)' if smaller else ''}"
+                log.warning("Note: %s failed: %s", model, failed[model])
     except KeyboardInterrupt:
         kept = f"{out}: what was trained before and the last whole epoch of {model} are kept"
         raise Interrupted(f"{kept}: the same command goes on from there") from None
@@ -139,10 +141,12 @@ def _notes(rows: list[Row], config: Config, folds: int) -> list[str]:
         share = row.seconds / (60 * config.benchmark.minutes * folds)
         if row.epochs is None:
             why = "it is trained in one go, on a sample of pixels"
+        elif share > 1:
+            why = "the estimate, by its first few steps, was short"
         elif row.epochs >= config.train.epochs:
             why = f"that was enough for train.epochs, {row.epochs}"
         else:
-            why = "its steps took another time than the first few"
+            why = "its steps took less than the first few"
         if not 0.9 < share < 1.1:
             notes.append(f"{row.model} took {100 * share:.0f} % of the time that it had: {why}")
     return notes

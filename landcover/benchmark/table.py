@@ -14,11 +14,10 @@ from scipy.stats import t
 from landcover.assess.bootstrap import ROUNDS, bootstrap, resampled
 from landcover.assess.measures import Estimate, measure
 from landcover.benchmark.trial import RESULT, TABLES
-from landcover.errors import LabelError
-from landcover.train.parts import group
+from landcover.words import counted
 
-PIECES = (20, 10, 5, 2)
-"""The ground that was held out is told apart in at least so many places, or as many as there are."""
+FEW = 5
+"""Of fewer places there are no intervals: how places differ is not known."""
 
 
 @dataclass(frozen=True)
@@ -39,24 +38,29 @@ class Row:
     memory: int
 
 
-def read_rows(
-    trials: dict[str, list[Path]], corners: NDArray[np.int64], size: int, block: int
-) -> tuple[list[Row], str]:
-    """A row for each model whose trials are in these folders, the best first; and by what the intervals are. `corners`
-    (chips, 2) of what was held out, trial after trial; chips of `size` pixels."""
-    place, told = _places(corners, size, block)
+def read_rows(trials: dict[str, list[Path]], places: NDArray[np.int64], kind: str) -> tuple[list[Row], str]:
+    """A row for each model whose trials are in these folders, the best first; and by what the intervals are. `places`
+    (chips,): of what was held out, trial after trial, each of a `kind`; chips of one place are not independent."""
     tables = {model: np.concatenate([np.load(f / TABLES) for f in folders]) for model, folders in trials.items()}
     # rows are of what is shown
-    every = {model: _gathered(found.transpose(0, 2, 1), place) for model, found in tables.items()}
+    every = {model: _gathered(found.transpose(0, 2, 1), places) for model, found in tables.items()}
     labelled = np.all([found.any(axis=(1, 2)) for found in every.values()], axis=0)
     pieces = {model: found[labelled] for model, found in every.items()}
+    number = int(labelled.sum())
     drawn = {model: _drawn(table) for model, table in pieces.items()}
     best = max(drawn, key=lambda model: float(measure(_whole(pieces[model])).overall))
     rows = []
     for model, folders in trials.items():
         results = [json.loads((folder / RESULT).read_text(encoding="utf-8")) for folder in folders]
         rows.append(_row(model, pieces[model], drawn[model], _gap(pieces, drawn, best, model), results))
-    return sorted(rows, key=lambda row: -float(row.overall.value)), told
+    return sorted(rows, key=lambda row: -float(row.overall.value)), _by(number, kind)
+
+
+def _by(number: int, kind: str) -> str:
+    if number >= FEW:
+        return f"95 %, drawn again by place: {number}, of {kind}"
+    held = f"{counted(number, 'place')} held out, of {kind}"
+    return f"none, {held}: take --folds 5, a smaller split.block, or label more sites"
 
 
 def _row(
@@ -65,17 +69,15 @@ def _row(
     number, classes = pieces.shape[0], pieces.shape[-1]
     known = bootstrap(csr_array(pieces.reshape(number, -1)), classes)
     mean = float(measure(_whole(pieces)).mean_iou)
-    error = float(np.std(drawn.mean_iou, ddof=1)) if number > 1 else np.nan
-    reach = float(t.ppf(0.975, max(number - 1, 1))) * error
-    held = pieces.sum(axis=(0, 1)) > 0
+    error, reach = _spread(drawn.mean_iou, number)
     # of a class that was not held out nothing is known
-    f1 = Estimate(*(np.where(held, part, np.nan) for part in (known.f1.value, known.f1.error, known.f1.low,
-                                                              known.f1.high)))  # fmt: skip
+    held = pieces.sum(axis=(0, 1)) > 0
     return Row(
         model=model,
-        overall=known.overall,
-        mean_iou=_single(mean, error, max(mean - reach, 0.0), min(mean + reach, 1.0)),
-        f1=f1,
+        overall=_known(known.overall, np.True_, number),
+        # clipped as arrays are: of no number none is made
+        mean_iou=_single(mean, error, *np.clip([mean - reach, mean + reach], 0, 1).tolist()),
+        f1=_known(known.f1, held, number),
         behind=behind,
         parameters=results[0]["parameters"],
         epochs=results[0]["epochs"],
@@ -104,11 +106,25 @@ def _gap(pieces: dict[str, NDArray[np.int64]], drawn: dict[str, Drawn], best: st
     """By how much a model is behind, by pairs: what is hard to map is so for both."""
     first, second = (float(measure(_whole(pieces[name])).overall) for name in (best, model))
     gaps = drawn[best].overall - drawn[model].overall
-    error = float(np.std(gaps, ddof=1)) if len(pieces[model]) > 1 else np.nan
-    if model == best or len(pieces[model]) < 2:
-        return _single(first - second, error, np.nan, np.nan)
-    low, high = np.percentile(gaps, [2.5, 97.5])
-    return _single(first - second, error, float(low), float(high))
+    error, reach = _spread(gaps, len(pieces[model]))
+    gap, reach = first - second, np.nan if model == best else reach
+    return _single(gap, error, gap - reach, gap + reach)
+
+
+def _spread(drawn: NDArray[np.float64], number: int) -> tuple[float, float]:
+    """The standard error of a figure of so many places, and how far its interval reaches, by Student's t: percentiles
+    of the rounds are too narrow where places are few."""
+    if number < FEW:
+        return np.nan, np.nan
+    error = float(np.std(drawn, ddof=1))
+    return error, float(t.ppf(0.975, number - 1)) * error
+
+
+def _known(estimate: Estimate, held: NDArray[np.bool_] | np.bool_, number: int) -> Estimate:
+    """Without what is not known of so many places."""
+    value = np.where(held, estimate.value, np.nan)
+    spread = (estimate.error, estimate.low, estimate.high)
+    return Estimate(value, *(np.where(held & (number >= FEW), part, np.nan) for part in spread))
 
 
 def _single(*parts: float) -> Estimate:
@@ -124,13 +140,3 @@ def _gathered(tables: NDArray[np.int64], place: NDArray[np.int64]) -> NDArray[np
     pieces = np.zeros((place.max() + 1, *tables.shape[1:]), np.int64)
     np.add.at(pieces, place, tables)
     return pieces
-
-
-def _places(corners: NDArray[np.int64], size: int, block: int) -> tuple[NDArray[np.int64], str]:
-    """The piece (chips,) of ground that each chip is of: sites, or blocks where there are few."""
-    for number in PIECES:
-        try:
-            return group(corners, size, number, block)
-        except LabelError:
-            continue
-    return np.zeros(len(corners), np.int64), "1 place"

@@ -1,4 +1,4 @@
-"""One model on one part of the chips: trained within a time, and what it shows of what was held out."""
+"""One model on one part of the chips: trained within about a time, and what it shows of what was held out."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import numpy as np
 from landcover.benchmark.speed import speed_of
 from landcover.catalogue import Kind, find_kind
 from landcover.config import Config
-from landcover.errors import LabelError
+from landcover.errors import LabelError, LandcoverError
 from landcover.files import make_folder, whole_file
 from landcover.fingerprint import digest
 from landcover.owncode import module_of
@@ -20,36 +20,44 @@ from landcover.progress import Progress
 from landcover.provenance import peak_memory
 from landcover.quietly import import_quietly
 from landcover.scheme import ClassScheme
-from landcover.settings import TrainSettings
+from landcover.settings import OF_PIXELS, TrainSettings
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.heldout import chip_tables
 from landcover.train.origin import METRICS, check_origin, origin_of
-from landcover.train.parts import check_placed, cut_parts
+from landcover.train.parts import Parts, TooFew, check_placed, cut_parts
 from landcover.train.unfinished import CHECKPOINT
 
 RESULT, TABLES, FITTED = "result.json", "tables.npy", "fitted.json"
 """What is known of a trial, when all is; contingency tables, a held-out chip each; the settings that fit the time."""
 
+BEGUN, PEAK = "begun.json", "memory.json"
+"""What a trial was begun with; the most memory that its training has taken so far."""
+
 ONE_OF = (5, 4, 3, 2)
 """Of so many parts one is held out: a fifth of the places, or more where they are few."""
 
 
-def parts_of(config: Config, chips: Chips) -> tuple[list[Chips], str]:
-    """The chips, once for each training, with what is held out of it; and of what the parts were made, in words. Raises
-    LabelError."""
+def parts_of(config: Config, chips: Chips) -> tuple[Parts, str]:
+    """What is held out of each training, and how much that is, in words. Raises LabelError."""
     folds, block = config.benchmark.folds, config.split.block
-    check_placed(config.paths, folds)
+    check_placed(config.paths)
     if folds > 1:
-        return cut_parts(chips, config.scheme, folds, block)
+        try:
+            parts = cut_parts(chips, config.scheme, folds, block)
+        except TooFew as error:
+            raise LabelError(f"benchmark.folds {folds}: {error}: take fewer folds, or another split.block") from None
+        return parts, f"{folds} folds of {parts.kind}, each in turn"
     for number in ONE_OF:
         try:
-            parts, kind = cut_parts(chips, config.scheme, number, block)
-        except LabelError:
-            if number == ONE_OF[-1]:
-                raise
-        else:
+            parts = cut_parts(chips, config.scheme, number, block)
             break
-    return parts[:1], f"one of {number} parts of {kind}"
+        except TooFew as error:
+            if number == ONE_OF[-1]:
+                raise LabelError(f"no part can be held out: {error}: label more ground, or lower split.block") from None
+    # where places are few they differ in size
+    nearest = min(range(number), key=lambda part: abs(parts.shares[part] - 1 / number))
+    one = parts.only(nearest)
+    return one, f"one of {number} parts of {one.kind}, {100 * one.shares[0]:.0f} % of the labelled pixels"
 
 
 def settings_of(config: Config, model: str) -> TrainSettings:
@@ -59,20 +67,32 @@ def settings_of(config: Config, model: str) -> TrainSettings:
 
 
 def origin_of_trial(config: Config, part: Chips, settings: TrainSettings) -> dict[str, Any]:
-    """What must be the same for a trial to count: what must be so for a training to go on, the time, and the code of a
-    model of the user's own."""
-    told = origin_of(part, settings, config.scheme) | {"benchmark.minutes": config.benchmark.minutes}
+    """What must be the same for a trial to count: what must be so for a training to go on, and what speeds depend on;
+    of a network the time, too, and its files."""
+    told, classify = origin_of(part, settings, config.scheme), config.classify
+    told |= {"classify.memory": classify.memory, "classify.batch": classify.batch}
     kind = find_kind(settings.model)
-    own = Path(f"{module_of(kind).replace('.', '/')}.py")
-    return told | ({str(own): digest(own)} if kind.source and own.exists() else {})
+    if kind.family == "pixels":
+        heeded = {f"train.{key}" for key in OF_PIXELS}
+        return {key: value for key, value in told.items() if not key.startswith("train.") or key in heeded}
+    told |= {"classify.precision": classify.precision, "benchmark.minutes": config.benchmark.minutes}
+    files = [] if settings.backbone.weights is None else [settings.backbone.weights]
+    if kind.source:
+        module = Path(module_of(kind).replace(".", "/"))
+        files += [module.with_suffix(".py"), module / "__init__.py"]
+    return told | {str(path): digest(path) for path in files if path.exists()}
 
 
 def is_done(folder: Path, origin: dict[str, Any]) -> bool:
-    """Whether a trial is behind. Raises LandcoverError for one of other settings or chips."""
-    if not (folder / RESULT).exists():
-        return False
-    check_origin(folder, json.loads((folder / RESULT).read_text(encoding="utf-8"))["origin"], origin)
-    return True
+    """Whether a trial is behind. Raises LandcoverError for one that was begun with other settings or chips, if there is
+    anything of it to go on from."""
+    done = (folder / RESULT).exists()
+    if done or (folder / METRICS).exists() or (folder / CHECKPOINT).exists():
+        path = folder / BEGUN
+        if not path.exists():
+            raise LandcoverError(f"{folder}: does not tell what it was begun with: start anew with --overwrite")
+        check_origin(folder, json.loads(path.read_text(encoding="utf-8")), origin)
+    return done
 
 
 def run_trial(config: Config, model: str, number: int, folder: Path, progress: Progress) -> None:
@@ -83,28 +103,27 @@ def run_trial(config: Config, model: str, number: int, folder: Path, progress: P
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         import_quietly("keras")
     with closing(open_chips(config.paths, config.scheme)) as chips:
-        part = parts_of(config, chips)[0][number]
+        part = parts_of(config, chips)[0].chips[number]
         origin = origin_of_trial(config, part, settings)
+        if is_done(folder, origin):
+            return
+        _begin(folder, origin)
         _train(part, settings, config.scheme, folder, 60 * config.benchmark.minutes, kind, progress)
-        # the training's, before the model is looked at
-        memory = peak_memory()
         tables = chip_tables(folder, part.validation, settings, config.scheme)
         speed = speed_of(config.classify, folder / kind.file, model if kind.source else None, part.validation)
         told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
         with whole_file(folder / TABLES) as temporary, temporary.open("wb") as file:
             np.save(file, tables)
         result = {
-            "origin": origin,
             "seconds": told["seconds"],
             "epochs": told.get("epochs"),
             "parameters": _parameters(kind, folder, told),
             "megapixels_per_second": speed,
-            "peak_memory": memory,
+            "peak_memory": _peak(folder),
             "train_chips": len(part.train) + told["chips"]["copies"],
             "held_out_chips": len(part.validation),
         }
-    with whole_file(folder / RESULT) as temporary:
-        temporary.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    _write(folder / RESULT, result)
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
 
@@ -117,36 +136,59 @@ def _train(
     kind: Kind,
     progress: Progress,
 ) -> None:
-    if (folder / METRICS).exists():
+    if (folder / METRICS).exists() and (folder / PEAK).exists():
         # cut off while it was judged
         return
     if kind.family == "pixels":
         from landcover.train.pixels import learn as learn_pixels
 
         learn_pixels(part, settings, scheme, folder, progress)
+        _keep_peak(folder)
         return
     from landcover.train.fit import learn
 
-    learn(part, _fitted(part, settings, scheme, folder, seconds), scheme, folder, progress)
+    fitted = _fitted(part, settings, scheme, folder, seconds)
+    # cut off, another process goes on
+    learn(part, fitted, scheme, folder, progress, on_epoch=lambda epoch: _keep_peak(folder))
+
+
+def _begin(folder: Path, origin: dict[str, Any]) -> None:
+    """Make the folder, if there is nothing to go on from, and say in it what the trial is of."""
+    if not (folder / METRICS).exists() and not (folder / CHECKPOINT).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        make_folder(folder)
+        _write(folder / BEGUN, origin)
+
+
+def _keep_peak(folder: Path) -> None:
+    """Before the model is looked at, which is not of the training any more."""
+    _write(folder / PEAK, max(peak_memory(), _peak(folder)))
+
+
+def _peak(folder: Path) -> int:
+    return int(json.loads((folder / PEAK).read_text(encoding="utf-8"))) if (folder / PEAK).exists() else 0
+
+
+def _write(path: Path, told: Any) -> None:
+    with whole_file(path) as temporary:
+        temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 def _fitted(part: Chips, settings: TrainSettings, scheme: ClassScheme, folder: Path, seconds: float) -> TrainSettings:
     """Those that the training was begun with, which depend on how fast the machine was, or new ones."""
     from landcover.train.budget import fitted
-    from landcover.train.phases import known_rate
     from landcover.train.plan import plan_for
-    from landcover.train.rates import SHARE
+    from landcover.train.rates import sweep_steps
 
     path = folder / FITTED
     if path.exists() and (folder / CHECKPOINT).exists():
         return settings.model_copy(update=json.loads(path.read_text(encoding="utf-8")))
-    shutil.rmtree(folder, ignore_errors=True)
-    # a learning rate that has to be found takes its time, too
-    left = seconds if known_rate(settings) else seconds / (1 + SHARE)
-    made = fitted(settings, plan_for(part, settings, scheme), left)
-    make_folder(folder)
-    with whole_file(path) as temporary:
-        temporary.write_text(json.dumps(made.model_dump(include={"epochs", "chips_per_epoch"})), encoding="utf-8")
+    plan = plan_for(part, settings, scheme)
+    made = fitted(settings, plan, seconds)
+    if sweep := sweep_steps(part, made):
+        # a learning rate that has to be found takes its time, too
+        made = fitted(settings, plan, seconds - sweep * plan.step_seconds)
+    _write(path, made.model_dump(include={"epochs", "chips_per_epoch"}))
     return made
 
 

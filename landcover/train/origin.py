@@ -9,6 +9,7 @@ from landcover.settings import TrainSettings
 from landcover.train.chipset import Chips
 
 METRICS = "metrics.json"
+SETTINGS = ("train.", "benchmark.", "classify.")
 
 
 def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
@@ -23,7 +24,7 @@ def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dic
 def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
     for key in {**began, **now}:
         if began.get(key) != now.get(key):
-            shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith("train.") else ""
+            shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith(SETTINGS) else ""
             raise LandcoverError(
                 f"{folder}: began with another value of {key}{shown}: set it back, or start anew with --overwrite"
             )
