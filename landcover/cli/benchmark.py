@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 @click.option(
     "--model", "models", metavar="NAME", multiple=True, help="A model to train, as of `train`; once for each."
 )
-@click.option("--minutes", type=click.FloatRange(min=0, min_open=True), metavar="N", help="Time for each training.")
+@click.option(
+    "--minutes", type=click.FloatRange(min=0, min_open=True), metavar="N", help="About the time for each training."
+)
 @click.option("--folds", type=click.IntRange(min=1), metavar="K", help="Hold out each of K parts in turn.")
 def benchmark(
     config: "Config", overwrite: bool, models: tuple[str, ...], minutes: float | None, folds: int | None
 ) -> None:
-    """Train several models on the same chips within the same time, and compare them on others.
+    """Train several models on the same chips within about the same time, and compare them on others.
 
     A part of the chips, whole sites or blocks, is held out, and trains none of them; the reference takes no part. Each
-    model has a process of its own. A network stops when its time is over, its schedule fitted to that by the speed of
-    a few steps, or after train.epochs; a model of pixels takes the time that its sample takes. Intervals are of 95 %,
-    by places that are drawn again. Trainings that are behind are not repeated: name more models, and the table gets
-    more rows. One that fails is told at the end.
+    model has a process of its own. A network is fitted to about its time by the speed of a few steps, and to no more
+    than train.epochs; a model of pixels takes the time that its sample takes. Intervals are of 95 %, by places that are
+    drawn again, if five or more are held out. Trainings that are behind are not repeated: add a model to those named,
+    and only that one is trained. One that fails is told at the end.
 
     \b
     Reads:   <data>/processed
