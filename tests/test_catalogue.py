@@ -6,10 +6,12 @@ from click.testing import CliRunner
 
 from landcover.catalogue import KINDS, find_kind
 from landcover.cli import main
+from landcover.cli.summary_runs import _settings
 from landcover.config import load_config
 from landcover.errors import ConfigError
 from landcover.export.stac_model import _parameters
 from landcover.pipeline import train_stage
+from landcover.stage import Stage
 from landcover.train.origin import origin_of
 
 
@@ -54,6 +56,9 @@ def test_a_step_takes_what_its_network_needs(model, number) -> None:
     assert train_stage(config).settings["train"]["batch"] == number
     told = origin_of(SimpleNamespace(key="k"), config.train, config.scheme)
     assert told["train.batch"] == number
+    # what nobody set is not told as set
+    shown = " ".join(_settings(Stage.compared(train_stage(config).settings), None))
+    assert ("train.batch" in shown) == (model != "unet")
     assert _parameters({"origin": told})["mlm:hyperparameters"]["batch"] == number
 
 

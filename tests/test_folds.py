@@ -103,7 +103,9 @@ def test_copies_of_what_is_held_out_do_not_train(tmp_path, scheme, monkeypatch) 
 def test_chips_that_do_not_tell_where_they_lie_make_no_folds(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme, number=8, method="random")
     _report(paths, scheme, 8, method="random", placed=False)
-    with pytest.raises(LabelError, match="folds are made by place, and these chips do not tell where they lie"):
+    with pytest.raises(
+        LabelError, match="--folds 2: parts are made by place, and these chips do not tell where they lie"
+    ):
         cross_validate(paths, SHORT, scheme, 2, 64)
 
 

@@ -93,7 +93,13 @@ def _essence(told: Essence) -> list[str]:
 def _settings(settings: Mapping[str, Any], seed: int | None) -> list[str]:
     """Those that are not the defaults."""
     usual = Stage.compared(Config().model_dump(mode="json"))
-    other = [f"{k}={v}" for k, v in settings.items() if not k.startswith("scheme.") and usual.get(k) != v]
+    # records of trainings have the number that `auto` stands for
+    numbers = Stage.compared({"train": Config().train.told()})
+    other = [
+        f"{k}={v}"
+        for k, v in settings.items()
+        if not k.startswith("scheme.") and v not in (usual.get(k), numbers.get(k))
+    ]
     lines = [] if seed is None else [f"seed: {seed}"]
     names = [str(value) for key, value in settings.items() if key.startswith("scheme.") and key.endswith(".name")]
     if any(usual.get(key) != value for key, value in settings.items() if key.startswith("scheme.")):
