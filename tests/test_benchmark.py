@@ -113,16 +113,16 @@ def test_a_trial_that_was_cut_off_is_of_what_it_was_begun_with(project) -> None:
 
 
 def test_one_that_fails_stops_no_other_and_folds_take_turns(project) -> None:
-    done = _benchmark("--model", "my_net:build", "--model", "random-forest", "--folds", 2)
+    done = _benchmark("--model", "no_net:build", "--model", "random-forest", "--folds", 2)
     assert done.exit_code == 1
-    assert "Error: not in the table: my_net:build: train.model my_net:build: there is no module my_net" in done.stderr
+    assert "Error: not in the table: no_net:build: train.model no_net:build: there is no module no_net" in done.stderr
     assert "16 chips, 2 folds of 2 sites, each in turn" in done.stdout
     out = project / "reports/benchmark"
     assert (out / "benchmark.csv").read_text().splitlines()[1].startswith("random-forest,")
     assert sorted(p.name for p in (out / "random-forest").iterdir()) == ["fold_1", "fold_2"]
     told = json.loads((out / "benchmark.json").read_text())
-    assert list(told["failed"]) == ["my_net:build"]
-    done = _benchmark("--model", "my_net:build")
+    assert list(told["failed"]) == ["no_net:build"]
+    done = _benchmark("--model", "no_net:build")
     assert done.exit_code == 1
     assert not done.stdout
 

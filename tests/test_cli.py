@@ -1,5 +1,6 @@
 import json
 import logging
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -9,6 +10,7 @@ import click
 import numpy as np
 import pytest
 import rasterio
+from click.testing import CliRunner
 from conftest import run, write_image, write_polygons
 
 from landcover.cli import main
@@ -224,3 +226,25 @@ def test_progress_shows_rate_and_time_left_on_a_terminal(capsys, monkeypatch) ->
     assert "working" in shown
     assert "of 10 chips" in shown
     assert "chips/s" in shown
+
+
+@pytest.mark.parametrize("interrupted", [True, False])
+def test_an_interruption_that_comes_out_as_another_error_is_one(monkeypatch, interrupted) -> None:
+    def meddle() -> None:
+        try:
+            if interrupted:
+                signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            pass
+        raise SystemError("bad argument to internal function")
+
+    monkeypatch.setattr("landcover.catalogue.plugins", meddle)
+    # what runs in the background may ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = CliRunner().invoke(main, ["models"])
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert isinstance(result.exception, SystemExit if interrupted else SystemError)
+    assert result.stderr == ("Interrupted: no output is left half-written\n" if interrupted else "")

@@ -2,11 +2,14 @@
 
 import logging
 import os
+import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from threading import current_thread, main_thread
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -44,7 +47,8 @@ class Pipeline(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _noted() as interrupted:
+                return super().invoke(ctx)
         except LandcoverError as error:
             click.echo(f"Error: {error}", err=True)
             ctx.exit(error.exit_code)
@@ -55,11 +59,36 @@ class Pipeline(click.Group):
             kept = stop if isinstance(stop, Interrupted) else "no output is left half-written"
             click.echo(f"Interrupted: {kept}", err=True)
             ctx.exit(130)
+        except SystemError:
+            if not interrupted:
+                raise
+            click.echo("Interrupted: no output is left half-written", err=True)
+            ctx.exit(130)
         except OSError as error:
             if error.filename is None and error.errno is None:
                 raise
             click.echo(f"Error: {error.filename or 'a file'}: {error.strerror}", err=True)
             ctx.exit(1)
+
+
+@contextmanager
+def _noted() -> Iterator[list[int]]:
+    """Interruptions while the context lasts. They are raised as ever, but one that meets C code of Python's, as it can
+    while TensorFlow builds a graph, comes out as a SystemError."""
+    noted: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        signal.default_int_handler(number, frame)
+
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler and current_thread() is main_thread()
+    if ours:
+        signal.signal(signal.SIGINT, note)
+    try:
+        yield noted
+    finally:
+        if ours:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _misused(error: click.UsageError, command: str) -> None:
