@@ -13,7 +13,6 @@ from landcover.errors import ConfigError
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import (
-    ALABAMA,
     AssessSettings,
     AugmentSettings,
     BenchmarkSettings,
@@ -24,13 +23,22 @@ from landcover.settings import (
     Paths,
     PointSettings,
     ProvenanceSettings,
-    Section,
     SplitSettings,
     TrainSettings,
 )  # fmt: skip
+from landcover.settings.kinds import Section
 from landcover.yamlfile import Location, read_yaml
 
 DEFAULT_FILE = Path("configs/default.yaml")
+
+ALABAMA = (
+    {"value": 1, "name": "buildings", "color": "#e31a1c"},
+    {"value": 2, "name": "roads or parking lots", "color": "#6b6b6b"},
+    {"value": 3, "name": "water", "color": "#1f78b4"},
+    {"value": 4, "name": "harvested, open or bare land", "color": "#fdbf6f"},
+    {"value": 5, "name": "forest", "color": "#1b7837"},
+    {"value": 6, "name": "planted or dark cropland", "color": "#b2df8a"},
+)
 
 
 class Config(Section):

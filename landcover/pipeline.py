@@ -10,7 +10,7 @@ from landcover.errors import ImageError, LabelError
 from landcover.fingerprint import located
 from landcover.owncode import module_of
 from landcover.provenance import read_run, with_companions
-from landcover.settings import OF_PIXELS
+from landcover.settings.train import OF_PIXELS
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.stage import Stage
 

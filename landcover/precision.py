@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from landcover.settings import Precision
+from landcover.settings.kinds import Precision
 
 Format = Literal["float32", "bfloat16"]
 log = logging.getLogger(__name__)

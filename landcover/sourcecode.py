@@ -24,7 +24,7 @@ def code_digest(root: str) -> str | None:
     found, left = {}, [root]
     while left:
         name = left.pop()
-        if name in found or name in BOOKKEEPING or (read := _read(name)) is None:
+        if name in found or name.partition(".")[0] in BOOKKEEPING or (read := _read(name)) is None:
             continue
         found[name], imported = read
         left += imported

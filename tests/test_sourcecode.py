@@ -48,6 +48,8 @@ def test_a_stage_changes_with_the_files_that_it_uses_and_no_others(package) -> N
     assert _changed(package, "assess/report/charts.py") == {"assess"}
     assert _changed(package, "cli/summary.py") == set()
     assert _changed(package, "uptodate.py") == set()
+    # what is compared by itself, also where a module of it is imported
+    assert _changed(package, "settings/train.py") == _changed(package, "settings/assess.py") == set()
     assert _changed(package, "prepare/labels.py") == {"prepare.labels"}
     assert _changed(package, "prepare/candidates.py") == {"prepare.chips", "prepare.from_esri", "prepare.stack"}
     assert _changed(package, "sample/roads.py") == {"sample"}

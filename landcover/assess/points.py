@@ -16,7 +16,8 @@ from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
 from landcover.progress import Progress, silent
 from landcover.scheme import BACKGROUND, ClassScheme
-from landcover.settings import EXPECTED, PointSettings
+from landcover.settings import PointSettings
+from landcover.settings.assess import EXPECTED
 from landcover.vector import read_layer, read_table, write_layers
 
 LAYER, STRATA, DESIGN = "points", "strata", "design"

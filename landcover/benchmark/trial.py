@@ -20,7 +20,8 @@ from landcover.progress import Progress
 from landcover.provenance import peak_memory
 from landcover.quietly import import_quietly
 from landcover.scheme import ClassScheme
-from landcover.settings import OF_PIXELS, TrainSettings
+from landcover.settings import TrainSettings
+from landcover.settings.train import OF_PIXELS
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.heldout import chip_tables
 from landcover.train.origin import METRICS, check_origin, origin_of
