@@ -538,6 +538,21 @@ def test_paths_mean_the_same_to_workers_who_are_elsewhere(tmp_path, machines, sc
     assert len(handed) >= 6
 
 
+def test_prepare_hands_its_stages_to_workers(tmp_path, machines, handed) -> None:
+    image = write_image(tmp_path / "naip/a.tif", textured(300, 300))
+    polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 200, 190, 1), (200, 100, 290, 290, 4)])
+    settings = [f"mosaic.images={image}", f"labels.source={polygons}", "chips.size=64", "split.block=128"]
+    for name, where in (("one", ()), ("two", ("--scheduler", machines.scheduler))):
+        given = [part for told in (*settings, f"paths.data={tmp_path / name}") for part in ("--set", told)]
+        told = run("prepare", *given, *where)
+        assert told.exit_code == 0, told.stderr
+        # headers, cells of labels, where to look and what to cut, both sides of the stack
+        assert len(handed) == (6 if where else 0)
+    stacks = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one/processed").rglob("*.h5"))
+    assert stacks
+    assert all((tmp_path / "one" / path).read_bytes() == (tmp_path / "two" / path).read_bytes() for path in stacks)
+
+
 def test_labels_made_by_workers_are_those_of_one_process(tmp_path, shown, machines, scheme) -> None:
     polygons = write_polygons(tmp_path / "labels.gpkg", [(10, 20, 1100, 1090, 1), (900, 100, 1200, 1200, 7)])
     settings = LabelSettings(source=(str(polygons),))

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 @click.command()
 @common
 @tracked
-def prepare(config: "Config", overwrite: bool) -> None:
+@spread
+def prepare(config: "Config", overwrite: bool, machines: "Machines") -> None:
     """Make training chips of images and labels: mosaic, labels, chips, stack, augment.
 
     \b
@@ -29,7 +30,7 @@ def prepare(config: "Config", overwrite: bool) -> None:
     from landcover.cli import summary as tell
     from landcover.prepare import prepare as run
 
-    made, paths = run(config, overwrite, bar), config.paths
+    made, paths = run(config, overwrite, bar, machines), config.paths
     log.info(tell.mosaic(made.mosaic) if made.mosaic else tell.current(paths.mosaic))
     log.info(tell.labels(made.labels, config.scheme) if made.labels else tell.current(paths.labels))
     log.info(tell.chips(made.chips) if made.chips else tell.current(paths.chips))

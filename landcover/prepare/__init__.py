@@ -1,9 +1,9 @@
 """From images and labels to training chips: mosaic, labels, chips, stack, augment."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from landcover.cluster import HERE, Machines
 from landcover.config import Config
 from landcover.pipeline import PREPARE
 from landcover.prepare.steps import run_augment, run_chips, run_labels, run_mosaic, run_stack
@@ -29,11 +29,18 @@ class Prepared:
     augmented: "Augmented | None"
 
 
-def prepare(config: Config, overwrite: bool = False, progress: Progress = silent) -> Prepared:
+def prepare(
+    config: Config, overwrite: bool = False, progress: Progress = silent, machines: Machines = HERE
+) -> Prepared:
     """Run those of the five stages that are not up to date on the paths of a configuration; with `overwrite` all of
-    them. Raises LandcoverError."""
+    them. `machines`: who works in all but the last. Raises LandcoverError."""
     if not overwrite:
         for stage in PREPARE:
             check_ours(stage(config))
-    steps: tuple[Callable[..., Any], ...] = (run_mosaic, run_labels, run_chips, run_stack, run_augment)
-    return Prepared(*(run(config, overwrite, progress) for run in steps))
+    return Prepared(
+        run_mosaic(config, overwrite, progress, machines=machines),
+        run_labels(config, overwrite, progress, machines=machines),
+        run_chips(config, overwrite, progress, machines=machines),
+        run_stack(config, overwrite, progress, machines=machines),
+        run_augment(config, overwrite, progress),
+    )
