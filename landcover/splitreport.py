@@ -86,7 +86,7 @@ def _squares(corners: NDArray[np.int64], size: int, scale: NDArray[np.float64] |
 
 
 def split_key(tables: Sequence[NDArray[Any]]) -> str:
-    """A fingerprint of arrays: where the chips lie, which side each is on."""
+    """A fingerprint of arrays: where the chips lie, which side each is on, what they show."""
     digest = hashlib.sha256()
     for table in tables:
         digest.update(f"{table.shape}{table.dtype}".encode())

@@ -70,6 +70,29 @@ def test_filters_say_how_many_windows_each_took(tmp_path, noise, scheme) -> None
     assert not (tmp_path / "chips").exists()
 
 
+def test_black_ground_stays_data_where_something_else_means_none(tmp_path, noise, scheme) -> None:
+    image = np.maximum(noise(32, 64), 1)
+    image[:, 20:24, 8:12], image[:, :, 48:] = 0, 255
+    write_image(tmp_path / "naip/a.tif", image, nodata=255)
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 64, 32, 1)])
+    _chips(tmp_path, scheme, ChipSettings(size=32, stride=32), method="random")
+    with rasterio.open(tmp_path / "chips/images/000000000.tif") as dataset:
+        shown = dataset.read()
+    assert np.unique(shown[:, 20:24, 8:12], axis=1).reshape(4, -1)[:, 0].tolist() == [1, 0, 0, 0]
+    assert shown.any(axis=0).all()
+    with rasterio.open(tmp_path / "chips/labels/000000000.tif") as dataset:
+        assert (dataset.read(1) == 1).all()
+
+
+def test_chips_of_another_image_have_another_key(tmp_path, noise, scheme) -> None:
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 64, 32, 1)])
+    keys = []
+    for image in (noise(32, 64), noise(32, 64, seed=1)):
+        write_image(tmp_path / "naip/a.tif", image)
+        keys.append(_chips(tmp_path, scheme, SMALL, method="random").report.key)
+    assert keys[0] != keys[1]
+
+
 def test_labels_where_the_image_has_no_data_do_not_count(tmp_path, noise, scheme) -> None:
     image = noise(32, 64)
     image[:, :, 32:] = 0

@@ -54,11 +54,13 @@ def test_validation_is_every_chip_once_as_it_is(tmp_path, scheme) -> None:
     assert check.names(2) == ["water.h5[6] (6.tif)"]
 
 
-@pytest.mark.parametrize(("balance", "shown"), [("none", 4 / 12), ("equal", 1 / 2)])
-def test_statistics_tell_what_an_epoch_shows(tmp_path, scheme, balance, shown) -> None:
+@pytest.mark.parametrize(
+    ("balance", "number", "shown"), [("none", None, 4 / 12), ("equal", None, 1 / 2), ("none", 4, 1 / 4)]
+)
+def test_statistics_tell_what_an_epoch_shows(tmp_path, scheme, balance, number, shown) -> None:
     water = _chips(tmp_path / "a", scheme, 8)
     forest, copies = (_chips(tmp_path / folder, scheme, 2, "forest", label=2) for folder in "bc")
-    known = statistics(water + forest, copies, scheme, balance)
+    known = statistics(water + forest, copies, scheme, balance, number)
     assert (known.pixels / known.pixels.sum()).tolist() == pytest.approx([0.8, 0.2, 0])
     assert (known.shown / known.shown.sum()).tolist() == pytest.approx([1 - shown, shown, 0])
 

@@ -128,6 +128,38 @@ def test_a_net_shows_classes_as_often_as_the_labels_whatever_it_learns_from() ->
     assert np.argmin([at(guess, emphasis.tolist()) for guess in guesses]) != 0
 
 
+def test_a_pixel_counts_alike_beside_many_and_beside_few() -> None:
+    """Two chips, one with ten times the labels of the other: a net that sees nothing still prefers neither class."""
+    chips = np.zeros((2, 1, 110), np.uint8)
+    chips[0, 0, :100], chips[1, 0, 100:] = 1, 2
+    pixels = np.array([100, 10])
+    weights = class_weights(pixels, pixels / 2, 10.0)
+    given = TrainSettings(), weights.tolist(), emphasis_of(pixels, pixels / 2, weights, "equal").tolist()
+
+    def best(*per_chip: float) -> int:
+        """Of batches of a chip each, which share of the first class costs least."""
+        loss, costs = build_loss(*given, *per_chip), []
+        for share in (0.5, 0.4, 0.6):
+            logits = np.tile(np.array([-30, np.log(share), np.log(1 - share)], np.float32), (1, 1, 110, 1))
+            costs.append(sum(float(loss(chip[None], logits)[0]) for chip in chips))
+        return int(np.argmin(costs))
+
+    assert best(55.0) == 0
+    assert best() != 0
+    # the mean over all labelled pixels, whatever batches they come in
+    logits = np.random.default_rng(0).normal(size=(2, 1, 110, 3)).astype(np.float32)
+    loss = build_loss(TrainSettings(), [1.0, 1.0], None, 55.0)
+    apart = np.mean([float(loss(chips[n : n + 1], logits[n : n + 1])[0]) for n in range(2)])
+    together = float(masked_crossentropy(chips, logits, [1.0, 1.0]))
+    assert apart == pytest.approx(float(loss(chips, logits)[0]), rel=1e-5) == pytest.approx(together, rel=1e-5)
+
+
+def test_dice_takes_no_favour_out_that_it_does_not_give() -> None:
+    target, logits = _example()
+    loss = build_loss(TrainSettings(loss="dice"), [1.0, 5.0], [0.5, 4.0])
+    assert float(loss(target, logits)[0]) == pytest.approx(float(masked_dice(target, logits)), rel=1e-6)
+
+
 def test_mean_iou_adds_up_batches_and_ignores_background() -> None:
     target = np.array([[[1, 1, 2, 0]]])
     scores = np.zeros((1, 1, 4, 4), np.float32)

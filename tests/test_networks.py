@@ -110,6 +110,8 @@ def test_published_weights_are_taken_for_more_bands_and_in_their_units(tmp_path:
     np.testing.assert_allclose(now[:3], np.array([123.68, 116.779, 103.939]) / 127.5 - 1, atol=1e-3)
     assert now[3] == pytest.approx(now[:3].mean())
     assert of_bands(np.ones((3, 3, 3, 2)), 4).sum() == pytest.approx(np.ones((3, 3, 3, 2)).sum())
+    with pytest.raises(ModelError, match=r"own\.weights\.h5: is of red, green and blue, the images have 2 bands"):
+        in_units([1.0] * 2, [1.0] * 2, settings)
     other = BackboneSettings(width=0.35, weights=settings.weights)
     with pytest.raises(ModelError, match=r"own\.weights\.h5: is not of mobilenetv2 of width 0\.35 without its top"):
         build_deeplab(4, 3, MEAN, DEVIATION, 3, other)

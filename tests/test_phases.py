@@ -1,6 +1,7 @@
 """How fast a training learns, and a backbone that stands still at first."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from landcover.train.fit import fit
 from landcover.train.networks import build_network
 from landcover.train.plan import plan
 from landcover.train.unet import logits_of
+from landcover.train.watch import Watch
 
 
 def _stop(figures: dict) -> None:
@@ -110,6 +112,27 @@ def test_phases_follow_from_the_epoch(frozen) -> None:
         assert {layer.name for layer in learner.layers if not layer.trainable} == (still if epoch == 0 else set())
         schedule = learner.optimizer._learning_rate
         assert max(float(schedule(step)) for step in range(40)) == pytest.approx(highest, rel=0.01)
+
+
+def test_every_step_moves_the_weights() -> None:
+    rates = [float(phases._schedule(TrainSettings(), 0.001, 100)(step)) for step in range(100)]
+    assert rates[:5] == pytest.approx([0.0002, 0.0004, 0.0006, 0.0008, 0.001])
+    assert np.argmax(rates) == 4
+    assert 0 < rates[-1] < 1e-6
+    # without a warm-up, and where there is a step
+    assert float(phases._schedule(TrainSettings(warmup=0), 0.001, 100)(0)) == pytest.approx(0.001)
+    assert float(phases._schedule(TrainSettings(), 0.001, 1)(0)) == pytest.approx(0.001)
+
+
+def test_a_training_is_not_given_up_while_a_backbone_stands_still(frozen) -> None:
+    watch = object.__new__(Watch)
+    watch._settings = frozen.model_copy(update={"epochs": 30, "patience": 4, "backbone": BackboneSettings(frozen=10)})
+
+    def ends(best: int) -> int:
+        given = (SimpleNamespace(history=[None] * done, best=best) for done in range(1, 31))
+        return 1 + [watch._ends(state) for state in given].index(True)
+
+    assert (ends(2), ends(12)) == (14, 17)
 
 
 def test_a_backbone_stands_still_with_its_statistics_and_is_trained_then(tmp_path, scheme, frozen, caplog) -> None:

@@ -1,5 +1,6 @@
 """Chips of the mosaic and its labels, and the side of the split that each is on."""
 
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,8 @@ class Scissors:
             self._local.reader = ImageReader(self._image)
             self._readers.append(self._local.reader)
         pixels, valid = self._local.reader.read(window)
+        # black ground, where something else means no data: in chips 0 in all bands does
+        pixels[valid & ~pixels.any(axis=-1), 0] = _least(pixels.dtype)
         label = np.where(valid, read_band(self._files(self._labels), window), 0).astype(np.uint8)
         return Cut(pixels, label, self._image.grid.part(window))
 
@@ -167,8 +170,8 @@ def write_chips(
             "the program's; `--set split.seed=1` may get around it"
         )
     with whole_folder(out) as folder:
-        names = _write(folder, found, sided, cut, bands, esri, scheme, progress, elsewhere)
-        report = _report(folder, found, sided, names, shared, scheme, settings)
+        names, images = _write(folder, found, sided, cut, bands, esri, scheme, progress, elsewhere)
+        report = _report(folder, found, sided, names, images, shared, scheme, settings)
         write_report(folder, report)
     return Chips(out, report, found.seen, found.filtered, sided.unmet)
 
@@ -183,19 +186,20 @@ def _write(
     scheme: ClassScheme,
     progress: Progress,
     elsewhere: Each | None,
-) -> dict[int, str]:
-    """Write what the split kept; returns the file name of each candidate that was."""
+) -> tuple[dict[int, str], NDArray[np.uint32]]:
+    """Write what the split kept; returns the file name of each candidate that was, and checksums (kept,) of images."""
     (folder / "images").mkdir()
     (folder / "labels").mkdir()
     kept = np.flatnonzero(sided.sides != DROPPED).tolist()
     names = {index: f"{number:09d}.tif" for number, index in enumerate(kept)}
     counts: dict[str, BandCounts] = {}
-    outlines, sources = [], []
+    outlines, sources, images = [], [], []
     # here they are cut one after the other, as neighbours share blocks of the image, and packed side by side
     packed = elsewhere(CutPacked(cut), kept) if elsewhere else on_all_cores(_packed, map(cut, kept))
     with progress("chips", len(kept), "chips") as advance:
         for (index, name), chip in zip(names.items(), packed, strict=True):
             (folder / "images" / name).write_bytes(chip.image)
+            images.append(zlib.crc32(chip.image))
             (folder / "labels" / name).write_bytes(chip.label)
             if not counts:
                 counts = {
@@ -222,7 +226,12 @@ def _write(
     for side in (TRAIN, VALIDATION) if esri else ():
         if chosen := np.flatnonzero(sided.sides == side).tolist():
             link_tiles(folder, folder / side, tiles(chosen, counts[side]), scheme)
-    return names
+    return names, np.array(images, np.uint32)
+
+
+def _least(dtype: np.dtype[Any]) -> float:
+    """The least value above 0."""
+    return float(np.finfo(dtype).tiny) if np.issubdtype(dtype, np.floating) else 1
 
 
 @dataclass(frozen=True)
@@ -248,6 +257,7 @@ def _report(
     found: Candidates,
     sided: Split,
     names: dict[int, str],
+    images: NDArray[np.uint32],
     shared: int,
     scheme: ClassScheme,
     settings: SplitSettings,
@@ -273,7 +283,7 @@ def _report(
     sides = (sided.sides == TRAIN, sided.sides == VALIDATION)
     return SplitReport(
         method=settings.method,
-        key=split_key((found.windows, found.regions, found.pixels, *sides)),
+        key=split_key((found.windows, found.regions, found.pixels, *sides, images)),
         scheme=scheme,
         train=side(TRAIN),
         validation=side(VALIDATION),

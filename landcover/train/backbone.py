@@ -14,6 +14,7 @@ from landcover.errors import ModelError
 from landcover.settings import BackboneSettings
 from landcover.train.ends import MOMENTUM
 from landcover.train.graft import graft
+from landcover.words import counted
 
 IMAGENET_MEAN, IMAGENET_DEVIATION = (123.68, 116.779, 103.939), (58.393, 57.12, 57.375)
 """Of red, green and blue in the images that published weights come from, as Keras's own preprocessing has them."""
@@ -82,6 +83,11 @@ def in_units(
     centre = [(m - c) / kind.unit for m, c in zip(IMAGENET_MEAN, kind.centre, strict=True)]
     spread = [d / kind.unit for d in IMAGENET_DEVIATION]
     more = len(mean) - len(centre)
+    if more < 0:
+        raise ModelError(
+            f"train.backbone.weights: {settings.weights}: is of red, green and blue, the images have "
+            f"{counted(len(mean), 'band')}: leave it out"
+        )
     centre, spread = ([*v, *[sum(v) / len(v)] * more] for v in (centre, spread))
     scale = [d / s for d, s in zip(deviation, spread, strict=True)]
     return [m - c * s for m, c, s in zip(mean, centre, scale, strict=True)], scale

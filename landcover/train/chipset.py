@@ -13,7 +13,7 @@ from landcover.errors import LabelError
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths
 from landcover.splitreport import read_report, shared_pixels, split_key
-from landcover.train.sampling import Balance, draws
+from landcover.train.sampling import Balance, epoch_counts
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,8 @@ class Chips:
 @dataclass(frozen=True)
 class Statistics:
     """Of the training chips: mean and deviation of each band where there is data, labelled pixels of each class, and
-    what share of the data they are; and in what proportion an epoch shows the classes, with copies and by the balance
-    asked for."""
+    what share of the data they are; and of each class the labelled pixels of the chips that an epoch shows, with copies
+    and by the balance asked for, a chip on average."""
 
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
@@ -152,24 +152,27 @@ def _check_split(paths: Paths, chips: Chips) -> None:
         )
 
 
-def statistics(chips: ChipSet, copies: ChipSet, scheme: ClassScheme, balance: Balance = "none") -> Statistics:
-    """One pass over the training chips, one over the labels of their copies. Pixels with all bands 0 are no data."""
+def statistics(
+    chips: ChipSet, copies: ChipSet, scheme: ClassScheme, balance: Balance = "none", number: int | None = None
+) -> Statistics:
+    """One pass over the training chips, one over the labels of their copies. Pixels with all bands 0 are no data.
+    `number`: chips of an epoch, if not all."""
     bands = chips.stores[0].info.bands
-    number, total, squares = 0, np.zeros(bands), np.zeros(bands)
+    data, total, squares = 0, np.zeros(bands), np.zeros(bands)
     for index in range(len(chips)):
         image, _ = chips.read(index)
-        number += int(image.any(axis=-1).sum())
+        data += int(image.any(axis=-1).sum())
         total += image.sum(axis=(0, 1), dtype=np.float64)
         squares += (image.astype(np.float64) ** 2).sum(axis=(0, 1))
-    mean = total / max(number, 1)
-    deviation = np.sqrt(np.maximum(squares / max(number, 1) - mean**2, 1.0))
+    mean = total / max(data, 1)
+    deviation = np.sqrt(np.maximum(squares / max(data, 1) - mean**2, 1.0))
     every = chips + copies
     pixels = label_pixels(every, scheme)
     groups = every.by_class()
-    drawn = draws(np.array([len(group) for group in groups]), balance)
-    shown = sum(share * pixels[group].mean(axis=0) for share, group in zip(drawn, groups, strict=True))
+    drawn = epoch_counts(np.array([len(group) for group in groups]), number or len(every), balance)
+    shown = sum(count * pixels[group].mean(axis=0) for count, group in zip(drawn, groups, strict=True)) / drawn.sum()
     own = pixels[: len(chips)].sum(axis=0)
-    covered = float(own.sum() / max(number, 1))
+    covered = float(own.sum() / max(data, 1))
     return Statistics(tuple(mean.tolist()), tuple(deviation.tolist()), own, covered, np.asarray(shown, np.float64))
 
 

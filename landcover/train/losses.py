@@ -21,27 +21,38 @@ ROOT = 0.5
 """While a net learns, a class counts by its frequency to this power: rare ones are learnt as well as others."""
 
 
-def build_loss(settings: TrainSettings, weights: Sequence[float], emphasis: Sequence[float] | None = None) -> Loss:
+def build_loss(
+    settings: TrainSettings,
+    weights: Sequence[float],
+    emphasis: Sequence[float] | None = None,
+    per_chip: float | None = None,
+) -> Loss:
     """The loss (1,) that the settings ask for, or the sum of several, each times its share. `weights`: one a class.
 
     `emphasis`: how much more each class counts, by weights and by how often it is shown, than the net shall expect it.
     A net that learns from classes thus favoured takes them for that frequent; here it is the loss that adds the favour,
     as logarithms to the logits, and the net itself is left without it (the adjustment of logits of Menon et al. 2021,
     arXiv:2007.07314; of posteriors, Saerens et al. 2002, Neural Computation 14:21-41). Without it the favour stays in
-    the net.
+    the net. Dice, which weighs no pixel, takes the logits as they are.
+
+    `per_chip`: labelled pixels of a chip, on average. A batch is divided by what so many chips hold on average, not by
+    what it holds itself: a pixel then counts alike beside many others and beside few, as weights and emphasis suppose.
     """
     favour = np.log([1.0, *(emphasis or np.ones(len(weights)))]).astype(np.float32)
     shares = settings.loss if isinstance(settings.loss, dict) else {settings.loss: 1.0}
     smoothing, gamma = settings.label_smoothing, settings.focal_gamma
 
     def loss(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-        logits = ops.cast(logits, "float32") + ops.convert_to_tensor(favour)
+        logits = ops.cast(logits, "float32")
+        favoured = logits + ops.convert_to_tensor(favour)
+        divisor = None if per_chip is None else per_chip * ops.cast(ops.shape(target)[0], "float32")
         parts = []
         for name, share in shares.items():
             if name == "dice":
                 part = masked_dice(target, logits)
             else:
-                part = masked_crossentropy(target, logits, weights, smoothing, gamma if name == "focal" else 0.0)
+                focus = gamma if name == "focal" else 0.0
+                part = masked_crossentropy(target, favoured, weights, smoothing, focus, divisor)
             parts.append(share * part)
         # not a scalar: of several devices Keras averages the losses of all others, but leaves scalars as they are
         return ops.reshape(sum(parts[1:], start=parts[0]), (1,))
@@ -60,8 +71,10 @@ def masked_crossentropy(
     weights: Sequence[float],
     smoothing: float = 0.0,
     gamma: float = 0.0,
+    divisor: keras.KerasTensor | None = None,
 ) -> keras.KerasTensor:
-    """Mean weighted cross-entropy over the labelled pixels of a batch, a scalar.
+    """Weighted cross-entropy of the labelled pixels of a batch, summed up and divided by `divisor`, or by how many
+    there are, a scalar.
 
     `smoothing` is the share of a label that is spread evenly over all classes, background left out. With a `gamma`
     above 0 it is the focal loss: a pixel counts the less the surer the network is of its label (Lin et al. 2017,
@@ -77,7 +90,8 @@ def masked_crossentropy(
         # a root has no finite slope at 0
         entropy = entropy * ops.maximum(1 - ops.exp(-surprise), 1e-6) ** gamma
     weight = ops.take(ops.convert_to_tensor(np.array([0.0, *weights], np.float32)), number)
-    return _mean(ops.where(mask > 0, weight * entropy, 0.0), mask)
+    entropy = ops.where(mask > 0, weight * entropy, 0.0)
+    return _mean(entropy, mask) if divisor is None else ops.sum(entropy) / divisor
 
 
 def masked_dice(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:

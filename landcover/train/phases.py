@@ -6,7 +6,7 @@ from landcover.catalogue import find_kind
 from landcover.errors import LandcoverError
 from landcover.settings import TrainSettings
 from landcover.train.backbone import backbone_of
-from landcover.train.devices import devices_of
+from landcover.train.devices import devices_of, parts_of_a_step
 from landcover.train.metrics import MeanIoU
 from landcover.words import counted
 
@@ -70,16 +70,29 @@ def begin_phase(learner: keras.Model, settings: TrainSettings, loss: object, ste
     number = steps * (end_of_phase(epoch, settings) - (0 if still else frozen))
     with devices_of(learner):
         learner.compile(
-            optimizer=keras.optimizers.AdamW(
-                _schedule(settings, highest, number), weight_decay=settings.weight_decay, clipnorm=settings.clip
-            ),
+            optimizer=adamw(learner, settings, _schedule(settings, highest, number)),
             loss=loss,
             metrics=[MeanIoU(learner.output.shape[-1] - 1, every=SAMPLED)],
         )
         learner.optimizer.build(learner.trainable_variables)
 
 
+def adamw(
+    learner: keras.Model, settings: TrainSettings, rate: float | keras.optimizers.schedules.LearningRateSchedule
+) -> keras.optimizers.Optimizer:
+    """The optimizer of a network, within its devices. The gradients of each part of a step are clipped by themselves,
+    then added: together they are no longer than `clip`."""
+    clip = settings.clip / parts_of_a_step(learner)
+    return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=clip)
+
+
 def _schedule(settings: TrainSettings, highest: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    """Up to the learning rate over the first share of the steps, then down to nothing along a cosine."""
-    warm = max(1, round(steps * settings.warmup))
-    return keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warm), warmup_target=highest, warmup_steps=warm)
+    """Up to the learning rate over the first share of the steps, from the first on, then down to nothing along a
+    cosine."""
+    warm = round(steps * settings.warmup)
+    if warm < 2:
+        return keras.optimizers.schedules.CosineDecay(highest, max(1, steps))
+    # the first of `warm` steps is taken at this rate, the last at the highest
+    return keras.optimizers.schedules.CosineDecay(
+        highest / warm, max(1, steps - warm + 1), warmup_target=highest, warmup_steps=warm - 1
+    )

@@ -138,7 +138,7 @@ def learn(
     return Trained(folder / FILE, 0, 0, figures, iou, leaking)
 
 
-def _tell(chips: Chips, scheme: ClassScheme, settings: TrainSettings, known: Statistics, prior: Prior | None) -> None:
+def _tell(chips: Chips, scheme: ClassScheme, settings: TrainSettings, known: Statistics, prior: Prior) -> None:
     """What there is to know of the chips."""
     held = label_pixels(chips.validation, scheme).sum(axis=0)
     for pixels, side, result in (
@@ -177,7 +177,7 @@ def _write_metrics(
     drawn: dict[str, int],
     estimator: Any,
     scores: Scores,
-    prior: Prior | None,
+    prior: Prior,
 ) -> None:
     from sklearn import __version__ as version
 

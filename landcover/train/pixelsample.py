@@ -50,7 +50,7 @@ def wanted(pixels: NDArray[np.int64], settings: TrainSettings, most: int = MOST)
 
 
 def pixel_weights(
-    drawn: NDArray[np.int64], pixels: NDArray[np.int64], own: Sequence[float], prior: Prior | None
+    drawn: NDArray[np.int64], pixels: NDArray[np.int64], own: Sequence[float], prior: Prior
 ) -> NDArray[np.float64]:
     """(classes,) what a pixel counts, so that all of a class together count as often as it is labelled, or as often as
     any other, times its weight by the user; 1 on average, 0 for a class without pixels."""
@@ -66,7 +66,7 @@ def draw_sample(
     radii: Sequence[int],
     settings: TrainSettings,
     pixels: NDArray[np.int64],
-    prior: Prior | None,
+    prior: Prior,
     advance: Advance,
     most: int = MOST,
 ) -> Sample:

@@ -12,13 +12,11 @@ DENSE = 0.9
 """Labels that cover this share of the chips show how frequent the classes are; polygons that somebody drew do not."""
 
 
-def prior_of(settings: TrainSettings, covered: float) -> Prior | None:
-    """As `train.class_prior` says, of labels on a share `covered` of the training chips; None: as often as the classes
-    count, by weights of the user's."""
+def prior_of(settings: TrainSettings, covered: float) -> Prior:
+    """As `train.class_prior` says, of labels on a share `covered` of the training chips. Weights of the user's favour
+    classes beyond it."""
     if settings.class_prior != "auto":
         return settings.class_prior
-    if settings.class_weights != "auto":
-        return None
     return "labels" if covered >= DENSE else "equal"
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-import keras
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -20,7 +19,7 @@ from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import steps_of
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.devices import devices_of
-from landcover.train.phases import USUAL, known_rate
+from landcover.train.phases import USUAL, adamw, known_rate
 from landcover.train.task import Task, check_fits, prepare_task
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -105,7 +104,7 @@ def _sweep(task: Task, settings: TrainSettings, path: Path, steps: int, progress
     memory = 1 - PARTS / max(steps, 2 * PARTS)
     learner = task.learner
     with devices_of(learner):
-        optimizer = keras.optimizers.AdamW(LOWEST, weight_decay=settings.weight_decay, clipnorm=settings.clip)
+        optimizer = adamw(learner, settings, LOWEST)
         learner.compile(optimizer, learner.loss)
     with progress("finding a rate", steps, "steps") as advance:
         for number, rate in zip(count(), rates, strict=False):

@@ -9,10 +9,17 @@ from numpy.typing import NDArray
 Balance = Literal["none", "sqrt", "equal"]
 
 
-def draws(sizes: NDArray[np.int64], balance: Balance) -> NDArray[np.float64]:
-    """(classes,) the share of an epoch that the chips of each class make up, by how many there are."""
+def epoch_counts(sizes: NDArray[np.int64], number: int, balance: Balance) -> NDArray[np.int64]:
+    """(classes,) how many of an epoch's chips are of each class, the same in each epoch, by how many there are: as
+    their number (none), the root of that (sqrt), or the same for all (equal). A class that has chips is shown, be it
+    ever so small."""
     shares = sizes ** {"none": 1.0, "sqrt": 0.5, "equal": 0.0}[balance] * (sizes > 0)
-    return np.asarray(shares / shares.sum())
+    counts = _whole(number * shares / shares.sum())
+    missed = (counts == 0) & (sizes > 0)
+    if missed.any() and counts.max() > missed.sum():
+        counts[missed] = 1
+        counts[counts.argmax()] -= missed.sum()
+    return counts
 
 
 def epoch_order(
@@ -20,18 +27,11 @@ def epoch_order(
 ) -> NDArray[np.int64]:
     """`number` chips in random order; the same for the same seed and epoch.
 
-    `classes` holds the chips of each class. How often a class is drawn follows from the number of its chips (none),
-    the root of that (sqrt), or is the same for all (equal). Within a class every chip has been drawn before one is
-    drawn again, also across epochs.
+    `classes` holds the chips of each class, of which as many are drawn as `epoch_counts` says. Within a class every
+    chip has been drawn before one is drawn again, also across epochs.
     """
-    sizes = np.array([len(chips) for chips in classes])
-    # the same counts each epoch: where an epoch's draws of a class begin follows from its number
-    counts = _whole(number * draws(sizes, balance))
-    missed = (counts == 0) & (sizes > 0)
-    if missed.any() and counts.max() > missed.sum():
-        # a class that has chips is shown, be it ever so small
-        counts[missed] = 1
-        counts[counts.argmax()] -= missed.sum()
+    counts = epoch_counts(np.array([len(chips) for chips in classes]), number, balance)
+    # where an epoch's draws of a class begin follows from its number
     drawn = [
         _dealt(chips, epoch * count, int(count), (seed, index))
         for index, (chips, count) in enumerate(zip(classes, counts, strict=True))

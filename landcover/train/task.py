@@ -15,7 +15,7 @@ from landcover.model import in_precision
 from landcover.precision import Format, choose_precision
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
-from landcover.train.batches import Batches
+from landcover.train.batches import Batches, chips_of
 from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
 from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
@@ -46,7 +46,7 @@ class Task:
     statistics: Statistics
     held: int
     weights: tuple[float, ...]
-    prior: Prior | None
+    prior: Prior
     precision: Format
     leaking: bool
 
@@ -61,7 +61,8 @@ def prepare_task(
 ) -> Task:
     """Network, loss, optimizer and batches, ready for the first step of an epoch, from 0; in the precision given, or as
     settings say; `quietly`, without a word on the chips, where they are not all."""
-    known = statistics(chips.train, chips.copies, scheme, settings.balance)
+    shown = chips_of(len(chips.train) + len(chips.copies), settings)
+    known = statistics(chips.train, chips.copies, scheme, settings.balance, shown)
     held = label_pixels(chips.validation, scheme).sum(axis=0)
     for pixels, side, result in (
         (known.pixels, "training", "the map will not show what was not shown"),
@@ -71,29 +72,30 @@ def prepare_task(
         if absent and not quietly:
             log.warning("Note: no %s pixel of %s: %s", side, ", ".join(absent), result)
     weights = _weights(settings, scheme, known)
-    prior, emphasis = prior_of(settings, known.covered), None
+    prior = prior_of(settings, known.covered)
     if prior == "equal" and settings.class_prior == "auto" and not quietly:
         log.info(
             "Labels cover %.0f %% of the training chips, and may show some classes more often than there are: the "
             "network takes all to be as frequent (train.class_prior)", 100 * known.covered,
         )  # fmt: skip
-    if prior is not None:
-        own = weights if settings.class_weights == "auto" else [1.0] * len(scheme)
-        emphasis = emphasis_of(known.pixels, known.shown, own, prior).tolist()
+    own = weights if settings.class_weights == "auto" else [1.0] * len(scheme)
+    emphasis = emphasis_of(known.pixels, known.shown, own, prior).tolist()
     keras.utils.set_random_seed(settings.seed)
     network = build_network(settings, chips.info.bands, len(scheme), known.mean, known.deviation)
     halo, multiple = receptive_field(network)
     if chips.info.size % multiple:
         raise _unfit(settings, chips.info, multiple)
-    loss = build_loss(settings, weights, emphasis)
+    # of no label at all no loss is left to divide
+    loss = build_loss(settings, weights, emphasis, max(float(known.shown.sum()), 1.0))
+    held_loss = build_loss(settings, weights, emphasis, max(float(held.sum() / len(chips.validation)), 1.0))
     if precision is None:
         precision = choose_precision(settings.precision, trial=partial(_seconds, network, loss, chips.info))
     feed = Batches(chips.train + chips.copies, scheme, settings.chips_a_step, known.mean, settings)
     check = Batches(chips.validation, scheme, settings.chips_a_step, known.mean)
-    with all_devices():
+    with all_devices(settings.chips_a_step):
         computing, metric = in_precision(network, precision), MeanIoU(len(scheme))
         learner, checker = logits_of(computing), logits_of(computing)
-        checker.compile(loss=loss, metrics=[metric])
+        checker.compile(loss=held_loss, metrics=[metric])
         begin_phase(learner, settings, loss, len(feed), epoch)
     leaking = chips.info.split == "random"
     return Task(

@@ -13,6 +13,7 @@ from landcover.progress import Advance
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 from landcover.train.checkpoint import Epoch, State, save_state, values
+from landcover.train.phases import frozen_epochs
 from landcover.train.record import Record
 from landcover.train.result import LEAKING
 from landcover.train.task import Task
@@ -68,8 +69,11 @@ class Watch(keras.callbacks.Callback):
         checked = self._task.checker.evaluate(self._task.check, verbose=0, return_dict=True)
         told = (logs or {}) | {f"val_{key}": value for key, value in checked.items()}
         if not np.isfinite(told["val_loss"]):
+            # the loss of every step was a number: weights that are none come of the last
+            last = ", ".join(self._task.feed.names(len(self._task.feed) - 1))
             raise LandcoverError(
-                f"the validation loss is no number after epoch {epoch + 1}: lower train.learning_rate; {self._kept()}"
+                f"the validation loss is no number after epoch {epoch + 1}, whose last chips were {last}: look at "
+                f"these, or lower train.learning_rate; {self._kept()}"
             )
         scores = self._task.metric.scores()
         counted = sum(map(sum, scores.table))
@@ -114,4 +118,6 @@ class Watch(keras.callbacks.Callback):
 
     def _ends(self, state: State) -> bool:
         done = len(state.history)
-        return done >= self._settings.epochs or (done > 0 and done - 1 - state.best >= self._settings.patience)
+        # while a backbone stands still, nothing is waited for in vain
+        since = max(state.best + 1, frozen_epochs(self._settings))
+        return done >= self._settings.epochs or (done > 0 and done - since >= self._settings.patience)
