@@ -81,8 +81,11 @@ def told_from(path: Path, folder: Path) -> str:
 
 
 def located(told: str, folder: Path) -> Path:
-    """The path that was told as seen from a folder."""
-    return Path(told) if is_remote(told) else Path(os.path.normpath(folder / told))
+    """The path that was told as seen from a folder: what is above that is above where it lies, not above a link to
+    it."""
+    if is_remote(told):
+        return Path(told)
+    return Path(os.path.normpath((folder.resolve() if told.startswith("..") else folder) / told))
 
 
 def shown(told: str, folder: Path) -> str:

@@ -179,7 +179,9 @@ def _find_mosaic(path: Path, collar: bool) -> Image:
         if listed is None:
             raise ImageError(f"{path}: was written by another version: run `landcover mosaic --overwrite`")
         told = [Layer.from_record(record) for record in json.loads(listed)]
-        layers = [layer.below(path.parent) for layer in told]
+        # the images are told from where the mosaic lies, whatever links lead there
+        folder = path.resolve().parent
+        layers = [layer.below(folder) for layer in told]
         files = [str(path), *(name for layer in layers for name in (layer.path, layer.source))]
         return _image(path, grid_of(dataset), dataset.count, dataset.dtypes[0], layers, files, collar)
 

@@ -30,7 +30,7 @@ class Layer:
     source: str
 
     def below(self, folder: Path) -> "Layer":
-        """The layer with its path as seen from elsewhere, not from the folder."""
+        """The layer with its path as seen from elsewhere, not from the folder, which is one without links."""
         path, source = (
             name if is_remote(name) else os.path.normpath(folder / name) for name in (self.path, self.source)
         )

@@ -163,6 +163,21 @@ def test_a_project_that_was_moved_is_still_up_to_date(project, tmp_path_factory)
     assert _redone(prepare(_config(other))) == []
 
 
+def test_a_data_folder_that_is_a_link_hides_no_image(project, tmp_path_factory, caplog) -> None:
+    scratch = tmp_path_factory.mktemp("scratch") / "deep/interim"
+    scratch.mkdir(parents=True)
+    (project / "data/interim").symlink_to(scratch)
+    assert _redone(prepare(_config(project))) == list(STAGES)
+    used = read_run(project / "data/interim/chips").inputs
+    assert [Path(part.path).name for part in used if part.how == "whole"] == ["m_0_20210101.tif", "m_1_20210102.tif"]
+    assert None not in [part.digest for part in used]
+    assert _redone(prepare(_config(project))) == []
+    _darken_an_image(project)
+    with caplog.at_level(logging.INFO):
+        assert "chips" in _redone(prepare(_config(project)))
+    assert f"interim/chips: is made anew: {project}/data/raw/naip/m_0_20210101.tif has changed (" in caplog.text
+
+
 def test_a_program_that_changed_makes_anew_what_depends_on_the_change(project, monkeypatch, caplog) -> None:
     prepare(_config(project))
     plain = uptodate.code_digest
