@@ -10,6 +10,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from landcover.companions import TOLD, told_of_raster
 from landcover.parallel import on_all_cores
 from landcover.sources import is_remote
 
@@ -25,14 +26,15 @@ LARGE = 2**26
 SIDECARS = (".aux.xml", ".ovr", ".lock", "-wal", "-shm", "-journal", "run.json")
 """Endings of files that GIS programs write while somebody looks at others, and of the records: of no account."""
 
-How = Literal["whole", "sampled", "rows", "tree", "listing", "made", "name"]
+How = Literal["whole", "sampled", "rows", "sidecar", "tree", "listing", "made", "name"]
 
 
 class Fingerprint(BaseModel):
     """Of a file or folder at `path`, as seen from the folder of the record that holds this. Bytes and time of change in
     nanoseconds, of a folder's `files` the sum and the latest; None for what is not there. `how` the digest was taken:
-    of the whole file, of samples, of a GeoPackage's rows, of a folder's files or of their names, sizes and times; of
-    what a stage made, its content by its record; `name` for what lies beyond a network and was not looked at."""
+    of the whole file, of samples, of a GeoPackage's rows, of what a raster's .aux.xml tells of pixels and place, of a
+    folder's files or of their names, sizes and times; of what a stage made, its content by its record; `name` for what
+    lies beyond a network and was not looked at."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -116,6 +118,8 @@ def _how(path: Path, full: bool) -> How:
         return "name"
     if files is not None:
         return "tree" if full or size <= LARGE else "listing"
+    if path.name.lower().endswith(TOLD):
+        return "sidecar"
     if path.suffix.lower() == ".gpkg" and (full or size <= LARGE):
         return "rows"
     return "whole" if full or size <= WHOLE else "sampled"
@@ -136,6 +140,8 @@ def _taken(path: Path, told: str, how: How) -> Fingerprint:
     elif how == "listing":
         found = combined((p.relative_to(path).as_posix(), f"{p.stat().st_size} {p.stat().st_mtime_ns}")
                          for p in _inside(path))  # fmt: skip
+    elif how == "sidecar":
+        found = hashlib.sha256(told_of_raster(path)).hexdigest()
     elif how == "rows":
         found = _rows(path)
         if found is None:

@@ -5,11 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from landcover.catalogue import find_kind
+from landcover.companions import with_companions
 from landcover.config import Config
 from landcover.errors import ImageError, LabelError
 from landcover.fingerprint import located
 from landcover.owncode import module_of
-from landcover.provenance import read_run, with_companions
+from landcover.provenance import read_run
 from landcover.settings.train import OF_PIXELS
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.stage import Stage
@@ -25,9 +26,9 @@ def sample_stage(config: Config, seed: int, size: int) -> Stage:
 def mosaic_stage(config: Config, images: Sequence[str] = ()) -> Stage:
     """Raises ImageError where there is no image."""
     settings = config.mosaic.model_copy(update={"images": tuple(images)}) if images else config.mosaic
-    paths = expand(settings.images, RASTER_SUFFIXES, ImageError)
+    paths = tuple(with_companions(expand(settings.images, RASTER_SUFFIXES, ImageError)))
     return Stage(
-        "mosaic", config.paths.mosaic, tuple(paths), {"mosaic": settings.model_dump(mode="json")}, code="prepare.mosaic"
+        "mosaic", config.paths.mosaic, paths, {"mosaic": settings.model_dump(mode="json")}, code="prepare.mosaic"
     )
 
 
@@ -94,7 +95,7 @@ def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> S
     """`confidence`: where that of the map goes, if it is asked for."""
     settings = config.classify
     mosaic = Path(image).parent
-    shown = _shown(mosaic) if Path(image).name == MOSAIC and read_run(mosaic) else (image,)
+    shown = _shown(mosaic) if Path(image).name == MOSAIC and read_run(mosaic) else with_companions([image])
     area = with_companions([settings.aoi]) if settings.aoi else []
     inputs = (str(settings.model), *shown, *area)
     parts = (out.name, confidence.name) if settings.confidence else (out.name,)
@@ -105,7 +106,7 @@ def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage
     settings = _sections(config, "assess", "scheme")
     settings["labels"] = config.labels.model_dump(mode="json", include={"field", "reclassify"})
     image = [] if config.assess.image is None else [str(config.assess.image)]
-    inputs = (str(shown), *with_companions(reference), *image)
+    inputs = tuple(with_companions([str(shown), *reference, *image]))
     parts = ("accuracy.json", "contingency.csv", "measures.csv")
     return Stage("assess", config.paths.reports / shown.stem, inputs, settings, parts, code="assess")
 
@@ -132,8 +133,9 @@ def compare_stage(config: Config, first: Path, second: Path, reference: Sequence
     settings = _sections(config, "assess", "scheme")
     settings["labels"] = config.labels.model_dump(mode="json", include={"field", "reclassify"})
     out = config.paths.reports / f"{first.stem}_and_{second.stem}"
-    sources = with_companions(expand(reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError))
-    return Stage("compare", out, (str(first), str(second), *sources), settings, code="assess.compare")
+    sources = expand(reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
+    inputs = tuple(with_companions([str(first), str(second), *sources]))
+    return Stage("compare", out, inputs, settings, code="assess.compare")
 
 
 def _sections(config: Config, *names: str) -> dict[str, Any]:
@@ -141,7 +143,8 @@ def _sections(config: Config, *names: str) -> dict[str, Any]:
 
 
 def _shown(mosaic: Path) -> tuple[str, ...]:
-    """A mosaic, which is only an index, and the images behind it, as its record names them."""
+    """A mosaic, which is only an index, and the images behind it with what belongs to them, as its record names
+    them."""
     run = read_run(mosaic)
     images = [] if run is None else [str(located(image.path, mosaic)) for image in run.inputs]
     return (str(mosaic), *images)

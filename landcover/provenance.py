@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landcover import __version__
+from landcover.companions import with_companions
 from landcover.files import whole_file
 from landcover.fingerprint import SIDECARS, Fingerprint, combined, digest, fingerprint, told_from
 from landcover.parallel import on_all_cores
@@ -24,9 +25,6 @@ from landcover.stage import Stage
 FILE = "run.json"
 RUN_TAG = "LANDCOVER_RUN"
 """Metadata item of a class raster: the essence of the run that made it."""
-
-COMPANIONS = (".dbf", ".shx", ".prj", ".cpg")
-"""Suffixes of the files that make up a shapefile with it."""
 
 LIBRARIES = ("rasterio", "numpy", "pyogrio", "shapely", "h5py", "keras", "tensorflow", "sklearn")
 """Whose versions a record names, if the run used them."""
@@ -177,18 +175,8 @@ def as_tag(told: Mapping[str, Any]) -> dict[str, str]:
 
 
 def inputs(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """Path, bytes and SHA-256 of files, shapefiles with their companions; None for what is no file here."""
+    """Path, bytes and SHA-256 of files with those that belong to them; None for what is no file here."""
     return list(on_all_cores(_input, with_companions(paths)))
-
-
-def with_companions(paths: Iterable[str | Path]) -> list[str]:
-    """Shapefiles followed by the files that make them up with them."""
-    files: list[str] = []
-    for path in paths:
-        own = Path(path)
-        beside = [own.with_suffix(s) for s in COMPANIONS] if own.suffix.lower() == ".shp" else []
-        files += [str(path), *(str(b) for b in beside if b.exists())]
-    return files
 
 
 def _input(name: str) -> dict[str, Any]:

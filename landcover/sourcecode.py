@@ -9,8 +9,8 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 
 BOOKKEEPING = frozenset({
-    "cluster", "config", "errors", "files", "fingerprint", "flight", "parallel", "pipeline", "progress", "provenance",
-    "quietly", "remote", "settings", "sourcecode", "stage", "uptodate", "words",
+    "cluster", "companions", "config", "errors", "files", "fingerprint", "flight", "parallel", "pipeline", "progress",
+    "provenance", "quietly", "remote", "settings", "sourcecode", "stage", "uptodate", "words",
 })  # fmt: skip
 """Modules that change what is told and recorded, and not what is made. Settings are compared by themselves."""
 

@@ -10,6 +10,7 @@ import rasterio
 from conftest import write_image, write_polygons
 
 from landcover import __version__
+from landcover.companions import with_companions
 from landcover.config import load_config
 from landcover.fingerprint import LARGE, PIECE, PIECES, WHOLE, fingerprint, located, shown, told_from
 from landcover.prepare import prepare
@@ -78,6 +79,46 @@ def test_a_geopackage_is_told_by_its_rows(tmp_path) -> None:
     assert not fingerprint(path, tmp_path).same(before)
     (tmp_path / "b.gpkg").write_bytes(b"no geopackage")
     assert fingerprint(tmp_path / "b.gpkg", tmp_path).how == "whole"
+
+
+@pytest.mark.parametrize(
+    ("name", "belong"),
+    [
+        ("l.shp", ["l.dbf", "l.shx", "l.prj", "l.cpg"]),
+        ("L.SHP", ["L.DBF", "L.SHX"]),
+        ("a.tif", ["a.tif.msk", "a.tfw"]),
+        ("A.TIF", ["A.TIF.MSK", "a.tifw", "A.wld", "a.tab"]),
+        ("a.jpg", ["a.jgw"]),
+        ("a.gpkg", []),
+    ],
+)
+def test_files_that_belong_to_another_are_found_in_any_case(tmp_path, name, belong) -> None:
+    for other in (name, *belong, "b.dbf", "b.tif.msk", "a.txt", "l.txt"):
+        (tmp_path / other).write_text("1")
+    found = with_companions([tmp_path / name, "https://example.org/a.tif"])
+    assert found == [str(tmp_path / other) for other in (name, *belong)] + ["https://example.org/a.tif"]
+    assert with_companions([tmp_path / "nowhere" / name]) == [str(tmp_path / "nowhere" / name)]
+
+
+def test_a_sidecar_is_told_by_what_it_says_of_place_and_nodata(tmp_path) -> None:
+    raster, sidecar = tmp_path / "a.tif", tmp_path / "a.tif.aux.xml"
+    told = {}
+    for name, inside in {
+        "nothing": "", "statistics": '<Metadata><MDI key="STATISTICS_MEAN">1</MDI></Metadata>',
+        "nodata": '<PAMRasterBand band="1"><NoDataValue>0</NoDataValue></PAMRasterBand>',
+        "same": '<PAMRasterBand band="1">\n <Histograms/><NoDataValue> 0\n</NoDataValue>\n</PAMRasterBand>',
+        "other": '<PAMRasterBand band="1"><NoDataValue>255</NoDataValue></PAMRasterBand>',
+        "band": '<PAMRasterBand band="2"><NoDataValue>0</NoDataValue></PAMRasterBand>',
+        "place": "<GeoTransform>0, 1, 0, 0, 0, -1</GeoTransform>", "crs": "<SRS>EPSG:26916</SRS>",
+    }.items():  # fmt: skip
+        sidecar.write_text(f"<PAMDataset>{inside}</PAMDataset>")
+        assert (with_companions([raster]) == [str(raster)]) == (name in ("nothing", "statistics"))
+        told[name] = fingerprint(sidecar, tmp_path).digest
+    assert told["nothing"] == told["statistics"]
+    assert told["nodata"] == told["same"]
+    assert len(set(told.values())) == 6
+    sidecar.write_text("no XML")
+    assert with_companions([raster]) == [str(raster), str(sidecar)]
 
 
 def test_a_folder_is_told_by_its_files_without_sidecars(tmp_path) -> None:

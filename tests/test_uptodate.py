@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from conftest import run, textured, write_image, write_polygons
 
 from landcover import provenance, uptodate
@@ -176,6 +177,50 @@ def test_a_data_folder_that_is_a_link_hides_no_image(project, tmp_path_factory, 
     with caplog.at_level(logging.INFO):
         assert "chips" in _redone(prepare(_config(project)))
     assert f"interim/chips: is made anew: {project}/data/raw/naip/m_0_20210101.tif has changed (" in caplog.text
+
+
+def _mask(columns: int, project: Path) -> None:
+    path = project / "data/raw/naip/m_0_20210101.tif"
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(np.tile(np.arange(256) < columns, (256, 1)))
+
+
+def _remove_the_mask(project: Path) -> None:
+    (project / "data/raw/naip/m_0_20210101.tif.msk").unlink()
+
+
+def test_a_mask_beside_an_image_is_seen(project, monkeypatch, caplog) -> None:
+    prepare(_config(project))
+    monkeypatch.chdir(project)
+    for change, why in (
+        (partial(_mask, 200), "m_0_20210101.tif.msk is new"),
+        (partial(_mask, 100), "m_0_20210101.tif.msk has changed ("),
+        (_remove_the_mask, "m_0_20210101.tif.msk is not used any more"),
+    ):
+        change(project)
+        with caplog.at_level(logging.INFO):
+            assert {"mosaic", "chips"} <= set(_redone(prepare(_config(project))))
+        assert f"interim/mosaic: is made anew: data/raw/naip/{why}" in caplog.text
+        assert f"data/raw/naip/{why}" in caplog.text.partition("interim/chips: is made anew: ")[2].partition("\n")[0]
+        caplog.clear()
+        assert _redone(prepare(_config(project))) == []
+
+
+def test_what_a_sidecar_tells_of_place_and_nodata_is_seen_and_statistics_are_not(project, monkeypatch, caplog) -> None:
+    prepare(_config(project))
+    monkeypatch.chdir(project)
+    sidecar = project / "data/raw/naip/m_0_20210101.tif.aux.xml"
+    sidecar.write_text(SIDECAR.format("<Histograms/>"))
+    assert _redone(prepare(_config(project))) == []
+    sidecar.write_text(SIDECAR.format("<NoDataValue>7</NoDataValue>"))
+    with caplog.at_level(logging.INFO):
+        assert "chips" in _redone(prepare(_config(project)))
+    assert "data/raw/naip/m_0_20210101.tif.aux.xml is new" in caplog.text
+
+
+SIDECAR = """<PAMDataset><PAMRasterBand band="1">{}<Metadata>
+    <MDI key="STATISTICS_MAXIMUM">9</MDI>
+</Metadata></PAMRasterBand></PAMDataset>"""
 
 
 def test_a_program_that_changed_makes_anew_what_depends_on_the_change(project, monkeypatch, caplog) -> None:

@@ -37,7 +37,7 @@ def run_mosaic(
     def make(told: object) -> "Mosaic":
         from landcover.prepare.mosaic import mosaic
 
-        settings = config.mosaic.model_copy(update={"images": stage.inputs})
+        settings = config.mosaic.model_copy(update={"images": tuple(images)}) if images else config.mosaic
         return mosaic(settings, config.paths.mosaic, True, progress, machines)
 
     return bring_up_to_date(stage, make, overwrite, config.provenance.full)
