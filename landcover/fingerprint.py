@@ -55,7 +55,8 @@ class Fingerprint(BaseModel):
         """Whether size and time of change are still these: nothing is read."""
         if self.how == "name":
             return True
-        return (self.bytes, self.mtime_ns, self.files) == _stamp(located(self.path, folder))
+        place = located(self.path, folder)
+        return (self.bytes, self.mtime_ns, self.files) == _stamp(place) and not _edited(place)
 
     def again(self, folder: Path, full: bool = False) -> "Fingerprint":
         """Of the same file now, taken in the same way; of a large one that was read whole, only where it was touched,
@@ -120,7 +121,7 @@ def _how(path: Path, full: bool) -> How:
         return "tree" if full or size <= LARGE else "listing"
     if path.name.lower().endswith(TOLD):
         return "sidecar"
-    if path.suffix.lower() == ".gpkg" and (full or size <= LARGE):
+    if path.suffix.lower() == ".gpkg" and (full or size <= LARGE or _edited(path)):
         return "rows"
     return "whole" if full or size <= WHOLE else "sampled"
 
@@ -132,6 +133,8 @@ def _taken(path: Path, told: str, how: How) -> Fingerprint:
     if (files is None) != (how not in ("tree", "listing")):
         # a folder that became a file, or a file that became a folder
         how = _how(path, False)
+    if how == "sampled" and _edited(path):
+        how = "rows"
     if how == "tree":
         listed = list(_inside(path))
         parts = on_all_cores(lambda file: _taken(file, file.name, _how(file, True)).digest, listed)
@@ -161,11 +164,23 @@ def _sample(path: Path, size: int) -> str:
     return found.hexdigest()
 
 
+def _edited(path: Path) -> bool:
+    """Whether a GeoPackage has edits that are in the log beside it as yet, for a GIS has it open."""
+    try:
+        return path.suffix.lower() == ".gpkg" and _log(path).stat().st_size > 0
+    except OSError:
+        return False
+
+
+def _log(path: Path) -> Path:
+    return path.with_name(path.name + "-wal")
+
+
 def _rows(path: Path) -> str | None:
     """Of the layers and tables of a GeoPackage, None for a file that is none."""
     found = hashlib.sha256()
-    # a log beside it holds edits that are not in it yet; without one, nothing is written beside it
-    mode = "mode=ro" if path.with_name(path.name + "-wal").exists() else "mode=ro&immutable=1"
+    # without a log of edits, nothing is written beside it
+    mode = "mode=ro" if _log(path).exists() else "mode=ro&immutable=1"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?{mode}", uri=True)) as file:
             listed = "SELECT table_name, data_type, srs_id FROM gpkg_contents ORDER BY table_name"

@@ -16,6 +16,7 @@ from landcover.fingerprint import LARGE, PIECE, PIECES, WHOLE, fingerprint, loca
 from landcover.prepare import prepare
 from landcover.provenance import read_run, record_path, taken, write_run
 from landcover.stage import Stage
+from landcover.uptodate import same_content
 
 
 def _sized(path: Path, size: int, mark: tuple[int, bytes] = (0, b"")) -> Path:
@@ -79,6 +80,30 @@ def test_a_geopackage_is_told_by_its_rows(tmp_path) -> None:
     assert not fingerprint(path, tmp_path).same(before)
     (tmp_path / "b.gpkg").write_bytes(b"no geopackage")
     assert fingerprint(tmp_path / "b.gpkg", tmp_path).how == "whole"
+
+
+def test_edits_that_a_gis_has_not_written_into_the_file_yet_are_seen(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("landcover.fingerprint.LARGE", 2**10)
+    monkeypatch.setattr("landcover.fingerprint.WHOLE", 2**10)
+    path = write_polygons(tmp_path / "a.gpkg", [(0, 0, 9, 9, 1), (20, 0, 29, 9, 2)])
+    with closing(sqlite3.connect(path)) as file:
+        file.execute("PRAGMA journal_mode = WAL")
+        file.commit()
+        out = Stage("points", path, (), single=True)
+        run, before = write_run(out, (), 0), fingerprint(path, tmp_path)
+        made = taken(path, tmp_path)
+        assert (before.how, run.outputs[0].how, made.how) == ("sampled", "rows", "made")
+        file.execute("DELETE FROM labels WHERE fid = 2")
+        file.commit()
+        now = fingerprint(path, tmp_path)
+        assert (now.bytes, now.mtime_ns, now.how) == (before.bytes, before.mtime_ns, "rows")
+        assert not same_content(before, now, tmp_path)
+        assert not taken(path, tmp_path).same(made)
+        assert same_content(now, fingerprint(path, tmp_path), tmp_path)
+    # in the file now, and no log beside it
+    again = fingerprint(path, tmp_path)
+    assert again.how == "sampled"
+    assert same_content(now, again, tmp_path)
 
 
 @pytest.mark.parametrize(
