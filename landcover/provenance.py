@@ -142,18 +142,28 @@ def _outputs(stage: Stage, out: Path) -> tuple[Fingerprint, ...]:
 
 
 def taken(path: str | Path, folder: Path, full: bool = False) -> Fingerprint:
-    """The fingerprint of an input as seen from a folder; of what a stage made, that of its content: by its record if it
-    was not touched since, else read again."""
+    """The fingerprint of an input as seen from a folder; of what a stage made, and of a file in such a folder, that of
+    its content: by its record if it was not touched since, else read again."""
     place = Path(path)
     run = read_run(place)
     if run is None:
-        return fingerprint(path, folder, full)
+        part = _part(place)
+        if part is None:
+            return fingerprint(path, folder, full)
+        now = part if not full and part.untouched(place.parent) else part.again(place.parent, full)
+        return now.model_copy(update={"path": told_from(place, folder)})
     where = record_path(place).parent
     whole = not full and all(part.untouched(where) for part in run.outputs)
     parts = run.outputs if whole else [part.again(where, full) for part in run.outputs]
     size = sum(part.bytes or 0 for part in parts)
     content = combined((part.path, part.digest) for part in parts)
     return Fingerprint(path=told_from(place, folder), bytes=size, digest=content, how="made")
+
+
+def _part(place: Path) -> Fingerprint | None:
+    """A file, such as a model, as the record of the folder that it lies in has it; None where there is none."""
+    run = read_run(place.parent) if place.is_file() else None
+    return next((part for part in run.outputs if part.path == place.name), None) if run else None
 
 
 def essence(stage: Stage, inputs: Sequence[Fingerprint]) -> Essence:

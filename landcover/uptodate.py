@@ -176,10 +176,16 @@ def told_change(before: Fingerprint, now: Fingerprint) -> str:
         return "is gone"
     if now.how == "made":
         return "has another content than before"
+    if (before.how, before.bytes, before.digest) == ("sampled", now.bytes, now.digest):
+        return f"has another time of change ({_time(before)} -> {_time(now)}): was it copied without its times?"
     return f"has changed ({_stamp(before)} -> {_stamp(now)})"
 
 
 def _stamp(part: Fingerprint) -> str:
     if part.bytes is None or part.mtime_ns is None:
         return "not there"
-    return f"{part.bytes:,} bytes of {datetime.fromtimestamp(part.mtime_ns / 1e9):%Y-%m-%d %H:%M:%S}"
+    return f"{part.bytes:,} bytes of {_time(part)}"
+
+
+def _time(part: Fingerprint) -> str:
+    return f"{datetime.fromtimestamp((part.mtime_ns or 0) / 1e9):%Y-%m-%d %H:%M:%S}"

@@ -210,6 +210,25 @@ def test_what_a_stage_made_is_told_by_its_content_not_by_when_it_was_made(tmp_pa
     assert not taken(out, tmp_path).same(before)
 
 
+def test_a_file_in_a_folder_that_a_stage_made_is_told_by_its_content(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("landcover.fingerprint.WHOLE", 2**10)
+    model = tmp_path / "models/unet/model.keras"
+    model.parent.mkdir(parents=True)
+    _sized(model, 2**21)
+    write_run(Stage("train", model.parent, (), parts=("model.keras",)), (), 0)
+    before = taken(model, tmp_path)
+    assert (before.path, before.how) == ("models/unet/model.keras", "whole")
+    # as a copy does
+    os.utime(model, (1, 1))
+    assert taken(model, tmp_path).same(before)
+    (model.parent / "history.csv").write_text("1")
+    assert taken(model.parent / "history.csv", tmp_path).path == "models/unet/history.csv"
+    # between the samples
+    _sized(model, 2**21, (PIECE + 10, b"x"))
+    os.utime(model, (2, 2))
+    assert not taken(model, tmp_path).same(before)
+
+
 def test_labels_say_in_their_tags_what_they_were_made_of(tmp_path, noise) -> None:
     write_image(tmp_path / "data/raw/naip/a.tif", noise(128, 128))
     write_polygons(tmp_path / "data/raw/labels.gpkg", [(0, 0, 60, 60, 1), (64, 0, 128, 128, 2)])

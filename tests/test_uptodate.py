@@ -164,6 +164,28 @@ def test_a_project_that_was_moved_is_still_up_to_date(project, tmp_path_factory)
     assert _redone(prepare(_config(other))) == []
 
 
+def test_a_project_with_large_images_is_up_to_date_where_it_was_copied_with_its_times_or_hashed(
+    project, tmp_path_factory, monkeypatch, caplog
+) -> None:
+    monkeypatch.setattr("landcover.fingerprint.WHOLE", 2**10)
+    prepare(_config(project))
+    assert read_run(project / "data/interim/mosaic").inputs[0].how == "sampled"
+    for image in (project / "data/raw/naip").iterdir():
+        # a copy is never of the same time
+        os.utime(image, (1_600_000_000, 1_600_000_000))
+    prepare(_config(project))
+    # the mosaic's footprints name the images, which lie elsewhere: that costs the labels
+    folder = tmp_path_factory.mktemp("elsewhere")
+    for option, redone in (("-a", []), ("-r", ["mosaic", "labels", "chips"])):
+        subprocess.run(["cp", option, project, folder / option], check=True)
+        with caplog.at_level(logging.INFO):
+            assert _redone(prepare(_config(folder / option))) == redone
+    assert "m_0_20210101.tif has another time of change (2020-09-1" in caplog.text
+    prepare(_config(project, "provenance.hash=full"), overwrite=True)
+    subprocess.run(["cp", "-r", project, folder / "hashed"], check=True)
+    assert _redone(prepare(_config(folder / "hashed"))) == []
+
+
 def test_a_data_folder_that_is_a_link_hides_no_image(project, tmp_path_factory, caplog) -> None:
     scratch = tmp_path_factory.mktemp("scratch") / "deep/interim"
     scratch.mkdir(parents=True)
