@@ -61,6 +61,8 @@ class Run(BaseModel):
     made: str
     seconds: float
     peak_memory: int
+    heeded: tuple[str, ...] = ()
+    """Settings that mattered this once, though as a rule they change how a stage works and not what it makes."""
 
     @property
     def content(self) -> str:
@@ -81,8 +83,14 @@ def read_run(out: Path) -> Run | None:
         return None
 
 
-def write_run(stage: Stage, inputs: tuple[Fingerprint, ...], seconds: float, out: Path | None = None) -> Run:
-    """Record a run beside or in what it made; `out`: where that is as yet."""
+def write_run(
+    stage: Stage,
+    inputs: tuple[Fingerprint, ...],
+    seconds: float,
+    out: Path | None = None,
+    heeded: tuple[str, ...] = (),
+) -> Run:
+    """Record a run beside or in what it made; `out`: where that is as yet; `heeded` as in `Run`."""
     place = record_path(out or stage.out)
     run = Run(
         stage=stage.name,
@@ -97,6 +105,7 @@ def write_run(stage: Stage, inputs: tuple[Fingerprint, ...], seconds: float, out
         made=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         seconds=round(seconds, 3),
         peak_memory=peak_memory(),
+        heeded=heeded,
     )
     with whole_file(place) as temporary:
         temporary.write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -115,9 +124,9 @@ class Recorder:
         """What the output may say of its making."""
         return essence(self.stage, self.inputs)
 
-    def write(self, seconds: float, out: Path | None = None) -> None:
-        """Record it now; `out`: where the output is as yet."""
-        write_run(self.stage, self.inputs, seconds, out)
+    def write(self, seconds: float, out: Path | None = None, heeded: tuple[str, ...] = ()) -> None:
+        """Record it now; `out`: where the output is as yet; `heeded` as in `Run`."""
+        write_run(self.stage, self.inputs, seconds, out, heeded)
 
 
 @contextmanager

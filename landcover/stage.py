@@ -1,6 +1,6 @@
 """A stage of the pipeline as its record and its "up to date" see it: what it reads, depends on and writes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ EFFORT = frozenset({
 })  # fmt: skip
 """Settings that change how a stage works, and not what it makes. (Maps of damaged images, which
 `skip_bad` makes, have no record.)"""
+
+OF_BLENDED, OF_BLENDED_CELLS = ("classify.tile",), ("classify.tile", "classify.cell")
+"""Those of them that do count in a map whose tiles are blended, and in one in cells."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,11 @@ class Stage:
         return next((s["seed"] for s in self.settings.values() if isinstance(s, dict) and "seed" in s), None)
 
     @staticmethod
-    def compared(settings: Mapping[str, Any]) -> dict[str, Any]:
-        """The settings by dotted name, without those that do not change what is made."""
-        return {key: value for key, value in _flat("", settings) if key not in PLACES | EFFORT}
+    def compared(settings: Mapping[str, Any], heeded: Sequence[str] = ()) -> dict[str, Any]:
+        """The settings by dotted name, without those that do not change what is made, but with those that did, this
+        once."""
+        left_out = (PLACES | EFFORT).difference(heeded)
+        return {key: value for key, value in _flat("", settings) if key not in left_out}
 
 
 def _flat(start: str, value: Any) -> list[tuple[str, Any]]:

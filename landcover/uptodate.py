@@ -126,7 +126,7 @@ def _code(run: Run, stage: Stage) -> list[str]:
 
 
 def _settings(run: Run, stage: Stage) -> list[str]:
-    before, now = stage.compared(run.settings), stage.compared(stage.settings)
+    before, now = stage.compared(run.settings, run.heeded), stage.compared(stage.settings, run.heeded)
     return [
         f"{key}: {_told(before, key)} -> {_told(now, key)}"
         for key in dict.fromkeys([*before, *now])

@@ -16,18 +16,23 @@ from killed import map_blended
 from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
 
-from landcover.classify import journal
+from landcover.classify import Kept, classify_one, journal
 from landcover.classify.blend import taper
-from landcover.classify.predict import classify_image
+from landcover.classify.cells import Cell, key_of
+from landcover.classify.mapper import open_mapper
+from landcover.classify.predict import Classified, classify_image
 from landcover.classify.seams import Seams
 from landcover.classify.tiles import Tiling
-from landcover.errors import ConfigError, Interrupted, ModelError
+from landcover.config import load_config
+from landcover.errors import ConfigError, Interrupted, ModelError, OutputExists
 from landcover.export import export
 from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
+from landcover.image import find_image
 from landcover.memory import bytes_a_pixel
 from landcover.model import ENTRY, ModelCard, load_network, read_card, save_model
 from landcover.pooling import Enlarged, PartMeans
+from landcover.provenance import read_run
 from landcover.settings import ClassifySettings
 from landcover.train.losses import masked_crossentropy
 from landcover.train.unet import logits_of
@@ -149,6 +154,33 @@ def test_killed_at_any_moment_it_becomes_the_same_map(tmp_path, scheme) -> None:
         np.testing.assert_array_equal(*(_read(out.with_name(name.format(which))) for which in ("one", "two")))
     left = {p.name.replace("one", "two") for p in out.parent.iterdir()}
     assert {p.name for p in out.parent.iterdir() if "one" not in p.name} == left
+
+
+def test_a_blended_map_of_other_tiles_is_not_up_to_date(tmp_path, settings, tiny_model) -> None:
+    path, out = str(write_image(tmp_path / "a.tif", textured(100, 120))), tmp_path / "m.tif"
+    own = [f"classify.model={settings.model}", "classify.precision=float32"]
+    first = classify_one(load_config(None, own), path, out)
+    assert isinstance(first, Classified)
+    assert read_run(out).heeded == ("classify.tile",)
+    assert isinstance(classify_one(load_config(None, [*own, "classify.batch=2"]), path, out), Kept)
+    other = load_config(None, [*own, "classify.tile=64"])
+    with pytest.raises(OutputExists, match=r"it is not up to date: classify\.tile: auto -> 64"):
+        classify_one(other, path, out)
+    assert isinstance(classify_one(other, path, out, overwrite=True), Classified)
+    assert isinstance(classify_one(other, path, out), Kept)
+    exact = [f"classify.model={tiny_model}", "classify.precision=float32"]
+    assert isinstance(classify_one(load_config(None, exact), path, tmp_path / "e.tif"), Classified)
+    assert isinstance(classify_one(load_config(None, [*exact, "classify.tile=64"]), path, tmp_path / "e.tif"), Kept)
+
+
+def test_a_cell_of_a_blended_map_is_known_by_its_tiles_too(tmp_path, settings, tiny_model) -> None:
+    image = find_image(write_image(tmp_path / "a.tif", textured(40, 40)))
+    cell = Cell(image, image.grid.whole, tmp_path / "m.tif")
+    for model, keys in ((settings.model, 2), (tiny_model, 1)):
+        own = settings.model_copy(update={"model": model})
+        mapper = open_mapper(own)
+        found = {key_of(cell, own.model_copy(update={"tile": tile}), mapper) for tile in ("auto", 64)}
+        assert len(found) == keys
 
 
 def test_strips_and_areas_change_nothing(tmp_path, settings, monkeypatch) -> None:

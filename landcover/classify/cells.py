@@ -88,7 +88,8 @@ def _touched(part: Image) -> bool:
 
 def key_of(cell: Cell, settings: ClassifySettings, mapper: Mapper) -> str:
     """The fingerprint of what the map of a cell depends on: image, model, options, program."""
-    options = settings.model_dump(mode="json", include={"collar", "confidence", "precision"})
+    named = {"collar", "confidence", "precision"} | ({"tile"} if mapper.card.blended else set())
+    options = settings.model_dump(mode="json", include=named)
     about = [
         cell.image.fingerprint(), list(cell.window.flatten()), mapper.digest, mapper.area, mapper.halo, options,
         __version__, code_digest("classify.predict"), *mapper.engine,

@@ -36,6 +36,7 @@ from landcover.raster import bounded_cache, open_raster
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
 from landcover.sourcecode import code_digest
+from landcover.stage import OF_BLENDED
 
 MAP_BYTES, CONFIDENCE_BYTES = 0.25, 1.8
 """Room on disk a pixel, for the map and for its confidence, while they are made: tiles that are done, the working copy
@@ -108,7 +109,8 @@ def classify_image(
                     timing.finish = time.perf_counter() - started
             unreadable = journal.unreadable()
             if same and filled and recorder:
-                _record(recorder, out, time.monotonic() - began, bool(unreadable))
+                heeded = OF_BLENDED if tiling.blended else ()
+                _record(recorder, out, time.monotonic() - began, bool(unreadable), heeded)
             # the last: while it is there, the map is not taken for finished
             journal.remove()
         if not same:
@@ -219,11 +221,11 @@ def _resumable(out: Path, journal: Journal) -> Iterator[None]:
         raise type(error)(f"{error}{GOES_ON}") from None
 
 
-def _record(recorder: Recorder, out: Path, seconds: float, damaged: bool) -> None:
+def _record(recorder: Recorder, out: Path, seconds: float, damaged: bool, heeded: tuple[str, ...]) -> None:
     if damaged:
         record_path(out).unlink(missing_ok=True)
     else:
-        recorder.write(seconds)
+        recorder.write(seconds, heeded=heeded)
 
 
 def _assemble(
