@@ -1,11 +1,13 @@
 """Functions of the user's, or of installed packages, that build networks: found and imported only where named."""
 
+import ast
 import difflib
 import importlib
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -48,6 +50,56 @@ def import_module(kind: Kind) -> ModuleType:
         raise ModelError(f"{_told(kind)}: {name} needs {error.name}, which is not installed") from None
     except Exception as error:
         raise ModelError(f"{_told(kind)}: importing {name} failed: {mistake(error)}") from None
+
+
+def source_files(kind: Kind) -> list[Path]:
+    """The files in the working folder behind a model that is not of this program: its module, all modules where that
+    is a package, and what these import of the folder, at any depth; told from the folder. Nothing is imported."""
+    name = module_of(kind)
+    found: dict[Path, None] = {}
+    left = [name, *_modules_in(name)]
+    while left:
+        name = left.pop(0)
+        # this program is compared by itself
+        if name.partition(".")[0] == "landcover":
+            continue
+        for file in _files_of(name):
+            if file not in found:
+                found[file] = None
+                left += _imported(file)
+    return list(found)
+
+
+def _files_of(module: str) -> Iterator[Path]:
+    """Of a module and the packages that it lies in."""
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        place = Path(*parts[:depth])
+        there = [file for file in (place / "__init__.py", place.with_suffix(".py")) if file.is_file()]
+        yield from there[:1]
+
+
+def _modules_in(package: str) -> Iterator[str]:
+    folder = Path(*package.split("."))
+    if (folder / "__init__.py").is_file():
+        yield from (".".join(file.with_suffix("").parts) for file in sorted(folder.rglob("*.py")))
+
+
+def _imported(file: Path) -> Iterator[str]:
+    """Modules, and names in modules, which are no files."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        # importing it tells what is wrong
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            # one dot is the folder that the file lies in
+            above = file.parent.parts[: max(len(file.parent.parts) - node.level + 1, 0)] if node.level else ()
+            module = ".".join([*above, *([node.module] if node.module else [])])
+            yield from filter(None, [module, *(f"{module}.{alias.name}".lstrip(".") for alias in node.names)])
 
 
 def mistake(error: Exception) -> str:

@@ -9,7 +9,7 @@ from landcover.companions import with_companions
 from landcover.config import Config
 from landcover.errors import ImageError, LabelError
 from landcover.fingerprint import located
-from landcover.owncode import module_of
+from landcover.owncode import source_files
 from landcover.provenance import read_run
 from landcover.settings.train import OF_PIXELS
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
@@ -77,9 +77,8 @@ def train_stage(config: Config) -> Stage:
     inputs = [str(paths.stacks), str(paths.augmented)]
     if config.train.backbone.weights is not None:
         inputs.append(str(config.train.backbone.weights))
-    own = Path(f"{module_of(kind).replace('.', '/')}.py")
-    if kind.source and own.exists():
-        inputs.append(str(own))
+    if kind.source:
+        inputs += map(str, source_files(kind))
     return Stage("train", out, tuple(inputs), sections, parts, code="train.fit")
 
 

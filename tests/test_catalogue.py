@@ -4,12 +4,14 @@ from types import SimpleNamespace
 import pytest
 from click.testing import CliRunner
 
+from landcover.benchmark.trial import origin_of_trial
 from landcover.catalogue import KINDS, find_kind
 from landcover.cli import main
 from landcover.cli.summary_runs import _settings
 from landcover.config import load_config
 from landcover.errors import ConfigError
 from landcover.export.stac_model import _parameters
+from landcover.owncode import source_files
 from landcover.pipeline import train_stage
 from landcover.stage import Stage
 from landcover.train.origin import origin_of
@@ -60,6 +62,38 @@ def test_a_step_takes_what_its_network_needs(model, number) -> None:
     shown = " ".join(_settings(Stage.compared(train_stage(config).settings), None))
     assert ("train.batch" in shown) == (model != "unet")
     assert _parameters({"origin": told})["mlm:hyperparameters"]["batch"] == number
+
+
+def test_a_network_of_ones_own_is_all_the_files_that_it_is_made_of(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {
+        "plain.py": "import keras\nfrom helper import wide\nfrom tools import blocks\nimport landcover.model",
+        "helper.py": "def wide():\n    import deep.down.there",
+        "tools/__init__.py": "", "tools/blocks.py": "from . import sizes",
+        "tools/sizes.py": "import plain", "tools/unused.py": "",
+        "deep/down/there.py": "a mistake", "landcover/model.py": "",
+        "net/__init__.py": "", "net/build.py": "from .layers.wide import Wide\nfrom . import helper",
+        "net/helper.py": "", "net/layers/wide.py": "", "net/chosen.py": "",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    plain = {"plain.py", "helper.py", "tools/__init__.py", "tools/blocks.py", "tools/sizes.py", "deep/down/there.py"}
+    built = {name for name in files if name.startswith("net/")} - {"net/chosen.py"}
+    for model, behind in (
+        ("plain:build", plain),
+        ("net.build:build", built),
+        # a package may import its modules by names that are only known while it runs
+        ("net:build", built | {"net/chosen.py"}),
+        ("installed.elsewhere:build", set()),
+    ):
+        found = source_files(find_kind(model))
+        assert {file.as_posix() for file in found} == behind
+        assert len(found) == len(behind)
+        config = load_config(None, [f"train.model={model}"])
+        assert set(train_stage(config).inputs[2:]) == {str(file) for file in found}
+        told = origin_of_trial(config, SimpleNamespace(key="k"), config.train)
+        assert {key for key in told if key.endswith(".py")} == behind
 
 
 def test_all_models_are_listed() -> None:

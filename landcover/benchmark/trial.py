@@ -15,7 +15,7 @@ from landcover.config import Config
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import make_folder, whole_file
 from landcover.fingerprint import digest
-from landcover.owncode import module_of
+from landcover.owncode import source_files
 from landcover.progress import Progress
 from landcover.provenance import peak_memory
 from landcover.quietly import import_quietly
@@ -79,8 +79,7 @@ def origin_of_trial(config: Config, part: Chips, settings: TrainSettings) -> dic
     told |= {"classify.precision": classify.precision, "benchmark.minutes": config.benchmark.minutes}
     files = [] if settings.backbone.weights is None else [settings.backbone.weights]
     if kind.source:
-        module = Path(module_of(kind).replace(".", "/"))
-        files += [module.with_suffix(".py"), module / "__init__.py"]
+        files += source_files(kind)
     return told | {str(path): digest(path) for path in files if path.exists()}
 
 
