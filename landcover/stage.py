@@ -17,8 +17,8 @@ EFFORT = frozenset({
 """Settings that change how a stage works, and not what it makes. (Maps of damaged images, which
 `skip_bad` makes, have no record.)"""
 
-OF_BLENDED, OF_BLENDED_CELLS = ("classify.tile",), ("classify.tile", "classify.cell")
-"""Those of them that do count in a map whose tiles are blended, and in one in cells."""
+OF_BLENDED = ("classify.tile",)
+"""Those of them that do count in a map whose tiles are blended."""
 
 
 @dataclass(frozen=True)

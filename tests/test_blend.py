@@ -173,7 +173,7 @@ def test_a_blended_map_of_other_tiles_is_not_up_to_date(tmp_path, settings, tiny
     assert isinstance(classify_one(load_config(None, [*exact, "classify.tile=64"]), path, tmp_path / "e.tif"), Kept)
 
 
-def test_a_cell_of_a_blended_map_is_known_by_its_tiles_too(tmp_path, settings, tiny_model) -> None:
+def test_a_blended_map_in_a_store_is_known_by_its_tiles_too(tmp_path, settings, tiny_model) -> None:
     image = find_image(write_image(tmp_path / "a.tif", textured(40, 40)))
     cell = Cell(image, image.grid.whole, tmp_path / "m.tif")
     for model, keys in ((settings.model, 2), (tiny_model, 1)):

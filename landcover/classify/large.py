@@ -25,7 +25,6 @@ from landcover.provenance import Recorder, as_tag, record_path
 from landcover.raster import open_raster
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
-from landcover.stage import OF_BLENDED_CELLS
 from landcover.store import Store
 
 CHOSEN = "cells.json"
@@ -128,8 +127,7 @@ def finish(large: Large, store: Store | None = None) -> Spread | Failed:
         # of a damaged image there is no record, so that it is looked at again
         record_path(index).unlink(missing_ok=True)
     else:
-        heeded = OF_BLENDED_CELLS if large.mapper.card.blended else ()
-        large.recorder.write(time.monotonic() - large.began, heeded=heeded)
+        large.recorder.write(time.monotonic() - large.began)
     sweep_cells(index, cells)
     pixels = {c.name: sum(cell.pixels.get(c.value, 0) for cell in cells) for c in scheme}
     confidence = confidence_path(index) if settings.confidence else None
