@@ -1,6 +1,5 @@
 """The HDF5 files of chips: one a class and side of the split, one chip a chunk."""
 
-import json
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +11,14 @@ import h5py
 import numpy as np
 from h5py._objects import phil
 from numpy.typing import NDArray
+from pydantic import TypeAdapter
 
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import whole_file
-from landcover.scheme import ClassScheme
+from landcover.scheme import ClassScheme, NamedClass
 
 SUFFIX = ".h5"
+Scheme = TypeAdapter(tuple[NamedClass, ...])
 
 # HDF5 bears one thread at a time. h5py's lock, `phil`, sees to it, but not where chunks are read as they are stored
 # (up to h5py 3.15: its pull request 2764) and not in texts (its issue 2920): there it is taken here.
@@ -39,7 +40,7 @@ class StoreInfo:
     """What a chip store says of itself: `pixel_size` (x, y) in metres on the ground; `split` the method, blocks or
     random; `split_key` the same in all stores of one split, and in no others."""
 
-    scheme: ClassScheme
+    scheme: tuple[NamedClass, ...]
     size: int
     bands: int
     dtype: str
@@ -65,7 +66,7 @@ class ChipWriter:
         )
         file.create_dataset("window", (0, 4), "int64", maxshape=(None, 4))
         file.create_dataset("source", (0,), h5py.string_dtype(), maxshape=(None,))
-        file.attrs["scheme"] = info.scheme.model_dump_json()
+        file.attrs["scheme"] = Scheme.dump_json(info.scheme).decode()
         file.attrs["pixel_size"] = info.pixel_size
         file.attrs["split"] = info.split
         file.attrs["split_key"] = info.split_key
@@ -98,7 +99,7 @@ class ChipStore:
             self._image, self._label = self._file["image"], self._file["label"]
             attrs = self._file.attrs
             self.info = StoreInfo(
-                scheme=ClassScheme.model_validate(json.loads(attrs["scheme"])),
+                scheme=Scheme.validate_json(attrs["scheme"]),
                 size=self._image.shape[1],
                 bands=self._image.shape[3],
                 dtype=str(self._image.dtype),
@@ -176,7 +177,7 @@ def open_stores(folder: Path, scheme: ClassScheme) -> list[ChipStore]:
     """
     stores = [ChipStore(path) for path in sorted(folder.glob(f"*{SUFFIX}")) if not path.name.startswith(".")]
     for store in stores:
-        if store.info.scheme != scheme:
+        if store.info.scheme != scheme.named:
             raise LabelError(f"{store.path}: was made with another scheme: run `landcover prepare --overwrite`")
         if store.info != stores[0].info:
             raise LabelError(_unlike(store, stores[0]))

@@ -110,6 +110,11 @@ class Config(Section):
         return self
 
     @property
+    def own_scheme(self) -> ClassScheme | None:
+        """The scheme, if the configuration names one."""
+        return self.scheme if "scheme" in self.model_fields_set else None
+
+    @property
     def remap(self) -> Remap:
         return Remap.parse(self.labels.reclassify, self.scheme)
 

@@ -98,7 +98,8 @@ def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> S
     area = with_companions([settings.aoi]) if settings.aoi else []
     inputs = (str(settings.model), *shown, *area)
     parts = (out.name, confidence.name) if settings.confidence else (out.name,)
-    return Stage("classify", out, inputs, _sections(config, "classify"), parts, True, "classify.predict")
+    sections = _sections(config, "classify", *(["scheme"] if config.own_scheme else []))
+    return Stage("classify", out, inputs, sections, parts, True, "classify.predict")
 
 
 def assess_stage(config: Config, shown: Path, reference: Sequence[str]) -> Stage:

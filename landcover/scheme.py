@@ -23,13 +23,25 @@ def _hex_colour(text: object) -> object:
     return text.lower()
 
 
-class LandClass(BaseModel):
+class NamedClass(BaseModel):
+    """What a class is whatever it is drawn in: a value of 1 to 254, and a name."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    value: int = Field(ge=1, le=254, strict=True)
+    name: str = Field(min_length=1)
+
+    @property
+    def slug(self) -> str:
+        """The name as a file name: "roads or parking lots" is roads_or_parking_lots."""
+        return re.sub(r"\W+", "_", self.name.casefold()).strip("_") or f"class_{self.value}"
+
+
+class LandClass(NamedClass):
     """One class: a value of 1 to 254, a name, a colour."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    value: int = Field(ge=1, le=254, strict=True)
-    name: str = Field(min_length=1)
     color: Annotated[str, BeforeValidator(_hex_colour)]
 
     @property
@@ -37,11 +49,6 @@ class LandClass(BaseModel):
         """Red, green, blue, 0 to 255."""
         red, green, blue = bytes.fromhex(self.color[1:])
         return red, green, blue
-
-    @property
-    def slug(self) -> str:
-        """The name as a file name: "roads or parking lots" is roads_or_parking_lots."""
-        return re.sub(r"\W+", "_", self.name.casefold()).strip("_") or f"class_{self.value}"
 
 
 class ClassScheme(RootModel[tuple[LandClass, ...]]):
@@ -79,6 +86,11 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
     @property
     def names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.root)
+
+    @property
+    def named(self) -> tuple[NamedClass, ...]:
+        """The classes without their colours, which chips and weights do not depend on."""
+        return tuple(NamedClass(value=c.value, name=c.name) for c in self.root)
 
     def find(self, code: int | str) -> LandClass | None:
         """The class of this value or of this name (upper and lower case alike), if there is one."""

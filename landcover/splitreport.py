@@ -4,16 +4,16 @@ later stage trusts a split that leaks, or mixes chips of different splits or sch
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from landcover.errors import LabelError
 from landcover.files import whole_file
-from landcover.scheme import ClassScheme
+from landcover.scheme import ClassScheme, NamedClass
 
 FILE = "split.json"
 
@@ -39,7 +39,7 @@ class SplitReport(BaseModel):
 
     method: Literal["blocks", "random"]
     key: str
-    scheme: ClassScheme
+    scheme: Annotated[tuple[NamedClass, ...], BeforeValidator(lambda s: s.named if isinstance(s, ClassScheme) else s)]
     train: Side
     validation: Side
     dropped: int

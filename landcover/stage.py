@@ -1,9 +1,12 @@
 """A stage of the pipeline as its record and its "up to date" see it: what it reads, depends on and writes."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+COLOUR = re.compile(r"scheme\.\d+\.color")
 
 PLACES = frozenset({
     "mosaic.images", "labels.source", "train.name", "classify.model", "classify.aoi", "assess.map", "assess.reference",
@@ -16,6 +19,9 @@ EFFORT = frozenset({
 })  # fmt: skip
 """Settings that change how a stage works, and not what it makes. (Maps of damaged images, which
 `skip_bad` makes, have no record.)"""
+
+COLOURLESS = frozenset({"stack", "augment", "train", "benchmark"})
+"""Stages that depend on the values and names of the scheme, and not on its colours."""
 
 OF_BLENDED = ("classify.tile",)
 """Those of them that do count in a map whose tiles are blended."""
@@ -51,12 +57,22 @@ class Stage:
     def seed(self) -> int | None:
         return next((s["seed"] for s in self.settings.values() if isinstance(s, dict) and "seed" in s), None)
 
-    @staticmethod
-    def compared(settings: Mapping[str, Any], heeded: Sequence[str] = ()) -> dict[str, Any]:
-        """The settings by dotted name, without those that do not change what is made, but with those that did, this
-        once."""
-        left_out = (PLACES | EFFORT).difference(heeded)
-        return {key: value for key, value in _flat("", settings) if key not in left_out}
+    def compared(self, settings: Mapping[str, Any], heeded: Sequence[str] = ()) -> dict[str, Any]:
+        """Of settings those that change what this stage makes, as in `compared`."""
+        return compared(self.name, settings, heeded)
+
+
+def compared(stage: str, settings: Mapping[str, Any], heeded: Sequence[str] = ()) -> dict[str, Any]:
+    """The settings by dotted name, without those that do not change what a stage makes, but with those that did, this
+    once."""
+    return {key: value for key, value in _flat("", settings) if key in heeded or _matters(stage, key)}
+
+
+def _matters(stage: str, key: str) -> bool:
+    if stage == "classify" and key.startswith("scheme."):
+        # the model's, unless the map was drawn in the configuration's colours
+        return False
+    return key not in PLACES | EFFORT and not (stage in COLOURLESS and COLOUR.fullmatch(key))
 
 
 def _flat(start: str, value: Any) -> list[tuple[str, Any]]:

@@ -9,12 +9,12 @@ from landcover.catalogue import KINDS, find_kind
 from landcover.cli import main
 from landcover.cli.summary_runs import _settings
 from landcover.config import load_config
-from landcover.errors import ConfigError
+from landcover.errors import ConfigError, LandcoverError
 from landcover.export.stac_model import _parameters
 from landcover.owncode import source_files
 from landcover.pipeline import train_stage
-from landcover.stage import Stage
-from landcover.train.origin import origin_of
+from landcover.stage import compared
+from landcover.train.origin import check_origin, origin_of
 
 
 def test_a_name_that_there_is_not_is_answered_with_the_nearest() -> None:
@@ -59,7 +59,7 @@ def test_a_step_takes_what_its_network_needs(model, number) -> None:
     told = origin_of(SimpleNamespace(key="k"), config.train, config.scheme)
     assert told["train.batch"] == number
     # what nobody set is not told as set
-    shown = " ".join(_settings(Stage.compared(train_stage(config).settings), None))
+    shown = " ".join(_settings(compared("train", train_stage(config).settings), None))
     assert ("train.batch" in shown) == (model != "unet")
     assert _parameters({"origin": told})["mlm:hyperparameters"]["batch"] == number
 
@@ -94,6 +94,17 @@ def test_a_network_of_ones_own_is_all_the_files_that_it_is_made_of(tmp_path, mon
         assert set(train_stage(config).inputs[2:]) == {str(file) for file in found}
         told = origin_of_trial(config, SimpleNamespace(key="k"), config.train)
         assert {key for key in told if key.endswith(".py")} == behind
+
+
+def test_a_training_goes_on_whatever_the_colours_and_not_with_other_classes(tmp_path) -> None:
+    config = load_config(None, [])
+    began = origin_of(SimpleNamespace(key="k"), config.train, config.scheme)
+    scheme = [c.model_dump() for c in config.scheme]
+    scheme[0]["color"] = "#123456"
+    check_origin(tmp_path, began, began | {"the scheme": scheme})
+    scheme[0]["name"] = "houses"
+    with pytest.raises(LandcoverError, match="began with another value of the scheme"):
+        check_origin(tmp_path, began, began | {"the scheme": scheme})
 
 
 def test_all_models_are_listed() -> None:

@@ -33,7 +33,7 @@ for turn in range(20):
 
 def test_threads_read_what_was_written_while_another_store_is(tmp_path: Path, scheme: ClassScheme) -> None:
     """In a process of its own: what is not locked may crash it (h5py 3.14 does)."""
-    info = StoreInfo(scheme, 16, 1, "uint8", (1.0, 1.0), "blocks", "key")
+    info = StoreInfo(scheme.named, 16, 1, "uint8", (1.0, 1.0), "blocks", "key")
     with create_store(tmp_path / "a.h5", info) as writer:
         for row in range(200):
             pixels = np.full((16, 16, 1), row % 250, np.uint8)

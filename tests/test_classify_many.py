@@ -1,6 +1,7 @@
 """Several images in one command, and images beyond a network."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,8 +13,14 @@ import rasterio
 from click.testing import CliRunner, Result
 from conftest import textured, write_image, write_polygons
 
+from landcover.classify import Kept, classify_one
+from landcover.classify.cells import Cell
+from landcover.classify.onworker import Whole, map_piece
 from landcover.classify.predict import classify_image
 from landcover.cli import main
+from landcover.config import Config
+from landcover.errors import OutputExists
+from landcover.image import find_image
 from landcover.settings import ClassifySettings
 
 
@@ -75,6 +82,47 @@ def test_maps_that_are_up_to_date_are_kept(tmp_path, classify) -> None:
     assert other.stdout.splitlines()[-1] == "2 failed"
     assert classify(*command, "--overwrite").stdout.splitlines()[-1] == "2 mapped"
     assert (tmp_path / "maps/a_landcover.tif").stat().st_mtime_ns > written
+
+
+def test_maps_show_the_colours_of_the_configuration_if_it_names_the_model_s_classes(
+    tmp_path, tiny_model, scheme
+) -> None:
+    image, out = str(write_image(tmp_path / "a.tif", textured(64, 64))), tmp_path / "m.tif"
+
+    def config(*colours: str, **names: str) -> Config:
+        listed = [c.model_dump() | {"color": colour} for c, colour in zip(scheme, colours, strict=False)]
+        listed = [c | {"name": names.get(c["name"], c["name"])} for c in listed]
+        given = {"classify": {"model": str(tiny_model), "precision": "float32"}}
+        return Config.model_validate(given | ({"scheme": listed} if listed else {}))
+
+    def shown(path: Path) -> list[str]:
+        with rasterio.open(path) as dataset:
+            table = dataset.colormap(1)
+        return ["#{:02x}{:02x}{:02x}".format(*table[value][:3]) for value in scheme.values]
+
+    own, painted = [c.color for c in scheme], config("#000001", "#000002", "#000003")
+    classify_one(config(), image, out)
+    assert shown(out) == own
+    assert isinstance(classify_one(config(), image, out), Kept)
+    classify_one(painted, image, out, overwrite=True)
+    assert shown(out) == ["#000001", "#000002", "#000003"]
+    assert isinstance(classify_one(painted, image, out), Kept)
+    with pytest.raises(OutputExists, match=r"it is not up to date: scheme\.2\.color: #000002 -> #00ff00"):
+        classify_one(config("#000001", "#00ff00", "#000003"), image, out)
+    # of classes that are not the model's
+    other = config("#000001", "#000002", "#000003", water="lakes")
+    classify_one(other, image, tmp_path / "o.tif")
+    assert shown(tmp_path / "o.tif") == own
+    assert isinstance(classify_one(config(), image, tmp_path / "o.tif"), Kept)
+    # as workers make them, one after the other with the same model
+    found = find_image(image)
+    for number, (settings, expected) in enumerate(((painted, shown(out)), (config(), own))):
+        for piece in (
+            Whole(image, tmp_path / f"w{number}.tif", 4096),
+            Cell(found, found.grid.whole, tmp_path / f"c{number}.tif"),
+        ):
+            map_piece(pickle.loads(pickle.dumps(settings)), {found.path: "float32"}, False, None, piece)
+            assert shown(piece.out) == expected
 
 
 def test_two_images_of_one_name_do_not_share_a_map(tmp_path, classify) -> None:

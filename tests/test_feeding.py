@@ -16,7 +16,7 @@ PLAIN = TrainSettings(batch=3, augmentation=AS_IS, seed=1)
 
 
 def _chips(folder: Path, scheme, number: int = 7, name: str = "water", size: int = 16, label: int = 1) -> ChipSet:
-    info = StoreInfo(scheme, size, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    info = StoreInfo(scheme.named, size, 4, "uint8", (1.0, 1.0), "blocks", "k")
     random = np.random.default_rng(len(name))
     folder.mkdir(exist_ok=True)
     with create_store(folder / f"{name}.h5", info) as writer:
@@ -97,7 +97,7 @@ def test_pixels_without_data_are_fed_as_the_mean(tmp_path, scheme) -> None:
     image = np.full((32, 32, 4), 50, np.uint8)
     image[:, 16:] = 0
     image[0, 0, 3] = 0
-    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    info = StoreInfo(scheme.named, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
     with create_store(tmp_path / "water.h5", info) as writer:
         writer.append(Chip(image, np.ones((32, 32), np.uint8), (0, 0, 32, 32), "a.tif"))
     chips = ChipSet.of(open_stores(tmp_path, scheme))

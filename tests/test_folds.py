@@ -81,7 +81,7 @@ def test_copies_of_what_is_held_out_do_not_train(tmp_path, scheme, monkeypatch) 
     import landcover.train.folds as module
 
     paths = _stores(tmp_path, scheme, number=8)
-    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    info = StoreInfo(scheme.named, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
     with create_store(paths.augmented / "water.h5", info) as writer:
         for n in range(8):
             pixels = np.full((32, 32, 4), 9, np.uint8)

@@ -56,7 +56,7 @@ def _ground(rows: int, columns: int, classes=(1, 2, 7), seed: int = 0) -> tuple[
 def _stores(folder: Path, scheme, classes=(1, 2, 7), number: int = 3) -> Paths:
     """Chips in a row that overlap by half, below them those that validate."""
     paths = Paths(data=folder / "data", models=folder / "models")
-    info = StoreInfo(scheme, SIZE, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    info = StoreInfo(scheme.named, SIZE, 4, "uint8", (1.0, 1.0), "blocks", "k")
     width = SIZE // 2 * (number + 1)
     for side, top, seed in ((paths.train, 0, 1), (paths.validation, 4 * SIZE, 2)):
         image, label = _ground(SIZE, width, classes, seed)

@@ -92,7 +92,8 @@ def test_squares_cover_the_labels_and_no_more(tmp_path, noise, scheme) -> None:
 def test_labels_are_checked_from_the_command_line(tmp_path, noise, scheme, tiny_model) -> None:
     write_image(tmp_path / "data/raw/naip/a.tif", noise(100, 100))
     write_polygons(tmp_path / "data/raw/labels.gpkg", DRAWN)
-    listed = ", ".join(f"{{value: {c.value}, name: {c.name}, color: '{c.color}'}}" for c in scheme)
+    # in other colours than the model's
+    listed = ", ".join(f"{{value: {c.value}, name: {c.name}, color: '#00000{n}'}}" for n, c in enumerate(scheme))
     config = tmp_path / "c.yaml"
     config.write_text(f"scheme: [{listed}]\npaths: {{data: {tmp_path}/data}}\nclassify: {{model: {tiny_model}}}\n")
     run = CliRunner()

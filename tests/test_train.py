@@ -57,7 +57,7 @@ def _stores(
     """Chips whose classes differ by brightness, some of each chip unlabelled; `held` are those of validation. Of each
     chip so many `rows` have labels, in turn."""
     random = np.random.default_rng(0)
-    info = StoreInfo(scheme, size, 4, "uint8", (1.0, 1.0), method, "k")
+    info = StoreInfo(scheme.named, size, 4, "uint8", (1.0, 1.0), method, "k")
     paths = Paths(data=folder / "data", models=folder / "models")
     for side, shown, top in ((paths.train, classes, 0), (paths.validation, held, 2 * size)):
         with create_store(side / "water.h5", info) as writer:
@@ -508,7 +508,7 @@ def test_data_without_a_true_report_on_its_split_is_refused(tmp_path, scheme) ->
 
 def test_chips_that_share_ground_are_refused_whatever_the_report_says(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme, number=4)
-    info = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
+    info = StoreInfo(scheme.named, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
     (paths.validation / "water.h5").unlink()
     with create_store(paths.validation / "water.h5", info) as writer:
         for n in range(4):
@@ -535,7 +535,7 @@ def test_a_random_split_marks_every_figure(tmp_path, scheme) -> None:
 def test_chips_of_two_splits_are_not_mixed(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme)
     paths.augmented.mkdir()
-    other = StoreInfo(scheme, 32, 4, "uint8", (1.0, 1.0), "blocks", "another")
+    other = StoreInfo(scheme.named, 32, 4, "uint8", (1.0, 1.0), "blocks", "another")
     with create_store(paths.augmented / "water.h5", other) as writer:
         writer.append(Chip(np.ones((32, 32, 4), np.uint8), np.ones((32, 32), np.uint8), (0, 0, 32, 32), "a.tif"))
     with pytest.raises(LabelError, match=r"augmented/water\.h5: is not of the same chips as .*train/water\.h5"):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -20,8 +21,10 @@ from landcover import provenance, uptodate
 from landcover.config import Config, load_config
 from landcover.errors import LandcoverError, OutputExists
 from landcover.files import leftovers, only_one
+from landcover.pipeline import PREPARE, benchmark_stage, train_stage
 from landcover.prepare import Prepared, prepare
-from landcover.provenance import read_run, record_path
+from landcover.provenance import read_run, record_path, recorded
+from landcover.uptodate import check
 
 STAGES = ("mosaic", "labels", "chips", "stacks", "augmented")
 BOXES = [(x, y, x + 60, y + 60, 1 + (x // 64 + y // 64) % 6) for x in range(0, 512, 64) for y in range(0, 256, 64)]
@@ -155,6 +158,30 @@ def test_a_setting_redoes_the_stages_that_depend_on_it(project, caplog, setting,
     assert set(_redone(made)) <= set(redone or STAGES[5:]) | set(STAGES[2:] if redone else ())
     assert why in caplog.text
     assert not any(path.name.startswith(".") for path in project.rglob("*"))
+
+
+def test_a_colour_is_in_labels_and_chips_and_nothing_is_learnt_from_it(project) -> None:
+    prepare(_config(project))
+    before, trained = _contents(project), train_stage(_config(project, f"paths.models={project / 'models'}"))
+    compared = benchmark_stage(_config(project, f"paths.reports={project / 'reports'}"))
+    for stage in (trained, compared):
+        with recorded(stage):
+            stage.out.mkdir(parents=True)
+            for part in stage.made:
+                part.write_text("made")
+    scheme = [c.model_dump() for c in _config(project).scheme]
+    scheme[1]["color"] = "#123456"
+    painted = _config(project, f"scheme={scheme}")
+    assert [check(stage(painted)).standing for stage in PREPARE] == ["current", "stale", "stale", "current", "current"]
+    assert _redone(prepare(painted)) == ["labels", "chips", "stacks"]
+    now = _contents(project)
+    assert [name for name in STAGES if now[name] != before[name]] == ["labels", "chips"]
+    for stage in (trained, compared):
+        assert check(replace(stage, settings={**stage.settings, "scheme": scheme})).standing == "current"
+    scheme[1]["name"] = "meadows"
+    assert check(replace(trained, settings={**trained.settings, "scheme": scheme})).why == (
+        "scheme.2.name: roads or parking lots -> meadows"
+    )
 
 
 def test_a_project_that_was_moved_is_still_up_to_date(project, tmp_path_factory) -> None:

@@ -98,7 +98,7 @@ def find_suspects(
     with open_raster(map_path) as shown, open_raster(confidence) as sure, open_raster(labels) as classes:
         grid = grid_of(classes)
         for path, made in ((map_path, shown), (labels, classes)):
-            if scheme_of(made) != scheme:
+            if (known := scheme_of(made)) is None or known.named != scheme.named:
                 raise LabelError(f"{path}: has other classes than the scheme of the configuration: make it again")
         if not grid.aligned(grid_of(shown)) or grid.shape != (shown.height, shown.width):
             raise LabelError(f"{map_path}: is on another grid than {labels}: map the mosaic that the labels are on")

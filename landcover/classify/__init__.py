@@ -76,8 +76,10 @@ def classify(
 def _classify(
     config: Config, image: str, out: Path, overwrite: bool, progress: Progress, mapper: "Mapper | None" = None
 ) -> "Classified":
+    from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import classify_image
 
+    mapper = mapper or open_mapper(config.classify, config.own_scheme)
     return classify_image(image, config.classify, out, overwrite, progress, mapper, recorder_of(config, image, out))
 
 
@@ -160,7 +162,7 @@ def classify_one(
     kept = None if overwrite else find_recorded(config, image, out)
     if kept is not None:
         return kept
-    mapper = mapper or open_mapper(settings)
+    mapper = mapper or open_mapper(settings, config.own_scheme)
     if not overwrite and out.exists() and is_current(out, image, settings, mapper):
         if not journal_path(out).exists() and find_image(image, settings.collar, settings.skip_bad).known:
             return Kept(out)
@@ -184,7 +186,7 @@ def classify_all(
     from landcover.classify.mapper import open_mapper
 
     outs = outs_of(images, folder or config.paths.maps)
-    mapper = open_mapper(config.classify)
+    mapper = open_mapper(config.classify, config.own_scheme)
     results: list[Result] = []
     for image, out in outs.items():
         try:

@@ -77,6 +77,7 @@ def plan_large(
     if kept is not None:
         return kept
     mapper = basis(settings)
+    mapper.show_in(config.own_scheme)
     fingerprint = image.fingerprint()
     if store is not None:
         store.fetch(index)
@@ -127,7 +128,7 @@ def finish(large: Large, store: Store | None = None) -> Spread | Failed:
         # of a damaged image there is no record, so that it is looked at again
         record_path(index).unlink(missing_ok=True)
     else:
-        large.recorder.write(time.monotonic() - large.began)
+        large.recorder.write(time.monotonic() - large.began, heeded=large.mapper.heeded)
     sweep_cells(index, cells)
     pixels = {c.name: sum(cell.pixels.get(c.value, 0) for cell in cells) for c in scheme}
     confidence = confidence_path(index) if settings.confidence else None

@@ -14,7 +14,9 @@ from landcover.classify.tiles import Tiling, blended_tiling, choose_tiling
 from landcover.fingerprint import digest
 from landcover.model import ModelCard
 from landcover.precision import Format
+from landcover.scheme import ClassScheme, LandClass
 from landcover.settings import ClassifySettings
+from landcover.stage import OF_BLENDED
 
 EXPORTED = (".onnx", ".dlpk")
 """Suffixes of models that ONNX Runtime computes."""
@@ -28,12 +30,24 @@ class Mapper:
     engine: tuple[str, ...]
 
     def __init__(self, settings: ClassifySettings, card: ModelCard) -> None:
-        self.card = card
+        self.card = self._own_card = card
         self.digest = digest(settings.model)
         self.area = polygons_digest(settings.aoi) if settings.aoi else None
         """The fingerprint of the polygons that limit the map."""
         self.halo = card.margin if settings.halo == "auto" else settings.halo
         self.settings = settings
+
+    def show_in(self, scheme: ClassScheme | None) -> None:
+        """From now on show classes in the colours of a scheme, if it is of the same classes, else in the model's."""
+        same = scheme is not None and scheme.named == self._own_card.scheme.named
+        self.card = self._own_card.model_copy(update={"scheme": scheme}) if same else self._own_card
+
+    @property
+    def heeded(self) -> tuple[str, ...]:
+        """Settings that a map depends on though as a rule they change nothing."""
+        numbers = () if self.card is self._own_card else range(1, len(self.card.scheme) + 1)
+        colours = (f"scheme.{number}.{key}" for number in numbers for key in LandClass.model_fields)
+        return *colours, *(OF_BLENDED if self.card.blended else ())
 
     @property
     def precision(self) -> Format:
@@ -79,10 +93,11 @@ def needs_keras(model: Path) -> bool:
     return model.suffix.lower() not in (*EXPORTED, PIXELS)
 
 
-def open_mapper(settings: ClassifySettings) -> Mapper:
-    """The model of the settings: model.keras, what `landcover export` made of one, or model.skops. Raises ModelError,
-    and LabelError for the area."""
+def open_mapper(settings: ClassifySettings, scheme: ClassScheme | None = None) -> Mapper:
+    """The model of the settings: model.keras, what `landcover export` made of one, or model.skops; `scheme`: whose
+    colours maps show, as in `Mapper.show_in`. Raises ModelError, and LabelError for the area."""
     mapper = _opened(settings)
+    mapper.show_in(scheme)
     if mapper.card.blended:
         log.info(
             "%s: each pixel depends on all that a tile shows, ground without data as if it were of the mean of the "

@@ -21,6 +21,7 @@ from landcover.image import find_image
 from landcover.precision import Format
 from landcover.quietly import import_quietly
 from landcover.remote import threads_here
+from landcover.scheme import ClassScheme
 from landcover.settings import ClassifySettings
 from landcover.store import Store
 
@@ -51,6 +52,7 @@ def map_whole(
     """As `classify_all` maps each. Raises LandcoverError for what may go better elsewhere."""
     with _turn:
         mapper = ready_mapper(config.classify)
+        mapper.show_in(config.own_scheme)
         while True:
             try:
                 if store is not None:
@@ -74,10 +76,13 @@ def _map_whole_stored(
     return Kept(piece.out) if made is None else replace(made, path=piece.out)
 
 
-def map_cell(settings: ClassifySettings, overwrite: bool, store: Store | None, cell: Cell) -> Done:
-    """Map a cell, unless its map is there. Raises LandcoverError."""
+def map_cell(
+    settings: ClassifySettings, scheme: ClassScheme | None, overwrite: bool, store: Store | None, cell: Cell
+) -> Done:
+    """Map a cell, unless its map is there; `scheme` as in `open_mapper`. Raises LandcoverError."""
     with _turn:
         mapper = ready_mapper(settings)
+        mapper.show_in(scheme)
         key = key_of(cell, settings, mapper)
         if store is not None:
             return map_stored(store, cell, settings, mapper, key, overwrite, whole=False)[0]
@@ -114,7 +119,7 @@ def map_piece(
     if isinstance(piece, Whole):
         return map_whole(config, overwrite, store, piece)
     settings = config.classify.model_copy(update={"precision": precisions[piece.image.path]})
-    return map_cell(settings, overwrite, store, piece)
+    return map_cell(settings, config.own_scheme, overwrite, store, piece)
 
 
 def ready_mapper(settings: ClassifySettings) -> Mapper:

@@ -36,7 +36,6 @@ from landcover.raster import bounded_cache, open_raster
 from landcover.scheme import IMAGE_PATH_TAG, IMAGE_TAG
 from landcover.settings import ClassifySettings
 from landcover.sourcecode import code_digest
-from landcover.stage import OF_BLENDED
 
 MAP_BYTES, CONFIDENCE_BYTES = 0.25, 1.8
 """Room on disk a pixel, for the map and for its confidence, while they are made: tiles that are done, the working copy
@@ -109,8 +108,7 @@ def classify_image(
                     timing.finish = time.perf_counter() - started
             unreadable = journal.unreadable()
             if same and filled and recorder:
-                heeded = OF_BLENDED if tiling.blended else ()
-                _record(recorder, out, time.monotonic() - began, bool(unreadable), heeded)
+                _record(recorder, out, time.monotonic() - began, bool(unreadable), mapper.heeded)
             # the last: while it is there, the map is not taken for finished
             journal.remove()
         if not same:

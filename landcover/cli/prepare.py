@@ -114,7 +114,7 @@ def _check_labels(config: "Config", mosaic: Path, overwrite: bool) -> "Suspects"
     check_free(out, overwrite)
     if needs_keras(config.classify.model):
         import_quietly("keras")
-    if read_card(config.classify.model).scheme != config.scheme:
+    if read_card(config.classify.model).scheme.named != config.scheme.named:
         raise ModelError(f"{config.classify.model}: knows other classes than the scheme of the configuration")
     squares = labelled_squares(config.paths.labels, folder / "labelled.gpkg", overwrite=True)
     settings = with_options(config, "classify", {"aoi": squares, "confidence": True})

@@ -85,13 +85,14 @@ def stacks(made: "Stacks") -> str:
 
 def split(report: "SplitReport") -> str:
     """The report on the split: chips, labelled pixels and ground of each class and side, and what lies between."""
-    width = max(len(name) for name in report.scheme.names) + 2
+    names = [c.name for c in report.scheme]
+    width = max(map(len, names)) + 2
     sides = (report.train, report.validation)
     lines = [
         f"{'':<{width}}{'training':>26}{'validation':>26}",
         f"{'class':<{width}}" + f"{'pixels':>14}{'ha':>12}" * 2,
     ]
-    for name in report.scheme.names:
+    for name in names:
         ground = [f"{s.hectares[name]:,.2f}" if name in s.hectares else "-" for s in sides]
         cells = zip((s.pixels[name] for s in sides), ground, strict=True)
         lines.append(f"{name:<{width}}" + "".join(f"{pixels:>14,}{area:>12}" for pixels, area in cells))

@@ -8,7 +8,7 @@ from landcover.cli.summary import plan as training
 from landcover.config import Config
 from landcover.lineage import Origin
 from landcover.provenance import Essence, Run
-from landcover.stage import Stage
+from landcover.stage import compared
 from landcover.words import counted
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _run(run: Run) -> list[str]:
     if run.peak_memory:
         lines[0] += f" and at most {run.peak_memory / 1e9:.1f} GB"
     lines.append(f"command: {' '.join(run.command)}")
-    return lines + _settings(Stage.compared(run.settings), run.seed)
+    return lines + _settings(compared(run.stage, run.settings, run.heeded), run.seed, run.heeded)
 
 
 def _essence(told: Essence) -> list[str]:
@@ -90,11 +90,11 @@ def _essence(told: Essence) -> list[str]:
     ]
 
 
-def _settings(settings: Mapping[str, Any], seed: int | None) -> list[str]:
+def _settings(settings: Mapping[str, Any], seed: int | None, heeded: Sequence[str] = ()) -> list[str]:
     """Those that are not the defaults."""
-    usual = Stage.compared(Config().model_dump(mode="json"))
+    usual = compared("", Config().model_dump(mode="json"), heeded)
     # records of trainings have the number that `auto` stands for
-    numbers = Stage.compared({"train": Config().train.told()})
+    numbers = compared("", {"train": Config().train.told()})
     other = [
         f"{k}={v}"
         for k, v in settings.items()

@@ -66,7 +66,10 @@ def check_model(config: Config, scenes: Sequence[Scene]) -> Iterator[Finding]:
             "warning" if same else "error", "model.scheme",
             f"knows other {'colours' if same else 'classes'} than the scheme of the configuration: "
             f"{_listed(card.scheme)}",
-            where, f"maps show the model's classes{refused}",
+            where,
+            "maps show those of the configuration if it names a scheme, exports the model's"
+            if same
+            else f"maps show the model's classes{refused}",
             "train again, name another model in classify.model, or make the scheme the model's",
             {"model": card.scheme.model_dump(mode="json")},
         )  # fmt: skip

@@ -48,7 +48,7 @@ def stack(
         raise LabelError(f"{chips / TABLE}: no such file: run `landcover chips` first")
     table = read_layer(chips / TABLE, "chips")
     report = read_report(chips)
-    if report.scheme != scheme:
+    if report.scheme != scheme.named:
         raise LabelError(f"{chips / TABLE}: was made with another scheme: run `landcover chips --overwrite`")
     pixels = table[[f"pixels_{c.value}" for c in scheme]].to_numpy(np.int64)
     home = homes(pixels, LEAST_SHARE)

@@ -23,8 +23,15 @@ def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dic
 
 def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
     for key in {**began, **now}:
-        if began.get(key) != now.get(key):
+        if _plain(began.get(key)) != _plain(now.get(key)):
             shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith(SETTINGS) else ""
             raise LandcoverError(
                 f"{folder}: began with another value of {key}{shown}: set it back, or start anew with --overwrite"
             )
+
+
+def _plain(value: Any) -> Any:
+    """A scheme without its colours, which nothing is learnt from."""
+    if isinstance(value, list):
+        return [{k: v for k, v in part.items() if k != "color"} if isinstance(part, dict) else part for part in value]
+    return value
