@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from landcover.settings import (
     TrainSettings,
 )  # fmt: skip
 from landcover.settings.kinds import Section
-from landcover.yamlfile import Location, read_yaml
+from landcover.yamlfile import MISREAD, Location, read_yaml
 
 DEFAULT_FILE = Path("configs/default.yaml")
 
@@ -39,6 +40,10 @@ ALABAMA = (
     {"value": 5, "name": "forest", "color": "#1b7837"},
     {"value": 6, "name": "planted or dark cropland", "color": "#b2df8a"},
 )
+
+
+PLAIN = {"tuple_type": "Input should be a list", "path_type": "Input should be a path"}
+"""Kinds of values in words that are not Python's."""
 
 
 class Config(Section):
@@ -145,15 +150,16 @@ def _apply(override: str, settings: dict[str, Any], places: dict[Location, str])
         raise ConfigError(f"--set {override}: write section.key=value, for example --set chips.stride=128")
     try:
         value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"--set {override}: {text!r} is not valid YAML") from None
+    except MISREAD:
+        mend = "close what it opens" if text.lstrip()[:1] in tuple("[{\"'") else f"put it in quotes: '{key}=\"{text}\"'"
+        raise ConfigError(f"--set {override}: {text!r} is not valid YAML: {mend}") from None
     target: Any = settings
-    for part in parts[:-1]:
+    for depth, part in enumerate(parts[:-1], start=1):
         if target.get(part) is None:
             target[part] = {}
         target = target[part]
         if not isinstance(target, dict):
-            raise ConfigError(f"--set {override}: {part} has no keys")
+            raise ConfigError(f"--set {override}: {part} has no keys: write --set {'.'.join(parts[:depth])}=VALUE")
     target[parts[-1]] = value
     for below in [place for place in places if place[: len(parts)] == tuple(parts)]:
         del places[below]
@@ -176,13 +182,31 @@ def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> st
     else:
         told = problem(error, mistake)
         if mistake["type"] in ("model_type", "dict_type"):
-            told = f"expected settings under it, such as {_keys_at(location)[0]}"
+            keys = _keys_at(location)
+            told = f"expected settings under it, such as {keys[0]}" if keys else "expected pairs, as in {0: 6}"
         message = f"{key}: {told}" if key else told
-        if not isinstance(mistake["input"], (dict, list, BaseModel)):
-            message += f" (it is {mistake['input']!r})"
+        message += _value(mistake)
+        if not where:
+            # what stands below a key that takes none
+            where = next(
+                (place for loc, place in places.items() if location and loc[: len(location)] == location), None
+            )
         if not where:
             where = next((p for loc, p in places.items() if ".".join(map(str, loc)) == told.partition(":")[0]), None)
     return f"{where}: {message}" if where else message
+
+
+def _value(mistake: Mapping[str, Any]) -> str:
+    """The value that is wrong, and how to write it where YAML takes for another kind what is meant as text."""
+    value, kind = mistake["input"], mistake["type"]
+    if isinstance(value, dict) and kind in ("tuple_type", "string_type", "path_type"):
+        return f" (it is {value!r}): text with a colon and a space in it is put in quotes"
+    if isinstance(value, date):
+        return f" (it is the date {value}): put it in quotes"
+    if kind == "string_type" and isinstance(value, (int, float)):
+        return f" (it is {value!r}): put it in quotes"
+    shown = not isinstance(value, (dict, list, BaseModel)) or (isinstance(value, dict) and kind.endswith("_type"))
+    return f" (it is {value!r})" if shown else ""
 
 
 def problem(error: ValidationError, mistake: Mapping[str, Any] | None = None) -> str:
@@ -190,8 +214,11 @@ def problem(error: ValidationError, mistake: Mapping[str, Any] | None = None) ->
     mistakes = error.errors(include_url=False)
     value = (mistake or mistakes[0])["input"]
     same = [m for m in mistakes if m["input"] is value] if not isinstance(value, dict) else [mistake or mistakes[0]]
-    told = dict.fromkeys(m["msg"].removeprefix("Value error, ").removeprefix("Input should be ") for m in same)
-    return f"should be {' or '.join(told)}" if len(told) > 1 else same[0]["msg"].removeprefix("Value error, ")
+    told = dict.fromkeys(
+        PLAIN.get(m["type"], m["msg"]).removeprefix("Value error, ").removeprefix("Input should be ") for m in same
+    )
+    alone = PLAIN.get(same[0]["type"], same[0]["msg"]).removeprefix("Value error, ")
+    return f"should be {' or '.join(told)}" if len(told) > 1 else alone
 
 
 def _keys_at(location: Location) -> list[str]:

@@ -10,6 +10,10 @@ from landcover.errors import ConfigError
 Location = tuple[str | int, ...]
 """Keys and list positions from the top of the file down to a setting."""
 
+MISREAD = (yaml.YAMLError, ArithmeticError, AttributeError, LookupError, RecursionError, ValueError)
+"""What PyYAML raises for text that is not YAML, and for words such as 2024-31-12, a date that there is not, or
+`!!int x`."""
+
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     """The settings in a file, and "file, line N" of every key."""
@@ -26,8 +30,16 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"{path}{line}: not valid YAML: {error.problem}") from None
+    except RecursionError:
+        raise ConfigError(f"{path}: brackets in brackets, too many: close each of them") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    except MISREAD:
+        word = _misread(tree)
+        raise ConfigError(
+            f"{path}, line {word.start_mark.line + 1}: {word.value!r} is no {word.tag.rpartition(':')[2]}: put it in "
+            "quotes, if it is text"
+        ) from None
     if tree is None or settings is None:
         return {}, {}
     if not isinstance(settings, dict):
@@ -38,6 +50,24 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     except RecursionError:
         raise ConfigError(f"{path}: an anchor refers to itself") from None
     return settings, places
+
+
+def _misread(tree: yaml.Node) -> yaml.Node:
+    """The first word of which nothing could be made."""
+    left, seen = [tree], set[int]()
+    while left:
+        node = left.pop()
+        if isinstance(node, yaml.ScalarNode):
+            try:
+                yaml.SafeLoader("").construct_object(node)
+            except MISREAD:
+                return node
+        elif id(node) not in seen:
+            # an anchor may refer to itself
+            seen.add(id(node))
+            parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
+            left += reversed(parts)
+    return tree
 
 
 def _note_places(node: yaml.Node, location: Location, path: Path, places: dict[Location, str]) -> None:

@@ -35,6 +35,20 @@ def _check_keys(written: dict, expected: set[str], model: type[BaseModel]) -> No
         ("train.name=a/b", "train.name"),
         ("train.name=unet.training", "names that end in .training"),
         ("train.augmentation.gama=0.1", "did you mean gamma"),
+        (
+            "train.name=2024-12-31",
+            "train.name: Input should be a valid string (it is the date 2024-12-31): put it in quotes",
+        ),
+        ("train.name=2024-31-12", """is not valid YAML: put it in quotes: 'train.name="2024-31-12"'"""),
+        ("mosaic.images=*.tif", """is not valid YAML: put it in quotes: 'mosaic.images="*.tif"'"""),
+        ("mosaic.images=[a.tif", "is not valid YAML: close what it opens"),
+        (
+            "mosaic.images=my: images",
+            "should be a list (it is {'my': 'images'}): text with a colon and a space in it is put",
+        ),
+        ("train.epochs.x=3", "epochs has no keys: write --set train.epochs=VALUE"),
+        ("labels.reclassify=x", "expected pairs, as in {0: 6} (it is 'x')"),
+        ("train.name=12", "(it is 12): put it in quotes"),
     ],
 )
 def test_a_mistake_over_the_default_file_is_told_where_it_is(override: str, message: str) -> None:
@@ -78,6 +92,9 @@ def test_a_mistake_over_the_default_file_is_told_where_it_is(override: str, mess
         ("train: {name: ..}\n", "line 1: train.name"),
         ("mosaic: {images: []}\n", "line 1: mosaic.images"),
         ("mosaic: &a {images: *a}\n", "refers to itself"),
+        ("train:\n  name: 2024-31-12\n", "line 2: '2024-31-12' is no timestamp: put it in quotes, if it is text"),
+        ("train: &a {net: *a, name: !!int x}\n", "line 1: 'x' is no int: put it in quotes, if it is text"),
+        ("[" * 3000, "brackets in brackets, too many"),
     ],
 )
 def test_mistakes_are_told_by_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -88,6 +105,12 @@ def test_mistakes_are_told_by_file_and_line(tmp_path: Path, text: str, message: 
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_value_below_a_key_that_takes_none_is_told_without_a_file_too(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match=r"^--set train\.epochs\.x=3: train\.epochs: .* \(it is \{'x': 3\}\)$"):
+        load_config(None, ["train.epochs.x=3"])
 
 
 def test_what_is_not_named_follows_paths_and_name() -> None:

@@ -21,6 +21,12 @@ Spoil = Callable[[bytes], bytes]
 shares = st.floats(0, 1, exclude_max=True)
 KEYS = [key for section in yaml.safe_load(CONFIG).values() if isinstance(section, dict) for key in section]
 SECTIONS = ["scheme", "paths", "mosaic", "labels", "chips", "split", "augment", "train", "classify", "points", "assess"]
+WORDS = [
+    "2024-31-12", "2024-13-45", "2024-12-31", "2024-12-31T25:00:00Z", "!!int x", "!!int ''", "!!float x", "!!bool x",
+    "!!timestamp x", "!!null x", "!!binary x", "0x", "1:90", "*.tif", "&a", "~", "a: b", "[" * 3000,
+]  # fmt: skip
+"""What PyYAML takes for something else than text."""
+
 atoms = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from(KEYS)
 values = st.recursive(
     atoms,
@@ -96,6 +102,19 @@ def test_the_default_file_with_bits_turned_over(tmp_path: Path, spoil: Spoil) ->
 def test_any_override(override: str) -> None:
     with one_line_or_none(ConfigError):
         load_config(None, [override])
+
+
+@pytest.mark.parametrize("word", WORDS, ids=range(len(WORDS)))
+@pytest.mark.parametrize(
+    "key", ["train.name", "assess.reference", "classify.model", "train.epochs", "labels.reclassify"]
+)
+def test_words_that_yaml_takes_for_something_else(tmp_path: Path, key: str, word: str) -> None:
+    with one_line_or_none(ConfigError, f"--set {key}={word}"):
+        load_config(None, [f"{key}={word}"])
+    section, _, name = key.partition(".")
+    (tmp_path / "c.yaml").write_text(f"{section}:\n  {name}: {word}\n")
+    with one_line_or_none(ConfigError, "c.yaml"):
+        load_config(tmp_path / "c.yaml")
 
 
 def _loaded(path: Path) -> None:
