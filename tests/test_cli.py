@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -248,3 +249,13 @@ def test_an_interruption_that_comes_out_as_another_error_is_one(monkeypatch, int
         signal.signal(signal.SIGINT, before)
     assert isinstance(result.exception, SystemExit if interrupted else SystemError)
     assert result.stderr == ("Interrupted: no output is left half-written\n" if interrupted else "")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes are another matter there")
+def test_nobody_has_to_read_to_the_end() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "landcover", "models"]
+    ended = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    os.close(writing)
+    assert (ended.returncode, ended.stderr) == (1, "")

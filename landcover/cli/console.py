@@ -1,5 +1,6 @@
 """What a terminal sees of a run: the options that all commands share, mistakes in one line, progress bars."""
 
+import errno
 import logging
 import os
 import signal
@@ -65,7 +66,8 @@ class Pipeline(click.Group):
             click.echo("Interrupted: no output is left half-written", err=True)
             ctx.exit(130)
         except OSError as error:
-            if error.filename is None and error.errno is None:
+            if error.filename is None and error.errno in (None, errno.EPIPE):
+                # nobody reads on, as in `landcover doctor | head`: click ends without a word
                 raise
             click.echo(f"Error: {error.filename or 'a file'}: {error.strerror}", err=True)
             ctx.exit(1)
