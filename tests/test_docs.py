@@ -106,6 +106,15 @@ def test_a_mistake_in_a_command_line_is_seen(line, mistake) -> None:
         parse(line, whole=True)
 
 
+@pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "tutorial.md"], ids=["README.md", "tutorial.md"])
+def test_the_environment_is_active_before_the_first_command(page: Path) -> None:
+    lines = [line.strip() for _, block in code_blocks(page.read_text()) for line in block.splitlines()]
+    made = lines.index("python3 -m venv .venv")
+    active = next(n for n, line in enumerate(lines) if line.startswith(". .venv/bin/activate"))
+    first = next(n for n, line in enumerate(lines) if re.match(r"(pip|landcover) ", line))
+    assert made < active < first
+
+
 def test_most_commands_stand_in_the_how_tos() -> None:
     told = " ".join(line for page in DOCS.glob("how-to/*.md") for line in command_lines(page.read_text()))
     assert {name for name in main.commands if f"landcover {name}" not in told} <= {"mosaic", "sample"}
