@@ -1,5 +1,6 @@
 """From images and labels to training chips: each stage a command, and all of them one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,7 @@ def prepare(config: "Config", overwrite: bool, machines: "Machines") -> None:
     from landcover.prepare import prepare as run
 
     made, paths = run(config, overwrite, bar, machines), config.paths
+    _note_folders(config.mosaic.images)
     log.info(tell.mosaic(made.mosaic) if made.mosaic else tell.current(paths.mosaic))
     log.info(tell.labels(made.labels, config.scheme) if made.labels else tell.current(paths.labels))
     log.info(tell.chips(made.chips) if made.chips else tell.current(paths.chips))
@@ -61,7 +63,20 @@ def mosaic(config: "Config", overwrite: bool, machines: "Machines", images: tupl
     from landcover.prepare.steps import run_mosaic
 
     made = run_mosaic(config, overwrite, bar, images, machines)
+    _note_folders(images or config.mosaic.images)
     click.echo(tell.mosaic(made) if made else tell.current(config.paths.mosaic))
+
+
+def _note_folders(images: "Sequence[str]") -> None:
+    """Say which folders hold more images, in folders of their own."""
+    from landcover.errors import ImageError
+    from landcover.sources import RASTER_SUFFIXES, expand, overlooked
+    from landcover.words import counted
+
+    paths = expand(images, RASTER_SUFFIXES, ImageError)
+    for folder, (number, whole) in overlooked(images, RASTER_SUFFIXES, paths).items():
+        told = counted(number, "images")
+        log.warning("Note: %s: %s in folders below it left out: name %s to have them", folder, told, whole)
 
 
 @click.command()

@@ -1,11 +1,10 @@
 """The settings of `points` and `assess`."""
 
-from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from landcover.settings.kinds import ClassKey, Section, Sources
+from landcover.settings.kinds import ClassKey, Place, Section, Sources
 
 EXPECTED = 0.85
 """User's accuracy that a sample is planned for where nothing else is expected: the article's overall accuracy."""
@@ -34,11 +33,11 @@ class PointSettings(Section):
 
 
 class AssessSettings(Section):
-    map: Path | None = None
+    map: Place | None = None
     reference: Sources = ("data/raw/reference.gpkg",)
     field: str | None = None
     sampling: Literal["auto", "stratified", "random"] = "auto"
     block: Literal["auto", 64, 128, 256, 512, 1024] = "auto"
     esri: bool = False
     kappa: bool = False
-    image: Path | None = None
+    image: Place | None = None

@@ -5,11 +5,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from landcover.settings.kinds import Memory, Precision, Section
+from landcover.settings.kinds import Memory, Place, Precision, Section
 
 
 class ClassifySettings(Section):
-    model: Path = Path("models/unet/model.keras")
+    model: Place = Path("models/unet/model.keras")
     tile: Literal["auto"] | Annotated[int, Field(ge=16, multiple_of=16)] = "auto"
     batch: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     memory: Memory = 2_600_000_000
@@ -17,7 +17,7 @@ class ClassifySettings(Section):
     halo: Literal["auto"] | Annotated[int, Field(ge=0)] = "auto"
     precision: Precision = "auto"
     confidence: bool = False
-    aoi: Path | None = None
+    aoi: Place | None = None
     collar: bool = True
     skip_bad: bool = False
     code: str | None = None

@@ -1,10 +1,11 @@
 """Kinds of values that several settings take, and what all sections share."""
 
+import os
 import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 
 class Section(BaseModel):
@@ -21,8 +22,18 @@ def listed(value: object) -> object:
     return [value] if isinstance(value, (str, Path, float, int)) else value
 
 
+def _from_home(paths: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(os.path.expanduser, paths))
+
+
+Place = Annotated[Path, AfterValidator(lambda path: Path(os.path.expanduser(path)))]
+"""A file or folder; ~ is the home."""
+
 Sources = Annotated[
-    tuple[str, ...], BeforeValidator(listed), Field(min_length=1, description="a path, or a list of paths")
+    tuple[str, ...],
+    BeforeValidator(listed),
+    AfterValidator(_from_home),
+    Field(min_length=1, description="a path, or a list of paths"),
 ]
 """Files, folders, globs or URLs; a single one may stand without brackets."""
 

@@ -5,15 +5,15 @@ from typing import Any, Literal
 
 from pydantic import model_validator
 
-from landcover.settings.kinds import Section
+from landcover.settings.kinds import Place, Section
 
 
 class Paths(Section):
     """The three folders, and where each stage's files lie in them: the cookiecutter data science layout."""
 
-    data: Path = Path("data")
-    models: Path = Path("models")
-    reports: Path = Path("reports")
+    data: Place = Path("data")
+    models: Place = Path("models")
+    reports: Place = Path("reports")
 
     @model_validator(mode="before")
     @classmethod
