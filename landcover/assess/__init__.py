@@ -11,7 +11,7 @@ from typing import Any
 from landcover.assess.by_cover import assess_by_cover
 from landcover.assess.by_sample import assess_by_sample
 from landcover.assess.publish import esri_notes, write_tables
-from landcover.assess.reference import check_scheme, find_reference
+from landcover.assess.reference import check_scheme
 from landcover.assess.report import FILE as PAGE
 from landcover.assess.report import RECORD, report
 from landcover.assess.result import Assessment
@@ -26,6 +26,7 @@ from landcover.pipeline import assess_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import RUN_TAG, Recorder, inputs, versions
 from landcover.raster import grid_of, open_raster
+from landcover.reference import find_reference
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, absolute, expand
 from landcover.uptodate import check, clear_up
 

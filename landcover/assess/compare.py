@@ -17,7 +17,7 @@ from landcover.assess.measures import NORMAL
 from landcover.assess.paired import Difference, compare_pieces, compare_points, kinds_of, mcnemar
 from landcover.assess.pictures import draw_difference
 from landcover.assess.pieces import described, gather
-from landcover.assess.reference import check_scheme, check_values, find_reference, same_file
+from landcover.assess.reference import check_scheme, check_values
 from landcover.assess.result import number
 from landcover.assess.sampled import positions, read_sample, sample_notes
 from landcover.assess.survey import open_map, read_map, survey, values_at
@@ -29,6 +29,7 @@ from landcover.labelset import Pixels, open_labels
 from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
 from landcover.raster import OpenInThreads, grid_of
+from landcover.reference import find_reference, same_file
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.words import counted
