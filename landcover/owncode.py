@@ -7,6 +7,8 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -43,10 +45,7 @@ def import_module(kind: Kind) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            place = name.replace(".", "/")
-            raise ModelError(
-                f"{_told(kind)}: there is no module {error.name}: {place}.py should lie in {here}, or be installed"
-            ) from None
+            raise _no_module(kind, error.name) from None
         raise ModelError(f"{_told(kind)}: {name} needs {error.name}, which is not installed") from None
     except Exception as error:
         raise ModelError(f"{_told(kind)}: importing {name} failed: {mistake(error)}") from None
@@ -102,6 +101,20 @@ def _imported(file: Path) -> Iterator[str]:
             yield from filter(None, [module, *(f"{module}.{alias.name}".lstrip(".") for alias in node.names)])
 
 
+def check_module(kind: Kind) -> None:
+    """Raise ModelError for a module that cannot be found. Nothing is imported, packages around it neither."""
+    importlib.invalidate_caches()
+    found, *inner = module_of(kind).split(".")
+    spec = PathFinder.find_spec(found, [os.getcwd()]) or find_spec(found)
+    for part in inner:
+        if spec is None:
+            break
+        found = f"{found}.{part}"
+        spec = PathFinder.find_spec(found, list(spec.submodule_search_locations or ()))
+    if spec is None:
+        raise _no_module(kind, found)
+
+
 def mistake(error: Exception) -> str:
     """An error of foreign code in a line: what, and where in it."""
     text = " ".join(str(error).split())[:200]
@@ -110,6 +123,13 @@ def mistake(error: Exception) -> str:
         # a mistake of grammar tells itself where it is
         return f"{type(error).__name__}: {text}"
     return f"{type(error).__name__}: {text} ({frames[-1].filename}, line {frames[-1].lineno})"
+
+
+def _no_module(kind: Kind, missing: str) -> ModelError:
+    place = module_of(kind).replace(".", "/")
+    return ModelError(
+        f"{_told(kind)}: there is no module {missing}: {place}.py should lie in {os.getcwd()}, or be installed"
+    )
 
 
 def _told(kind: Kind) -> str:

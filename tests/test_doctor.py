@@ -23,7 +23,9 @@ from landcover import machine
 from landcover.config import Config, load_config
 from landcover.doctor import Finding, as_text, doctor, fails
 from landcover.doctor.environment import check_environment
+from landcover.doctor.finding import could_not
 from landcover.doctor.shift import estimate_shift, match_edges
+from landcover.errors import LandcoverError
 from landcover.model import ENTRY, ModelCard
 from landcover.scheme import ClassScheme
 
@@ -156,6 +158,38 @@ def test_a_broken_image_is_a_finding_and_the_others_are_looked_at(healthy, noise
     assert message in errors[0].what
     assert errors[0].mend
     assert next(f for f in told if f.check == "images.grid").what.startswith("1 image of 4 bands")
+
+
+def test_images_in_folders_of_a_folder_are_told_of(project, noise) -> None:
+    write_image(NAIP / "32085/a.tif", noise(64, 64))
+    write_image(NAIP / "32086/b.tif", noise(64, 64), column=64)
+    (none,) = found("images.open", "error")
+    assert none.what == "no file in this folder ends in .tif, .tiff or the like: 2 in folders below it"
+    assert (none.where, none.mend) == (str(NAIP), "name data/raw/naip/**/*.tif")
+    assert "2 images of 4 bands" in found("images.grid", "ok", (f"mosaic.images={NAIP}/**/*.tif",))[0].what
+    write_image(NAIP / "c.tif", noise(64, 64), column=128)
+    (some,) = found("images.folders", "warning")
+    assert (some.what, some.mend) == ("2 images in folders below it", "name data/raw/naip/**/*.tif in mosaic.images")
+    assert not found("images.folders", overrides=(f"mosaic.images=[{NAIP}, {NAIP}/32085, {NAIP}/32086]",))
+
+
+@pytest.mark.parametrize(
+    ("message", "what", "mend"),
+    [
+        ("a.tif: is empty: copy it again", "is empty", "copy it again"),
+        ("a.tif: cannot be read (GDAL: it: is odd): is it whole?", "cannot be read (GDAL: it: is odd)", "is it whole?"),
+        (
+            "a.tif: cannot be opened (not: a file)",
+            "cannot be opened (not: a file)",
+            "mend what it names, or leave it out",
+        ),
+        ("a.tif: codes: forest (3 pixels)", "codes: forest (3 pixels)", "mend what it names, or leave it out"),
+        ("b.gpkg: no such file", "b.gpkg: no such file", "mend what it names, or leave it out"),
+    ],
+)
+def test_what_an_error_says_to_do_is_the_mend_and_nothing_else(message, what, mend) -> None:
+    told = could_not("images.open", "a.tif", LandcoverError(message))
+    assert (told.what, told.mend) == (what, mend)
 
 
 def test_near_infrared_that_is_marked_as_alpha(project, noise) -> None:
@@ -450,6 +484,82 @@ def test_the_reference(healthy) -> None:
     write_polygons(Path("data/raw/reference.gpkg"), [(0, 0, 9, 9, 1)])
     assert found("reference.file", "ok")[0].what == "1 feature"
     assert "is the labels as well" in found("reference.file", "warning", (f"assess.reference={LABELS}",))[0].what
+
+
+def test_a_good_reference_is_not_blamed_for_labels_that_are_missing(healthy) -> None:
+    write_polygons(Path("data/raw/reference.gpkg"), [(0, 0, 9, 9, 1)])
+    LABELS.unlink()
+    assert [(f.severity, f.what) for f in found("reference.file")] == [("ok", "1 feature")]
+    (missing,) = found("labels.open", "error")
+    assert (missing.what, missing.where) == ("no such file or folder", str(LABELS))
+    assert missing.mend.startswith("draw polygons there (`landcover init` makes an empty file for it), or name labels")
+
+
+def _shapes(values: list[object], crs: str | None = CRS, field: str = "Classvalue", points: bool = False) -> None:
+    shapes = [box(n, 0, n + 5, 5).centroid if points else box(n, 0, n + 5, 5) for n in range(len(values))]
+    gpd.GeoDataFrame({field: values}, geometry=shapes, crs=crs).to_file("data/raw/reference.gpkg")
+
+
+@pytest.mark.parametrize(
+    ("write", "check", "what"),
+    [
+        (lambda: _shapes([1, 77]), "reference.class", "classes in Classvalue that the scheme does not have: 77 (1)"),
+        (lambda: _shapes([1], crs=None), "reference.crs", "has no coordinate reference system"),
+        (lambda: _shapes([1], crs=None, points=True), "reference.file", "has no coordinate reference system"),
+        (lambda: _shapes([99], field="height"), "reference.file", "which field holds the class?"),
+        (lambda: Path("data/raw/reference.gpkg").write_text("none"), "reference.file", "cannot be opened as vector"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:'crs' was not provided")
+def test_a_reference_that_assess_would_stop_at(healthy, write, check, what) -> None:
+    write()
+    (error,) = [f for f in doctor(Config()) if f.severity == "error"]
+    assert (error.check, error.where) == (check, "data/raw/reference.gpkg")
+    assert what in error.what
+    assert "labels" not in error.why
+
+
+def test_rasters_as_a_reference_that_assess_would_stop_at(healthy) -> None:
+    source = ("assess.reference=data/raw/reference.tif",)
+    Path("data/raw/reference.tif").write_text("no raster")
+    assert "cannot be opened as a raster" in found("reference.file", "error", source)[0].what
+    write_image(Path("data/raw/reference.tif"), np.full((1, 64, 64), 9, np.uint8), column=9000)
+    assert "codes that are neither in scheme" in found("reference.file", "error", source)[0].what
+    write_image(Path("data/raw/reference.tif"), np.full((1, 64, 64), 2, np.uint8), column=9000)
+    assert found("reference.file", "ok", source)[0].what == "a raster"
+    _shapes([1], points=True)
+    both = ("assess.reference=[data/raw/reference.gpkg, data/raw/reference.tif]",)
+    assert "a sample of points is one file" in found("reference.file", "error", both)[0].what
+
+
+@pytest.mark.parametrize(
+    ("overrides", "check", "what"),
+    [
+        (("classify.aoi=none.gpkg",), "named.aoi", "no such file"),
+        (("assess.image=none.tif",), "named.image", "no such file"),
+        (("train.model=deeplab", "train.backbone.weights=none.h5"), "named.weights", "no such file"),
+        (("train.model=deeplab", "train.backbone.weights=mine.py"), "named.weights", "should be an .h5"),
+        (("train.model=nonet:build",), "named.model", "there is no module nonet: nonet.py should lie in"),
+        (("train.model=nets.nonet:build",), "named.model", "there is no module nets.nonet"),
+    ],
+)
+def test_files_that_settings_name_and_that_are_not_there(healthy, overrides, check, what) -> None:
+    for file in ("mine.py", "nets/__init__.py"):
+        Path(file).parent.mkdir(exist_ok=True)
+        Path(file).write_text("raise AssertionError('imported')\n")
+    (error,) = [f for f in doctor(load_config(None, overrides)) if f.severity == "error"]
+    assert error.check == check
+    assert what in error.what
+    assert error.mend
+
+
+def test_code_of_ones_own_is_found_and_not_imported(healthy) -> None:
+    for file in ("mine.py", "nets/__init__.py", "nets/small.py"):
+        Path(file).parent.mkdir(exist_ok=True)
+        Path(file).write_text("raise AssertionError('imported')\n")
+    for model in ("mine:build", "nets.small:build"):
+        assert not found("named.model", overrides=(f"train.model={model}",))
+    assert not found("named.weights", overrides=("train.backbone.weights=none.h5",)), "the U-Net has no backbone"
 
 
 def a_machine(root: Path, files: dict[str, str]) -> Path:

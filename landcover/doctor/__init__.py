@@ -10,6 +10,7 @@ from landcover.doctor.environment import check_environment
 from landcover.doctor.finding import Finding, guarded
 from landcover.doctor.images import check_images
 from landcover.doctor.labels import check_labels
+from landcover.doctor.named import check_named
 from landcover.doctor.outputs import check_folders, check_model
 from landcover.doctor.reference import check_reference
 from landcover.doctor.table import as_text
@@ -35,6 +36,7 @@ def doctor(config: Config, progress: Progress = silent) -> list[Finding]:
             found += guarded("chips.background", where, lambda: check_chips(labels, config.scheme, config.chips, where))
             found += guarded("labels.shift", where, lambda: check_shift(labels, scenes, where, progress))
         found += guarded("reference.file", ", ".join(config.assess.reference), lambda: check_reference(config))
+        found += check_named(config)
         found += guarded("outputs.folder", str(config.paths.data), lambda: check_folders(config, scenes))
         return found + guarded("model.file", str(config.classify.model), lambda: check_model(config, scenes))
 

@@ -18,6 +18,13 @@ BROKEN = (
 )  # fmt: skip
 """What reading a broken file can raise."""
 
+REMEDIES = frozenset({
+    "assign", "call", "cd", "choose", "close", "convert", "copy", "cut", "define", "delete", "draw", "give",
+    "install", "keep", "leave", "make", "mend", "move", "name", "put", "rescale", "run", "save", "set", "train",
+    "use", "wait", "warp", "write",
+})  # fmt: skip
+"""With what messages of mistakes begin to say what to do; or they ask."""
+
 Severity = Literal["ok", "warning", "error"]
 """error: a stage would fail. warning: it would run, and its result may not be what is wanted."""
 
@@ -48,15 +55,28 @@ def guarded(check: str, where: str, look: Callable[[], Iterable[Finding]]) -> li
         return [could_not(check, where, error)]
 
 
-def could_not(check: str, where: str, error: BaseException) -> Finding:
-    """The finding that an error is: of its own words, what is wrong and how to mend it."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    what, colon, mend = text.removeprefix(f"{where}: ").rpartition(": ")
-    told = what if colon and isinstance(error, LandcoverError) else text.removeprefix(f"{where}: ")
-    return Finding(
-        "error", check, told, where, "the stages that read it stop here",
-        mend if told == what else "copy or export the file again, or leave it out",
-    )  # fmt: skip
+def could_not(check: str, where: str, error: BaseException, else_mend: str = "") -> Finding:
+    """The finding that an error is: of its own words, what is wrong and how to mend it; `else_mend` where these do not
+    say."""
+    text = (" ".join(str(error).split()) or type(error).__name__).removeprefix(f"{where}: ")
+    if isinstance(error, LandcoverError):
+        what, mend = parted(text)
+        usual = "mend what it names, or leave it out"
+    else:
+        what, mend, usual = text, "", "copy or export the file again, or leave it out"
+    return Finding("error", check, what, where, "the stages that read it stop here", mend or else_mend or usual)
+
+
+def parted(message: str) -> tuple[str, str]:
+    """What is wrong, and what a message says to do about it, if it does."""
+    # what other libraries say stands in brackets, and has colons of its own
+    depth, bare = 0, ""
+    for letter in message:
+        depth += (letter == "(") - (letter == ")")
+        bare += letter if depth <= 0 else " "
+    what, mend = message[: bare.rfind(": ")], message[bare.rfind(": ") + 2 :]
+    says = ": " in bare and (mend.endswith("?") or mend.partition(" ")[0] in REMEDIES)
+    return (what, mend) if says else (message, "")
 
 
 def grouped(findings: Iterable[Finding]) -> list[Finding]:

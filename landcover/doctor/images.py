@@ -7,14 +7,14 @@ from pathlib import Path
 import numpy as np
 
 from landcover.bands import NAIP_BANDS
-from landcover.doctor.finding import BROKEN, Finding, could_not, grouped
+from landcover.doctor.finding import BROKEN, Finding, could_not, grouped, parted
 from landcover.doctor.image import Look, check_image, look_at
 from landcover.errors import ImageError
 from landcover.grid import Grid, name_of
 from landcover.progress import Progress
 from landcover.scene import Scene, usual_grid
 from landcover.settings import MosaicSettings
-from landcover.sources import RASTER_SUFFIXES, expand
+from landcover.sources import HERE, RASTER_SUFFIXES, expand, overlooked
 from landcover.words import counted
 
 SAME_SIZE = 0.01
@@ -31,7 +31,7 @@ def check_images(settings: MosaicSettings, collar: bool, progress: Progress) -> 
     except ImageError as error:
         where = ", ".join(settings.images)
         return [_none(where, error)], []
-    found: list[Finding] = []
+    found = list(_below(settings, paths))
     looks: list[Look] = []
     with progress("looking at images", len(paths), "images") as advance:
         for path in paths:
@@ -50,10 +50,19 @@ def check_images(settings: MosaicSettings, collar: bool, progress: Progress) -> 
 
 
 def _none(where: str, error: ImageError) -> Finding:
+    what, mend = parted(str(error).removeprefix(f"{where}: "))
     return Finding(
-        "error", "images.open", str(error).removeprefix(f"{where}: "), where, "there is nothing to map or to train on",
-        "put images there, or name others in mosaic.images",
+        "error", "images.open", what, where, "there is nothing to map or to train on",
+        mend.replace(HERE, "put images there, or name others in mosaic.images"),
     )  # fmt: skip
+
+
+def _below(settings: MosaicSettings, paths: Sequence[str]) -> Iterator[Finding]:
+    for folder, (number, whole) in overlooked(settings.images, RASTER_SUFFIXES, paths).items():
+        yield Finding(
+            "warning", "images.folders", f"{counted(number, 'images')} in folders below it", folder,
+            "they are left out: of a folder, the files count that lie in it", f"name {whole} in mosaic.images",
+        )  # fmt: skip
 
 
 def _alike(scenes: Sequence[Scene]) -> Iterator[Finding]:

@@ -14,14 +14,14 @@ from shapely.geometry.base import BaseGeometry
 
 from landcover.config import Config
 from landcover.doctor.classes import Ground, check_classes, drawn_ground, pixel_ground
-from landcover.doctor.finding import BROKEN, Finding, could_not
+from landcover.doctor.finding import BROKEN, Finding, could_not, parted
 from landcover.doctor.polygons import Drawn, check_overlaps, check_polygons, listed
 from landcover.errors import LabelError
 from landcover.grid import Grid
 from landcover.labelset import LabelSet, Pixels, Polygons, open_labels
 from landcover.raster import grid_of, open_raster
 from landcover.scene import Scene, usual_grid
-from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
+from landcover.sources import HERE, RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.words import counted
 
 ALL_OUTSIDE = "no label lies on the images"
@@ -65,10 +65,10 @@ def check_labels(config: Config, scenes: Sequence[Scene]) -> tuple[list[Finding]
 
 
 def _none(where: str, error: LabelError) -> Finding:
-    return Finding(
-        "error", "labels.open", str(error).removeprefix(f"{where}: "), where, "there is nothing to train on",
-        "draw polygons there (`landcover init` makes an empty file for it), or name labels in labels.source",
-    )  # fmt: skip
+    what, mend = parted(str(error).removeprefix(f"{where}: "))
+    plain = "draw polygons there (`landcover init` makes an empty file for it), or name labels in labels.source"
+    why = "there is nothing to train on"
+    return Finding("error", "labels.open", what, where, why, mend.replace(HERE, plain))
 
 
 def _mosaic_grid(scenes: Sequence[Scene]) -> Grid:

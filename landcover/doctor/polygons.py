@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import geopandas as gpd
 import numpy as np
@@ -26,6 +27,10 @@ PAIRS = 200_000
 
 KINDS = ("Polygon", "MultiPolygon")
 
+Use = Literal["labels", "reference"]
+STOPS: dict[Use, str] = {"labels": "labels", "reference": "assess"}
+"""The stage that stops at what is wrong with polygons, by what they are for."""
+
 
 @dataclass(frozen=True)
 class Drawn:
@@ -43,7 +48,9 @@ class Drawn:
         return self.frame.to_crs(equal_area(CRS.from_user_input(self.frame.crs)))
 
 
-def check_polygons(path: str, remap: Remap, field: str | None) -> tuple[list[Finding], Drawn | None]:
+def check_polygons(
+    path: str, remap: Remap, field: str | None, use: Use = "labels"
+) -> tuple[list[Finding], Drawn | None]:
     """Findings on a file, and its polygons if they can be placed. Raises LabelError for one that cannot be read."""
     frame = read_as_is(path)
     if not len(frame):
@@ -53,36 +60,36 @@ def check_polygons(path: str, remap: Remap, field: str | None) -> tuple[list[Fin
         ], None  # fmt: skip
     if frame.crs is None:
         return [
-            Finding("error", "labels.crs", "has no coordinate reference system", path, "nobody knows where it lies",
+            Finding("error", f"{use}.crs", "has no coordinate reference system", path, "nobody knows where it lies",
                     "assign the one that it was drawn in: ogr2ogr -a_srs EPSG:...")
         ], None  # fmt: skip
-    found = list(_geometry(path, frame))
+    found = list(_geometry(path, frame, use))
     columns = [str(c) for c in frame.columns if c != frame.geometry.name]
     chosen = find_field(path, frame, columns, remap, field)
     codes = [code_of(value) for value in frame[chosen]]
-    found += _codes(path, chosen, frame, codes, remap)
+    found += _codes(path, chosen, frame, codes, remap, use)
     shapes = frame.geometry
     usable = (shapes.geom_type.isin(KINDS) & ~shapes.is_empty & shapes.is_valid).to_numpy()
     values = np.array([remap(code) or BACKGROUND for code in codes], np.uint8)
     return found, Drawn(path, frame.loc[usable, [shapes.name]], values[usable])
 
 
-def _geometry(path: str, frame: gpd.GeoDataFrame) -> Iterator[Finding]:
+def _geometry(path: str, frame: gpd.GeoDataFrame, use: Use) -> Iterator[Finding]:
     shapes = frame.geometry
     empty = (shapes.isna() | shapes.is_empty).to_numpy()
     other = ~shapes.geom_type.isin(KINDS).to_numpy() & ~empty
     invalid = ~shapes.is_valid.to_numpy() & ~empty & ~other
-    stops = "labels stops at the first"
+    check, stops = f"{use}.geometry", f"{STOPS[use]} stops at the first"
     if empty.any():
-        yield _features("labels.geometry", path, frame, empty, "without a geometry", stops, "draw or delete them")
+        yield _features(check, path, frame, empty, "without a geometry", stops, "draw or delete them")
     if other.any():
         kinds = ", ".join(sorted(set(shapes[other].geom_type)))
         told = f"of kind {kinds}, not Polygon"
-        yield _features("labels.geometry", path, frame, other, told, stops, "delete them, or draw polygons around them")
+        yield _features(check, path, frame, other, told, stops, "delete them, or draw polygons around them")
     if invalid.any():
         reasons = Counter(shapely.is_valid_reason(s).partition("[")[0] for s in shapes[invalid])
         told = f"invalid ({', '.join(reasons)})"
-        yield _features("labels.geometry", path, frame, invalid, told, stops, "QGIS: Fix geometries")
+        yield _features(check, path, frame, invalid, told, stops, "QGIS: Fix geometries")
 
 
 def _features(
@@ -98,19 +105,22 @@ def listed(ids: Sequence[int]) -> str:
     return ", ".join(map(str, ids[:LISTED])) + (" …" if len(ids) > LISTED else "")
 
 
-def _codes(path: str, field: str, frame: gpd.GeoDataFrame, codes: list[Code], remap: Remap) -> Iterator[Finding]:
+def _codes(
+    path: str, field: str, frame: gpd.GeoDataFrame, codes: list[Code], remap: Remap, use: Use
+) -> Iterator[Finding]:
+    check, stops = f"{use}.class", f"{STOPS[use]} stops there"
     bare = np.array([code == NODATA and NODATA not in remap.exact for code in codes])
     if bare.any():
         yield _features(
-            "labels.class", path, frame, bare, f"without a class in {field}", "labels stops there",
+            check, path, frame, bare, f"without a class in {field}", stops,
             "give them one or delete them; or leave them out: labels.reclassify: {nodata: 0}",
         )  # fmt: skip
     unknown = Counter(str(code) for code in codes if code != NODATA and remap(code) is None)
     if unknown:
         names = ", ".join(f"{code} ({n:,})" for code, n in sorted(unknown.items()))
         yield Finding(
-            "error", "labels.class", f"classes in {field} that the scheme does not have: {names}", path,
-            "labels stops there", "add them to scheme, or say in labels.reclassify what they are, 0 for nothing",
+            "error", check, f"classes in {field} that the scheme does not have: {names}", path,
+            stops, "add them to scheme, or say in labels.reclassify what they are, 0 for nothing",
             {"codes": dict(unknown)},
         )  # fmt: skip
 

@@ -1,12 +1,12 @@
 """The settings of `train` and `benchmark`."""
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from landcover.catalogue import find_kind
-from landcover.settings.kinds import ClassKey, Precision, Section, listed
+from landcover.errors import ModelError
+from landcover.settings.kinds import ClassKey, Place, Precision, Section, listed
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Shares = Annotated[
@@ -49,7 +49,7 @@ class NetSettings(Section):
 class BackboneSettings(Section):
     name: Literal["mobilenetv2", "resnet50", "resnet101"] = "mobilenetv2"
     width: float = Field(0.5, gt=0, le=2)
-    weights: Path | None = None
+    weights: Place | None = None
     frozen: Literal["auto"] | Annotated[int, Field(ge=0)] = 0
 
     @model_validator(mode="after")
@@ -57,6 +57,16 @@ class BackboneSettings(Section):
         if self.name != "mobilenetv2" and self.width != 0.5:
             raise ValueError(f"width is of mobilenetv2: leave it out for {self.name}")
         return self
+
+    def check_weights(self) -> None:
+        """Raise ModelError for weights that are named and cannot be Keras's."""
+        if self.weights is not None and not self.weights.is_file():
+            raise ModelError(f"{self.weights}: no such file: name another in train.backbone.weights, or leave it out")
+        if self.weights is not None and self.weights.suffix != ".h5":
+            raise ModelError(
+                f"{self.weights}: should be an .h5 or .weights.h5 file of Keras's: name another in "
+                "train.backbone.weights"
+            )
 
 
 class TrainAugmentation(Section):

@@ -109,10 +109,7 @@ def _plain(settings: BackboneSettings) -> keras.Model:
 def _load(plain: keras.Model, settings: BackboneSettings) -> None:
     path = Path(settings.weights or "")
     name = settings.name + (f" of width {settings.width:g}" if settings.name == "mobilenetv2" else "")
-    if not path.is_file():
-        raise ModelError(f"train.backbone.weights: {path}: no such file")
-    if path.suffix != ".h5":
-        raise ModelError(f"train.backbone.weights: {path}: should be an .h5 or .weights.h5 file of Keras's")
+    settings.check_weights()
     try:
         with warnings.catch_warnings():
             # what does not fit is an error in the end
