@@ -9,6 +9,7 @@ from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError
 from landcover.files import leftovers
 from landcover.pipeline import (
+    MOSAIC,
     assess_stage,
     augment_stage,
     chips_stage,
@@ -55,8 +56,8 @@ class Wanted:
 
 
 def steps(config: Config, images: Sequence[str] = (), shown: Path | None = None) -> list[Step]:
-    """Of `prepare`, of `train`, of `classify` for the images, and of `assess` for a map, by default the one that
-    `assess` would take."""
+    """Of `prepare`, of `train`, of `classify` for the images, or of the mosaic without any, and of `assess` for a
+    map, by default the one that `assess` would take."""
     found: list[Step] = []
     for wanted in _wanted(config, images, shown):
         before = [step.stage for step in found if step.stage in wanted.after and step.works]
@@ -74,13 +75,24 @@ def _wanted(config: Config, images: Sequence[str], shown: Path | None) -> list[W
         Wanted("augment", paths.augmented, lambda: augment_stage(config), ("stack",)),
         Wanted("train", paths.models / config.train.name, lambda: train_stage(config), ("stack", "augment")),
     ]
-    listed += [_map(config, image) for image in (expand(images, RASTER_SUFFIXES, ImageError) if images else ())]
+    mapped = [_map(config, image) for image in images_of(config, images)]
+    outs = {wanted.out for wanted in mapped}
+    maps = _maps(config, shown)
+    if not maps or (images and shown is None and config.assess.map is None):
+        maps |= outs
 
     def assessed() -> Stage:
+        if len(maps) > 1:
+            raise ConfigError(f"which map? there are {len(maps)} in {paths.maps}: name one with --map")
         reference = expand(config.assess.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
-        return assess_stage(config, the_map(config, shown, listed), reference)
+        return assess_stage(config, next(iter(maps)), reference)
 
-    return [*listed, Wanted("assess", paths.reports, assessed, ("classify",))]
+    return [*listed, *mapped, Wanted("assess", paths.reports, assessed, ("classify",) if maps & outs else ())]
+
+
+def images_of(config: Config, named: Sequence[str]) -> list[str]:
+    """What `classify` would map."""
+    return expand(named, RASTER_SUFFIXES, ImageError) if named else [str(config.paths.mosaic / MOSAIC)]
 
 
 def _map(config: Config, image: str) -> Wanted:
@@ -90,23 +102,18 @@ def _map(config: Config, image: str) -> Wanted:
         out = index
     confidence = out.with_name(f"{out.stem}_confidence{out.suffix}")
     trained = train_stage(config).made[0] == config.classify.model
-    after = ("train",) if trained else ()
+    shown = ("mosaic",) if Path(image) == config.paths.mosaic / MOSAIC else ()
+    after = (*shown, "train") if trained else shown
     return Wanted("classify", out, lambda: classify_stage(config, image, out, confidence), after)
 
 
-def the_map(config: Config, shown: Path | None, listed: Sequence[Wanted]) -> Path:
-    """The map that would be assessed. Raises ConfigError where there are several or none."""
+def _maps(config: Config, shown: Path | None) -> set[Path]:
+    """The map that is named, else those that are there."""
     named = shown or config.assess.map
     if named is not None:
-        return named
+        return {named}
     there = (p for kind in ("*.tif", "*.vrt") for p in config.paths.maps.glob(kind) if not p.name.startswith("."))
-    maps = {p for p in there if not p.stem.endswith("_confidence")}
-    maps |= {wanted.out for wanted in listed if wanted.name == "classify"}
-    if not maps:
-        raise ConfigError(f"there is no map in {config.paths.maps} yet: name IMAGES to plan their maps")
-    if len(maps) > 1:
-        raise ConfigError(f"which map? there are {len(maps)} in {config.paths.maps}: name one with --map")
-    return maps.pop()
+    return {p for p in there if not p.stem.endswith("_confidence")}
 
 
 def _step(wanted: Wanted, before: list[str], full: bool) -> Step:

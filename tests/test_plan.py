@@ -68,6 +68,25 @@ def test_the_estimate_is_near_what_is_made(project) -> None:
     assert (estimate(_config()).memory or 0) > 1e7
 
 
+def test_without_images_the_map_is_that_of_the_mosaic(project) -> None:
+    write_polygons(project / "data/raw/reference.gpkg", BOXES[:2])
+    *_, mapped, assessed = steps(_config())
+    assert (mapped.stage, mapped.out, mapped.doing) == ("classify", "data/maps/mosaic_landcover.tif", "to do")
+    assert mapped.why == "not there yet; after mosaic and train"
+    assert (assessed.out, assessed.why) == ("reports/mosaic_landcover", "not there yet; after classify")
+    *_, mapped, _ = steps(_config("classify.model=models/other/model.keras"))
+    assert mapped.why == "not there yet; after mosaic"
+    (project / "data/maps").mkdir()
+    (project / "data/maps/held_out_landcover.tif").write_text("")
+    *_, mapped, assessed = steps(_config())
+    # as `assess` would do now
+    assert (mapped.out, assessed.out) == ("data/maps/mosaic_landcover.tif", "reports/held_out_landcover")
+    assert assessed.why == "not there yet"
+    *_, mapped, assessed = steps(_config(), ["data/raw/naip/m_1.tif"])
+    assert mapped.out == "data/maps/m_1_landcover.tif"
+    assert (assessed.doing, assessed.why[:40]) == ("cannot", "which map? there are 2 in data/maps: nam")
+
+
 def test_a_change_is_named_and_followed_through(project) -> None:
     prepare(_config())
     assert list(_doing().values())[:5] == ["up to date"] * 5
@@ -75,7 +94,7 @@ def test_a_change_is_named_and_followed_through(project) -> None:
     found = {step.stage: step for step in steps(_config())}
     assert {name: step.doing for name, step in found.items()} == {
         "mosaic": "up to date", "labels": "to do", "chips": "perhaps", "stack": "perhaps", "augment": "perhaps",
-        "train": "to do", "assess": "cannot",
+        "train": "to do", "classify": "to do", "assess": "cannot",
     }  # fmt: skip
     assert found["labels"].why.startswith("data/raw/labels.gpkg has changed (")
     assert found["chips"].why == "if labels comes out another"
@@ -113,6 +132,7 @@ def test_what_cannot_be_done_is_said_where_it_would_stop(project) -> None:
 def test_a_model_tells_how_long_mapping_takes(project, random_model) -> None:
     given = ["data/raw/naip/m_1.tif", f"--set=classify.model={random_model}", "--set=classify.precision=float32"]
     assert json.loads(_plan(given[0], "--json").stdout)["costs"]["classify"] == "known once train has run"
+    assert json.loads(_plan(*given[1:], "--json").stdout)["costs"]["classify"] == "known once prepare has run"
     told = json.loads(_plan(*given, "--json").stdout)
     # not of the model that train would make
     assert [s["why"] for s in told["steps"] if s["stage"] == "classify"] == ["not there yet"]

@@ -32,11 +32,11 @@ def plan(
     quick: bool,
     as_json: bool,
 ) -> None:
-    """Say what prepare, train, classify (of IMAGES) and assess would do now, why, and what it would take.
+    """Say what prepare, train, classify (of IMAGES, else of the mosaic) and assess would do now, and why.
 
-    What is up to date stays; what is not is named with the file or the setting that changed. For what is to do, a trial
-    of a few seconds tells about how long it takes on this machine; with --workers or --scheduler, for classify, on all
-    workers together.
+    What is up to date stays; what is not is named with the file or the setting that changed. Of what is to do it says
+    what it would take; a trial of a few seconds tells about how long on this machine; with --workers or --scheduler,
+    for classify, on all workers together.
 
     \b
     Reads:   what the stages read, and the records of their runs
@@ -98,10 +98,12 @@ def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], 
 
 def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines") -> Any:
     from landcover.errors import LandcoverError
-    from landcover.sources import RASTER_SUFFIXES, expand
+    from landcover.plan import images_of
 
     if not config.classify.model.exists():
         raise LandcoverError("known once train has run")
+    if not images and any(step.stage == "mosaic" for step in todo):
+        raise LandcoverError("known once prepare has run")
     from landcover.classify import map_path
     from landcover.classify.estimate import estimate
     from landcover.classify.mapper import needs_keras
@@ -109,7 +111,7 @@ def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...
     if needs_keras(config.classify.model):
         import_quietly("keras")
     outs = {step.out for step in todo}
-    paths = expand(images, RASTER_SUFFIXES, LandcoverError)
+    paths = images_of(config, images)
     left = [p for p in paths if {str(out := map_path(config.paths.maps, p)), str(out.with_suffix(".vrt"))} & outs]
     return estimate(left, config.classify, machines)
 
