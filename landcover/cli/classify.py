@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landcover.cli.complete import MODELS, RASTERS, VECTORS
-from landcover.cli.console import bar, common, spread, tracked, with_options
+from landcover.cli.console import bar, common, log, spread, tracked, with_options
 from landcover.cli.stac import describe_maps
 from landcover.quietly import import_quietly
 
@@ -72,6 +72,7 @@ def classify(
              landcover classify quads/ --workers 4
              landcover classify quads/ --workers 4 --out s3://bucket/maps
     """
+    from landcover.behind import behind_map
     from landcover.classify import Kept, classify_all, classify_one, find_current, map_path, outs_of
     from landcover.classify.mapper import needs_keras
     from landcover.cli import summary as tell
@@ -85,6 +86,8 @@ def classify(
     if not images:
         check_made(config.paths.mosaic / MOSAIC, "mosaic")
     paths = expand(images or [str(config.paths.mosaic / MOSAIC)], RASTER_SUFFIXES, ImageError)
+    if config.paths.mosaic / MOSAIC in map(Path, paths) and (late := behind_map(settings)):
+        log.warning("Note: %s", late)
     if place is not None and is_url(place):
         if stac:
             raise ConfigError("--stac: describes maps on a disk: leave it out, or --out")

@@ -39,6 +39,7 @@ def train(
              found; of a model of pixels model.skops, and neither curves.png nor tensorboard/
     Example: landcover train --set train.epochs=50
     """
+    from landcover.behind import behind_chips
     from landcover.catalogue import find_kind
     from landcover.cli import summary as tell
     from landcover.train import cross_validate, find_current, find_learning_rate, plan_training
@@ -56,6 +57,8 @@ def train(
         raise click.UsageError("--plan is of one training: leave out --folds, and multiply")
     if find_lr and (plan or folds or resume):
         raise click.UsageError("--find-lr trains nothing: leave out --plan, --folds and --resume")
+    if late := behind_chips(config):
+        log.warning("Note: %s", late)
     current = None if plan or find_lr or folds or overwrite else find_current(config)
     if current and not (resume and is_begun(current)):
         click.echo(tell.current(current))
