@@ -39,7 +39,11 @@ def expand(sources: Sequence[str], suffixes: Sequence[str], error: type[Landcove
             found = _inside(source, suffixes)
             if not found:
                 below = _below(source, suffixes)
-                there = f"{len(below):,} in folders below it: name {_all_of(source, below)}" if below else _mend(source)
+                there = (
+                    f"{len(below):,} in folders below it: name {_all_of(source, below)} in its place"
+                    if below
+                    else _mend(source)
+                )
                 raise error(f"{source}: no file in this folder ends in {', '.join(suffixes[:2])} or the like: {there}")
         elif Path(source).exists():
             found = [source]

@@ -35,11 +35,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     except yaml.YAMLError as error:
         raise ConfigError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     except MISREAD:
-        word = _misread(tree)
-        raise ConfigError(
-            f"{path}, line {word.start_mark.line + 1}: {word.value!r} is no {word.tag.rpartition(':')[2]}: put it in "
-            "quotes, if it is text"
-        ) from None
+        raise _misread(path, tree) from None
     if tree is None or settings is None:
         return {}, {}
     if not isinstance(settings, dict):
@@ -52,22 +48,26 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], dict[Location, str]]:
     return settings, places
 
 
-def _misread(tree: yaml.Node) -> yaml.Node:
-    """The first word of which nothing could be made."""
-    left, seen = [tree], set[int]()
+def _misread(path: Path, tree: yaml.Node | None) -> ConfigError:
+    """The mistake that the first word is of which nothing could be made."""
+    left, seen = [] if tree is None else [tree], set[int]()
     while left:
         node = left.pop()
         if isinstance(node, yaml.ScalarNode):
             try:
                 yaml.SafeLoader("").construct_object(node)
             except MISREAD:
-                return node
+                kind = node.tag.rpartition(":")[2]
+                return ConfigError(
+                    f"{path}, line {node.start_mark.line + 1}: {node.value!r} is no {kind}: put it in quotes, if it is "
+                    "text"
+                )
         elif id(node) not in seen:
             # an anchor may refer to itself
             seen.add(id(node))
             parts = [part for pair in node.value for part in pair] if isinstance(node, yaml.MappingNode) else node.value
             left += reversed(parts)
-    return tree
+    return ConfigError(f"{path}: holds what YAML's own kinds cannot: put text in quotes")
 
 
 def _note_places(node: yaml.Node, location: Location, path: Path, places: dict[Location, str]) -> None:

@@ -165,7 +165,7 @@ def test_images_in_folders_of_a_folder_are_told_of(project, noise) -> None:
     write_image(NAIP / "32086/b.tif", noise(64, 64), column=64)
     (none,) = found("images.open", "error")
     assert none.what == "no file in this folder ends in .tif, .tiff or the like: 2 in folders below it"
-    assert (none.where, none.mend) == (str(NAIP), "name data/raw/naip/**/*.tif")
+    assert (none.where, none.mend) == (str(NAIP), "name data/raw/naip/**/*.tif in mosaic.images")
     assert "2 images of 4 bands" in found("images.grid", "ok", (f"mosaic.images={NAIP}/**/*.tif",))[0].what
     write_image(NAIP / "c.tif", noise(64, 64), column=128)
     (some,) = found("images.folders", "warning")

@@ -29,10 +29,10 @@ def _told(source: str) -> str:
 
 def test_what_lies_in_folders_of_a_folder_is_named(project) -> None:
     start = "naip: no file in this folder ends in .tif, .tiff or the like: "
-    assert _told("naip") == f"{start}2 in folders below it: name naip/**/*.tif"
+    assert _told("naip") == f"{start}2 in folders below it: name naip/**/*.tif in its place"
     assert expand(["naip/**/*.tif"], SUFFIXES, ImageError) == ["naip/32085/a.tif", "naip/32085/more/b.tif"]
     (project / "naip/32085/e.TIF").write_text("")
-    assert _told("naip").endswith("3 in folders below it: name naip/**/")
+    assert _told("naip").endswith("3 in folders below it: name naip/**/ in its place")
     assert len(expand(["naip/**/"], SUFFIXES, ImageError)) == 3
     assert overlooked(["naip"], SUFFIXES, []) == {}
     (project / "naip/f.tif").write_text("")

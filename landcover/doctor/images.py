@@ -53,7 +53,7 @@ def _none(where: str, error: ImageError) -> Finding:
     what, mend = parted(str(error).removeprefix(f"{where}: "))
     return Finding(
         "error", "images.open", what, where, "there is nothing to map or to train on",
-        mend.replace(HERE, "put images there, or name others in mosaic.images"),
+        mend.replace(HERE, "put images there, or name others in mosaic.images").replace("its place", "mosaic.images"),
     )  # fmt: skip
 
 
