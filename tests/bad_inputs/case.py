@@ -53,8 +53,9 @@ class Case:
         if result.exception and not isinstance(result.exception, SystemExit):
             raise result.exception
         *before_it, told = result.stderr.splitlines()
-        # why a stage begins is not part of what is wrong
-        assert all(": is made anew: " in line for line in before_it), result.stderr
+        # why a stage begins, and from what, is not part of what is wrong
+        notes = (": is made anew: ", "Note: not up to date: ")
+        assert all(any(note in line for note in notes) for line in before_it), result.stderr
         assert told.startswith("Error: ")
         missing = [words for words in self.told if words not in told]
         assert not missing, told
