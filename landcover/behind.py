@@ -41,17 +41,15 @@ def behind_map(config: Config) -> str | None:
     if train_stage(config).made[0] != config.classify.model:
         return _told(_late(config, leading))
     # settings of a training are often given to it alone
-    model = [
-        late for late in _late(config, [(partial(train_stage, config), "train --overwrite")]) if not late.by_settings
-    ]
-    return _told([*_late(config, [*leading, *_chips(config)]), *model])
+    model = _late(config, [(partial(train_stage, config), "train --overwrite")])
+    return _told([*_late(config, [*leading, *_chips(config)]), *(late for late in model if not late.by_settings)])
 
 
 def _mosaic(config: Config) -> Leading:
-    images = _images(config)
-    return partial(mosaic_stage, config, images), "mosaic IMAGES" if images else "mosaic" if _exports(
-        config
-    ) else "prepare"
+    if images := _images(config):
+        return partial(mosaic_stage, config, images), "mosaic IMAGES"
+    # `prepare` refuses chips that ArcGIS cut
+    return partial(mosaic_stage, config), "mosaic" if _exports(config) else "prepare"
 
 
 def _chips(config: Config) -> list[Leading]:
