@@ -100,7 +100,8 @@ def _late(config: Config, leading: Sequence[Leading]) -> list[Late]:
 def _other_settings(stage: Stage) -> int:
     """How many settings are others than when the stage was run."""
     run = read_run(stage.out)
-    before, now = Stage.compared(run.settings if run else {}), Stage.compared(stage.settings)
+    heeded = run.heeded if run else ()
+    before, now = stage.compared(run.settings if run else {}, heeded), stage.compared(stage.settings, heeded)
     nothing = object()
     return sum(before.get(key, nothing) != now.get(key, nothing) for key in {*before, *now})
 
