@@ -29,15 +29,17 @@ SEGMENT = 15
 
 @click.command(help=__doc__)
 @click.argument("processed", type=click.Path(path_type=Path, exists=True))
-@click.option("--batch", default=4, show_default=True)
+@click.option("--batch", default=2, show_default=True)
 @click.option("--segments", default=12, show_default=True, help="Turns of 15 steps; the first is not counted.")
 @click.option("--precision", "precisions", multiple=True, default=["float32"], show_default=True)
 @click.option("--scale", default=0.3, show_default=True, help="train.augmentation.scale, the dearest of all.")
 def main(processed: Path, batch: int, segments: int, precisions: tuple[str, ...], scale: float) -> None:
+    from landcover.scheme import ClassScheme
     from landcover.settings import Paths, TrainSettings
     from landcover.splitreport import read_report
 
-    scheme = read_report(processed).scheme
+    # chips have classes, and no colours
+    scheme = ClassScheme.model_validate([c.model_dump() | {"color": "#808080"} for c in read_report(processed).scheme])
     print(f"{'':<10}{'bare':>12}{'train':>12}{'ratio':>8}{'least':>8}{'most':>8}{'feeding':>12}{'end of epoch':>14}")
     for precision in precisions:
         augmentation = {"scale": scale, "brightness": 0.3, "contrast": 0.3, "band_brightness": 0.15, "gamma": 0.3}
