@@ -124,6 +124,13 @@ def test_every_step_moves_the_weights() -> None:
     assert float(phases._schedule(TrainSettings(), 0.001, 1)(0)) == pytest.approx(0.001)
 
 
+def test_gradients_that_are_clipped_in_parts_are_no_longer_together(monkeypatch) -> None:
+    settings = TrainSettings(clip=3.0)
+    for parts, longest in ((1, 3.0), (2, 1.5)):
+        monkeypatch.setattr(phases, "parts_of_a_step", lambda learner, parts=parts: parts)
+        assert phases.adamw(None, settings, 0.001).clipnorm == longest
+
+
 def test_a_training_is_not_given_up_while_a_backbone_stands_still(frozen) -> None:
     watch = object.__new__(Watch)
     watch._settings = frozen.model_copy(update={"epochs": 30, "patience": 4, "backbone": BackboneSettings(frozen=10)})
