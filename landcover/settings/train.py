@@ -95,6 +95,7 @@ class TrainSettings(Section):
     class_weights: Literal["auto"] | dict[ClassKey, Positive] = "auto"
     class_prior: Literal["auto", "labels", "equal"] = "auto"
     weight_cap: float = Field(5.0, ge=1)
+    optimizer: Literal["muon", "adamw"] = "muon"
     learning_rate: Literal["auto"] | Positive = "auto"
     warmup: Share = 0.05
     weight_decay: float = Field(1e-4, ge=0)

@@ -8,6 +8,7 @@ from landcover.settings import TrainSettings
 from landcover.train.backbone import backbone_of
 from landcover.train.devices import devices_of, parts_of_a_step
 from landcover.train.metrics import MeanIoU
+from landcover.train.muon import ConvolutionMuon
 from landcover.words import counted
 
 USUAL = 0.001
@@ -70,19 +71,21 @@ def begin_phase(learner: keras.Model, settings: TrainSettings, loss: object, ste
     number = steps * (end_of_phase(epoch, settings) - (0 if still else frozen))
     with devices_of(learner):
         learner.compile(
-            optimizer=adamw(learner, settings, _schedule(settings, highest, number)),
+            optimizer=build_optimizer(learner, settings, _schedule(settings, highest, number)),
             loss=loss,
             metrics=[MeanIoU(learner.output.shape[-1] - 1, every=SAMPLED)],
         )
         learner.optimizer.build(learner.trainable_variables)
 
 
-def adamw(
+def build_optimizer(
     learner: keras.Model, settings: TrainSettings, rate: float | keras.optimizers.schedules.LearningRateSchedule
 ) -> keras.optimizers.Optimizer:
     """The optimizer of a network, within its devices. The gradients of each part of a step are clipped by themselves,
     then added: together they are no longer than `clip`."""
     clip = settings.clip / parts_of_a_step(learner)
+    if settings.optimizer == "muon":
+        return ConvolutionMuon(learner, rate, settings.weight_decay, clip)
     return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=clip)
 
 

@@ -19,7 +19,7 @@ from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import steps_of
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.devices import devices_of
-from landcover.train.phases import USUAL, adamw, known_rate
+from landcover.train.phases import USUAL, build_optimizer, known_rate
 from landcover.train.task import Task, check_fits, prepare_task
 
 LOWEST, HIGHEST = 1e-6, 1.0
@@ -104,7 +104,7 @@ def _sweep(task: Task, settings: TrainSettings, path: Path, steps: int, progress
     memory = 1 - PARTS / max(steps, 2 * PARTS)
     learner = task.learner
     with devices_of(learner):
-        optimizer = adamw(learner, settings, LOWEST)
+        optimizer = build_optimizer(learner, settings, LOWEST)
         learner.compile(optimizer, learner.loss)
     with progress("finding a rate", steps, "steps") as advance:
         for number, rate in zip(count(), rates, strict=False):
