@@ -19,9 +19,9 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from landcover.classraster import map_rasters
+from landcover.config import ALABAMA
 from landcover.grid import Grid, cut
 from landcover.scheme import ClassScheme
-from landcover.settings import ALABAMA
 
 READ = """
 import sys, time
@@ -80,7 +80,7 @@ def make(path: Path, side: int, seed: int) -> None:
             patches = np.where(random.random(patches.shape) < 0.1, random.choice(range(1, 7), patches.shape), patches)
             pixels = np.kron(patches, np.ones((8, 8), np.uint8)).astype(np.uint8)
             noise = random.random(pixels.shape) < 0.02
-            pixels[noise] = random.choice(range(1, 7), int(noise.sum()))
+            pixels[noise] = random.choice(range(1, 7), int(np.count_nonzero(noise)))
             target.write(pixels[: window.height, : window.width], window)
 
 

@@ -67,15 +67,16 @@ def bare(model: Path, image: Path, side: int) -> dict[str, Any]:
     from landcover.pixelmodel import load_estimator
 
     card = read_card(model)
+    halo = card.halo or 0
     estimator = load_estimator(model, card)
     if hasattr(estimator, "n_jobs"):
         estimator.n_jobs = -1
     with find_image(image).open() as reader:
-        pixels, valid = reader.read(Window(0, 0, side + 2 * card.halo, side + 2 * card.halo))
+        pixels, valid = reader.read(Window(0, 0, side + 2 * halo, side + 2 * halo))
     turns = []
     for _ in range(2):
         started, cpu = time.perf_counter(), time.process_time()
-        made = features(pixels, valid, card.radii, card.halo)
+        made = features(pixels, valid, card.radii, halo)
         np.asarray(estimator.predict_proba(made.reshape(-1, made.shape[-1]))).argmax(axis=1)
         turns.append((time.perf_counter() - started, time.process_time() - cpu))
     megapixels = side * side / 1e6

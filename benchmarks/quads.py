@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 from rasterio.enums import ColorInterp
 from rasterio.windows import Window
 from shapely.geometry import Polygon
+from shapely.geometry.base import BaseGeometry
 
+from landcover.config import ALABAMA
 from landcover.sample.scene import holdout
-from landcover.settings import ALABAMA
 
 HEIGHT, WIDTH = 7500, 6500
 OVERLAP = 300
@@ -105,11 +106,11 @@ def _middles(polygons: int, random: np.random.Generator) -> NDArray[np.float64]:
     return np.array(CORNER) + np.array(found[:polygons]) * (1, -1)
 
 
-def _shape(middle: NDArray[np.float64], random: np.random.Generator) -> Polygon:
+def _shape(middle: NDArray[np.float64], random: np.random.Generator) -> BaseGeometry:
     """Five to nine corners around a middle."""
     across, number = random.uniform(20, 120), int(random.integers(5, 10))
     angles = np.sort(random.uniform(0, 2 * np.pi) + np.arange(number) * 2 * np.pi / number)
     corners = [(middle[0] + across / 2 * random.uniform(0.7, 1) * np.cos(a),
                 middle[1] + across / 2 * random.uniform(0.7, 1) * np.sin(a)) for a in angles]  # fmt: skip
     shape = Polygon(corners)
-    return shape if shape.is_valid else Polygon(shapely.convex_hull(shape))
+    return shape if shape.is_valid else shapely.convex_hull(shape)

@@ -186,8 +186,8 @@ def cluster(workers: int, threads: int = 1) -> Iterator[Started]:
         ["distributed.cli.dask_worker", "--host", "127.0.0.1", "--nworkers", str(workers), "--nthreads", str(threads),
          "--memory-limit", "0", "--no-dashboard"],
     ]  # fmt: skip
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": told.parent}
-    started = [subprocess.Popen([*begin, *part, "--scheduler-file", str(told)], **quiet) for part in parts]
+    quiet, where = subprocess.DEVNULL, ["--scheduler-file", str(told)]
+    started = [subprocess.Popen([*begin, *p, *where], stdout=quiet, stderr=quiet, cwd=told.parent) for p in parts]
     try:
         while not told.exists():
             time.sleep(0.1)

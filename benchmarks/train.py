@@ -65,10 +65,11 @@ def measure(paths: Any, settings: Any, scheme: Any) -> tuple[Any, Any, float, fl
     and seconds from the last step to the end of an epoch."""
     from landcover.train.chipset import open_chips
     from landcover.train.fit import fit
+    from landcover.train.length import settled
     from landcover.train.task import prepare_task
 
     chips = open_chips(paths, scheme)
-    task = prepare_task(chips, settings, scheme)
+    task = prepare_task(chips, settled(settings, chips), scheme)
     started = time.monotonic()
     batches = [task.feed[n] for n in range(20)]
     feeding = len(batches) * settings.batch / (time.monotonic() - started)
@@ -95,7 +96,10 @@ def measure(paths: Any, settings: Any, scheme: Any) -> tuple[Any, Any, float, fl
 
         yield advance
 
-    fit(paths, settings, scheme, progress=progress, on_epoch=lambda figures: began.append(time.monotonic() - began[0]))
+    def on_epoch(figures: dict[str, Any], epochs: int) -> None:
+        began.append(time.monotonic() - began[0])
+
+    fit(paths, settings, scheme, progress=progress, on_epoch=on_epoch)
     chips.close()
     # the first segment compiles
     return np.array(alone[1:]), np.array(ours[1:]), feeding, began[2]

@@ -147,10 +147,11 @@ def test_a_training_is_fitted_to_its_time() -> None:
 
 
 def test_a_note_says_why_a_training_took_another_time() -> None:
-    config = SimpleNamespace(benchmark=SimpleNamespace(minutes=1), train=SimpleNamespace(epochs=30))
+    config = SimpleNamespace(benchmark=SimpleNamespace(minutes=1))
 
     def note(seconds: float, epochs: int) -> str:
-        return " ".join(module._notes([SimpleNamespace(model="unet", seconds=seconds, epochs=epochs)], config, 1))
+        row = SimpleNamespace(model="unet", seconds=seconds, epochs=epochs, asked=30)
+        return " ".join(module._notes([row], config, 1))
 
     assert "50 % of the time that it had: that was enough for train.epochs, 30" in note(30, 30)
     assert "150 % of the time that it had: the estimate" in note(90, 30)
@@ -168,7 +169,14 @@ def test_intervals_are_by_places_and_differences_by_pairs(tmp_path) -> None:
         right = hard - worse
         tables = np.stack([np.stack([right, 1000 - right], -1), np.tile([0, 1000], (40, 1))], axis=1)
         np.save(folders[name][0] / TABLES, tables)
-        told = {"parameters": 5, "epochs": 1, "seconds": 60, "megapixels_per_second": 2.0, "peak_memory": 1}
+        told = {
+            "parameters": 5,
+            "epochs": 1,
+            "asked_epochs": 9,
+            "seconds": 60,
+            "megapixels_per_second": 2.0,
+            "peak_memory": 1,
+        }
         (folders[name][0] / RESULT).write_text(json.dumps(told))
     rows, told = table.read_rows(folders, np.arange(40), "40 sites")
     assert told == "95 %, drawn again by place: 40, of 40 sites"

@@ -122,7 +122,7 @@ def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme)
     epochs = []
 
-    def cut(figures):
+    def cut(figures, of):
         epochs.append(figures["epoch"])
         if len(epochs) == 3:
             raise KeyboardInterrupt
@@ -133,7 +133,7 @@ def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
         cross_validate(paths, SHORT, scheme, 2, 64)
     with pytest.raises(LandcoverError, match="began with another value of the chips"):
         cross_validate(paths, SHORT, scheme, 3, 64, resume=True)
-    made = cross_validate(paths, SHORT, scheme, 2, 64, resume=True, on_epoch=lambda f: epochs.append(f["epoch"]))
+    made = cross_validate(paths, SHORT, scheme, 2, 64, resume=True, on_epoch=lambda f, of: epochs.append(f["epoch"]))
     assert epochs == [1, 2, 1, 2]
     assert made.places == "2 sites"
 

@@ -31,7 +31,7 @@ def test_statistics_of_batches_go_on_where_a_training_was_cut_off(tmp_path, sche
     whole, cut = (_stores(tmp_path / name, scheme) for name in ("whole", "cut"))
     fit(whole, settings, scheme)
 
-    def stop(figures: dict) -> None:
+    def stop(figures: dict, epochs: int) -> None:
         if figures["epoch"] == 2:
             raise KeyboardInterrupt
 

@@ -22,7 +22,7 @@ from landcover.train.unet import logits_of
 from landcover.train.watch import Watch
 
 
-def _stop(figures: dict) -> None:
+def _stop(figures: dict, epochs: int) -> None:
     if figures["epoch"] == 1:
         raise KeyboardInterrupt
 

@@ -393,7 +393,7 @@ def test_a_finished_run_lives_until_the_new_one_is_whole(tmp_path, scheme, unint
 def test_interrupted_says_what_is_kept(tmp_path, scheme) -> None:
     paths = _stores(tmp_path, scheme)
 
-    def stop(figures):
+    def stop(figures, epochs):
         raise KeyboardInterrupt
 
     with pytest.raises(Interrupted, match="epoch 1 is kept: go on with --resume"):

@@ -143,7 +143,7 @@ def _notes(rows: list[Row], config: Config, folds: int) -> list[str]:
             why = "it is trained in one go, on a sample of pixels"
         elif share > 1:
             why = "the estimate, by its first few steps, was short"
-        elif row.epochs >= config.train.epochs:
+        elif row.epochs >= row.asked:
             why = f"that was enough for train.epochs, {row.epochs}"
         else:
             why = "its steps took less than the first few"

@@ -23,8 +23,8 @@ FEW = 5
 @dataclass(frozen=True)
 class Row:
     """A model. Of its figures on all that was held out the interval of 95 %, NaN where there is none; `behind`: by how
-    much its overall accuracy is below that of the best; `seconds` of all its trainings, `epochs` of the first, None
-    of a model without; `memory`: bytes, the most that one training took."""
+    much its overall accuracy is below that of the best; `seconds` of all its trainings; `epochs` of the first, of those
+    `asked` for, None of a model without; `memory`: bytes, the most that one training took."""
 
     model: str
     overall: Estimate
@@ -33,6 +33,7 @@ class Row:
     behind: Estimate
     parameters: int
     epochs: int | None
+    asked: int
     seconds: float
     speed: float
     memory: int
@@ -81,6 +82,7 @@ def _row(
         behind=behind,
         parameters=results[0]["parameters"],
         epochs=results[0]["epochs"],
+        asked=results[0]["asked_epochs"],
         seconds=sum(result["seconds"] for result in results),
         speed=float(np.mean([result["megapixels_per_second"] for result in results])),
         memory=max(result["peak_memory"] for result in results),

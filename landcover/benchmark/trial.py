@@ -24,6 +24,7 @@ from landcover.settings import TrainSettings
 from landcover.settings.train import OF_PIXELS
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.heldout import chip_tables
+from landcover.train.length import Settled, settled
 from landcover.train.origin import METRICS, check_origin, origin_of
 from landcover.train.parts import Parts, TooFew, check_placed, cut_parts
 from landcover.train.unfinished import CHECKPOINT
@@ -117,6 +118,7 @@ def run_trial(config: Config, model: str, number: int, folder: Path, progress: P
         result = {
             "seconds": told["seconds"],
             "epochs": told.get("epochs"),
+            "asked_epochs": settled(settings, part).epochs,
             "parameters": _parameters(kind, folder, told),
             "megapixels_per_second": speed,
             "peak_memory": _peak(folder),
@@ -147,9 +149,9 @@ def _train(
         return
     from landcover.train.fit import learn
 
-    fitted = _fitted(part, settings, scheme, folder, seconds)
+    fitted = _fitted(part, settled(settings, part), scheme, folder, seconds)
     # cut off, another process goes on
-    learn(part, fitted, scheme, folder, progress, on_epoch=lambda epoch: _keep_peak(folder))
+    learn(part, fitted, scheme, folder, progress, on_epoch=lambda epoch, epochs: _keep_peak(folder))
 
 
 def _begin(folder: Path, origin: dict[str, Any]) -> None:
@@ -174,7 +176,7 @@ def _write(path: Path, told: Any) -> None:
         temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
-def _fitted(part: Chips, settings: TrainSettings, scheme: ClassScheme, folder: Path, seconds: float) -> TrainSettings:
+def _fitted(part: Chips, settings: Settled, scheme: ClassScheme, folder: Path, seconds: float) -> Settled:
     """Those that the training was begun with, which depend on how fast the machine was, or new ones."""
     from landcover.train.budget import fitted
     from landcover.train.plan import plan_for

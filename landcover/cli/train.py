@@ -37,7 +37,7 @@ def train(
     Writes:  <models>/<train.name>: model.keras, model.stac.json, history.csv, curves.png, metrics.json, validation/
              with pictures of chips each time the best improved, tensorboard/, rates.png where a learning rate was
              found; of a model of pixels model.skops, and neither curves.png nor tensorboard/
-    Example: landcover train --set train.epochs=50
+    Example: landcover train --set train.epochs=20
     """
     from landcover.behind import behind_chips
     from landcover.catalogue import find_kind
@@ -73,9 +73,8 @@ def train(
     if find_lr:
         click.echo(tell.rates(find_learning_rate(config, bar)))
         return
-    epochs = config.train.epochs
 
-    def on_epoch(figures: dict[str, Any]) -> None:
+    def on_epoch(figures: dict[str, Any], epochs: int) -> None:
         log.info(tell.epoch(figures, epochs))
 
     if folds:

@@ -84,7 +84,7 @@ class TrainSettings(Section):
     name: Annotated[str, AfterValidator(_no_working_folder)] = Field("unet", pattern=r"^\w[\w.-]*$")
     net: NetSettings = NetSettings()
     backbone: BackboneSettings = BackboneSettings()
-    epochs: int = Field(30, ge=1)
+    epochs: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     chips_per_epoch: Literal["all"] | Annotated[int, Field(ge=1)] = "all"
     batch: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"
     balance: Literal["none", "sqrt", "equal"] = "none"

@@ -28,7 +28,7 @@ def train(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda epoch: None,
+    on_epoch: Callable[[dict[str, Any], int], None] = lambda epoch, epochs: None,
 ) -> "Trained":
     """Train on what `prepare` made and write models/<name>/, or go on with a training that was cut off. Raises
     LandcoverError; OutputExists for a model that is there, up to date or not."""
@@ -94,7 +94,7 @@ def cross_validate(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda epoch: None,
+    on_epoch: Callable[[dict[str, Any], int], None] = lambda epoch, epochs: None,
 ) -> "Folds":
     """Train as often as there are folds, each time without another part of the chips. Raises LandcoverError."""
     from landcover.train.folds import cross_validate

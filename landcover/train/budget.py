@@ -2,11 +2,11 @@
 
 import math
 
-from landcover.settings import TrainSettings
+from landcover.train.length import Settled
 from landcover.train.plan import Plan
 
 
-def fitted(settings: TrainSettings, plan: Plan, seconds: float) -> TrainSettings:
+def fitted(settings: Settled, plan: Plan, seconds: float) -> Settled:
     """The settings with as many epochs as fit into about `seconds`, by the speed of a few steps, whatever comes before
     them; no more than they ask for. Nothing stops a training that turns out slower.
     Of whole epochs that do not fill the time each shows more chips; of less than one epoch it shows fewer."""

@@ -22,6 +22,7 @@ from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import output_table
 from landcover.train.checkpoint import Epoch, State, assign, load_state
 from landcover.train.chipset import Chips, open_chips
+from landcover.train.length import Settled, settled
 from landcover.train.origin import METRICS, check_origin, origin_of
 from landcover.train.phases import begin_phase, begins_phase, end_of_phase, frozen_epochs
 from landcover.train.pictures import PICTURES, draw_chips, picture_name, typical_chips
@@ -42,7 +43,7 @@ def fit(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch, int], None] = lambda epoch, epochs: None,
     recorder: Recorder | None = None,
 ) -> Trained:
     """Train a network on the stores under `paths`; writes models/<name>/ with model.keras, history.csv, curves.png,
@@ -50,20 +51,22 @@ def fit(
 
     The weights kept are those of the epoch with the highest validation mean IoU, or the lowest loss; training stops
     when there was no better one for `patience` epochs. Until it ends, all is in models/<name>.training; a training
-    that was cut off goes on from its last whole epoch with `resume`. Raises LabelError, OutputExists, and
-    LandcoverError if the loss is no number or the disk is full.
+    that was cut off goes on from its last whole epoch with `resume`. `on_epoch`: called after each, with its figures
+    and the number of all. Raises LabelError, OutputExists, and LandcoverError if the loss is no number or the disk is
+    full.
     """
     out = paths.models / settings.name
     folder = training_folder(out)
     with closing(open_chips(paths, scheme)) as chips:
-        check_fits(settings, chips.info)
+        known = settled(settings, chips)
+        check_fits(known, chips.info)
         with only_one(folder):
             recover(out)
             _check_free(out, folder, overwrite, resume)
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
             started, told = time.monotonic(), None if recorder is None else recorder.essence
-            made = learn(chips, settings, scheme, folder, progress, on_epoch, told)
+            made = learn(chips, known, scheme, folder, progress, on_epoch, told)
             if recorder is not None:
                 recorder.write(time.monotonic() - started, folder)
             # cut off here, there is a checkpoint too many, never a finished training without its name
@@ -93,11 +96,11 @@ def _check_free(out: Path, folder: Path, overwrite: bool, resume: bool) -> None:
 
 def learn(
     chips: Chips,
-    settings: TrainSettings,
+    settings: Settled,
     scheme: ClassScheme,
     folder: Path,
     progress: Progress = silent,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch, int], None] = lambda epoch, epochs: None,
     told: Essence | None = None,
 ) -> Trained:
     """Train in a folder, from its checkpoint if it holds one, until there are epochs enough. `told`: what the model

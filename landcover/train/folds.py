@@ -21,6 +21,7 @@ from landcover.train import pixels
 from landcover.train.checkpoint import Epoch
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.fit import learn
+from landcover.train.length import settled
 from landcover.train.origin import METRICS, check_origin, origin_of
 from landcover.train.parts import TooFew, check_placed, cut_parts
 from landcover.train.result import Scores
@@ -60,7 +61,7 @@ def cross_validate(
     overwrite: bool = False,
     resume: bool = False,
     progress: Progress = silent,
-    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    on_epoch: Callable[[Epoch, int], None] = lambda epoch, epochs: None,
 ) -> Folds:
     """Train `number` times on the chips of both sides, each time without another part of them, which validates.
 
@@ -73,7 +74,7 @@ def cross_validate(
     settings = settings.model_copy(update={"monitor": "none"})
     with closing(open_chips(paths, scheme)) as chips:
         if not _of_pixels(settings):
-            check_fits(settings, chips.info)
+            check_fits(settled(settings, chips), chips.info)
         try:
             check_placed(paths)
             parts = cut_parts(chips, scheme, number, block)
@@ -120,14 +121,18 @@ def _fold(
     scheme: ClassScheme,
     folder: Path,
     progress: Progress,
-    on_epoch: Callable[[Epoch], None],
+    on_epoch: Callable[[Epoch, int], None],
 ) -> Fold:
     """Train a fold, unless it is finished."""
+    known = settled(settings, part)
     if not (folder / METRICS).exists():
-        (pixels.learn if _of_pixels(settings) else learn)(part, settings, scheme, folder, progress, on_epoch)
+        if _of_pixels(settings):
+            pixels.learn(part, known, scheme, folder, progress)
+        else:
+            learn(part, known, scheme, folder, progress, on_epoch)
     (folder / CHECKPOINT).unlink(missing_ok=True)
     told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-    check_origin(folder, told["origin"], origin_of(part, settings, scheme))
+    check_origin(folder, told["origin"], origin_of(part, known, scheme))
     return Fold(len(part.train), len(part.validation), Scores.of(np.array(told["val_table"], np.int64)))
 
 

@@ -7,6 +7,7 @@ from landcover.errors import LandcoverError
 from landcover.settings import TrainSettings
 from landcover.train.backbone import backbone_of
 from landcover.train.devices import devices_of, parts_of_a_step
+from landcover.train.length import Settled
 from landcover.train.metrics import MeanIoU
 from landcover.train.muon import ConvolutionMuon
 from landcover.words import counted
@@ -31,7 +32,7 @@ def known_rate(settings: TrainSettings) -> float | None:
     return find_kind(settings.model).rate if given == "auto" else given
 
 
-def frozen_epochs(settings: TrainSettings) -> int:
+def frozen_epochs(settings: Settled) -> int:
     """For how many epochs the backbone stands still, 0 of a network that has none. Raises LandcoverError where none is
     left to train it in."""
     if not find_kind(settings.model).backbone:
@@ -47,18 +48,18 @@ def frozen_epochs(settings: TrainSettings) -> int:
     return asked
 
 
-def begins_phase(epoch: int, settings: TrainSettings) -> bool:
+def begins_phase(epoch: int, settings: Settled) -> bool:
     """Whether a phase, with an optimizer of its own, begins with an epoch, from 0."""
     return epoch in (0, frozen_epochs(settings))
 
 
-def end_of_phase(epoch: int, settings: TrainSettings) -> int:
+def end_of_phase(epoch: int, settings: Settled) -> int:
     """The epoch before which the phase of an epoch ends."""
     frozen = frozen_epochs(settings)
     return frozen if epoch < frozen else settings.epochs
 
 
-def begin_phase(learner: keras.Model, settings: TrainSettings, loss: object, steps: int, epoch: int) -> None:
+def begin_phase(learner: keras.Model, settings: Settled, loss: object, steps: int, epoch: int) -> None:
     """Make a network ready to be trained from an epoch, from 0, to the end of its phase: what stands still, and an
     optimizer. An epoch has so many `steps`."""
     frozen = frozen_epochs(settings)

@@ -5,7 +5,6 @@ import json
 import logging
 import shutil
 import time
-from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -96,10 +95,9 @@ def learn(
     scheme: ClassScheme,
     folder: Path,
     progress: Progress = silent,
-    on_epoch: Callable[[dict[str, Any]], None] = lambda epoch: None,
     told: Essence | None = None,
 ) -> Trained:
-    """Train in a folder. `told`: what the model says of its making. There are no epochs to call back after."""
+    """Train in a folder. `told`: what the model says of its making."""
     started, radii = time.monotonic(), radii_of(chips.info.size)
     # copies of chips, turned and zoomed, have nothing new to tell of single pixels
     known = statistics(chips.train, ChipSet.of([]), scheme)

@@ -12,6 +12,7 @@ from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import Batches
 from landcover.train.chipset import Chips, ChipSet, open_chips
+from landcover.train.length import Settled, settled
 from landcover.train.rates import sweep_steps
 from landcover.train.task import check_fits, prepare_task
 
@@ -44,10 +45,10 @@ class Plan:
 def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
     """Try out a few steps of training and of validation. Raises LabelError, LandcoverError as a training would."""
     with closing(open_chips(paths, scheme)) as chips:
-        return plan_for(chips, settings, scheme)
+        return plan_for(chips, settled(settings, chips), scheme)
 
 
-def plan_for(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> Plan:
+def plan_for(chips: Chips, settings: Settled, scheme: ClassScheme) -> Plan:
     """As `plan`, on chips that are open."""
     check_fits(settings, chips.info)
     few = replace(chips, train=_few(chips.train), copies=_few(chips.copies), validation=_few(chips.validation))

@@ -19,6 +19,7 @@ from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import steps_of
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.devices import devices_of
+from landcover.train.length import Settled, settled
 from landcover.train.phases import USUAL, build_optimizer, known_rate
 from landcover.train.task import Task, check_fits, prepare_task
 
@@ -67,13 +68,14 @@ def find_rate(
     Raises LabelError, and LandcoverError as a training would.
     """
     with closing(open_chips(paths, scheme)) as chips:
-        check_fits(settings, chips.info)
-        task = prepare_task(chips, settings, scheme, quietly=True)
+        known = settled(settings, chips)
+        check_fits(known, chips.info)
+        task = prepare_task(chips, known, scheme, quietly=True)
         return _sweep(task, settings, paths.models / f"{settings.name}-rates.png", steps, progress)
 
 
 def choose_rate(
-    chips: Chips, settings: TrainSettings, scheme: ClassScheme, folder: Path, progress: Progress = silent
+    chips: Chips, settings: Settled, scheme: ClassScheme, folder: Path, progress: Progress = silent
 ) -> Chosen:
     """The learning rate of a training: as the settings say, or the model's own, or that of a sweep, whose picture is
     left in the folder of the training as rates.png. The same for the same chips and settings."""
@@ -91,7 +93,7 @@ def choose_rate(
     return Chosen(found, task.precision, f"there the loss fell most steeply in a sweep of {steps} steps")
 
 
-def sweep_steps(chips: Chips, settings: TrainSettings) -> int:
+def sweep_steps(chips: Chips, settings: Settled) -> int:
     """How many steps a sweep before the training takes, 0 if there is none."""
     if known_rate(settings) is not None:
         return 0

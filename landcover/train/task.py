@@ -18,6 +18,7 @@ from landcover.settings import TrainSettings
 from landcover.train.batches import Batches, chips_of
 from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
+from landcover.train.length import Settled
 from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
 from landcover.train.networks import build_network
@@ -53,7 +54,7 @@ class Task:
 
 def prepare_task(
     chips: Chips,
-    settings: TrainSettings,
+    settings: Settled,
     scheme: ClassScheme,
     precision: Format | None = None,
     quietly: bool = False,
@@ -116,7 +117,7 @@ def prepare_task(
     )
 
 
-def check_fits(settings: TrainSettings, info: StoreInfo) -> None:
+def check_fits(settings: Settled, info: StoreInfo) -> None:
     """Raise LandcoverError if the U-Net that is asked for cannot take the chips, or a backbone would never be trained.
     Of other networks it shows when they are built whether they take the chips."""
     frozen_epochs(settings)

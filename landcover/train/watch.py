@@ -11,8 +11,8 @@ import numpy as np
 from landcover.errors import LandcoverError
 from landcover.progress import Advance
 from landcover.scheme import ClassScheme
-from landcover.settings import TrainSettings
 from landcover.train.checkpoint import Epoch, State, save_state, values
+from landcover.train.length import Settled
 from landcover.train.phases import frozen_epochs
 from landcover.train.record import Record
 from landcover.train.result import LEAKING
@@ -25,14 +25,14 @@ class Watch(keras.callbacks.Callback):
 
     def __init__(
         self,
-        settings: TrainSettings,
+        settings: Settled,
         scheme: ClassScheme,
         task: Task,
         state: State,
         folder: Path,
         record: Record,
         advance: Advance,
-        on_epoch: Callable[[Epoch], None],
+        on_epoch: Callable[[Epoch, int], None],
         on_best: Callable[[State], None],
     ) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ class Watch(keras.callbacks.Callback):
         save_state(self._folder / CHECKPOINT, state)
         self.state = state
         self._record.add(state.history, state.best)
-        self._on_epoch(figures)
+        self._on_epoch(figures, self._settings.epochs)
         self.model.stop_training = self.finished
 
     def _rank(self, figures: Epoch) -> float:

@@ -1,0 +1,27 @@
+"""How long a training is that is left open."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from landcover.settings import TrainSettings
+from landcover.train.length import ENOUGH, settled
+
+
+def chips(train: int, copies: int = 0) -> SimpleNamespace:
+    return SimpleNamespace(train=range(train), copies=range(copies))
+
+
+@pytest.mark.parametrize(
+    ("found", "epochs"),
+    [(chips(ENOUGH // 10), 10), (chips(ENOUGH // 20, ENOUGH // 20), 10), (chips(3), 30), (chips(10 * ENOUGH), 2)],
+)
+def test_epochs_of_auto_show_about_as_many_chips_of_few_and_of_many(found, epochs) -> None:
+    assert settled(TrainSettings(), found).epochs == epochs
+
+
+def test_epochs_that_are_named_are_kept() -> None:
+    made = settled(TrainSettings(epochs=77, name="other", balance="sqrt"), chips(5000))
+    assert (made.epochs, made.name, made.balance) == (77, "other", "sqrt")
+    # what an epoch shows is set by hand
+    assert settled(TrainSettings(chips_per_epoch=ENOUGH // 4), chips(9)).epochs == 4
