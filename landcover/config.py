@@ -171,9 +171,13 @@ def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> st
     mistakes = error.errors(include_url=False)
     # a key that does not exist is more likely the cause than what is missing without it
     mistake = next((m for m in mistakes if m["type"] == "extra_forbidden"), mistakes[0])
-    location = tuple(mistake["loc"])
+    if mistake["type"] == "literal_error" and isinstance(mistake["input"], dict):
+        # a word or pairs: pairs were meant, and one of them is wrong
+        inner = [m for m in mistakes if len(_keys(m)) > len(_keys(mistake)) and _keys(m)[-1] in mistake["input"]]
+        mistake = (inner or [mistake])[0]
+    location = _keys(mistake)
     where = next((places[location[:n]] for n in range(len(location), 0, -1) if location[:n] in places), None)
-    key = ".".join(str(part) for part in location if part not in ("literal['auto']",))
+    key = ".".join(map(str, location))
     if mistake["type"] == "extra_forbidden":
         known = _keys_at(location[:-1])
         close = difflib.get_close_matches(str(location[-1]), known, n=1)
@@ -196,6 +200,11 @@ def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> st
     return f"{where}: {message}" if where else message
 
 
+def _keys(mistake: Mapping[str, Any]) -> Location:
+    """Where a mistake is, without the kinds of value that the library puts among the keys."""
+    return tuple(part for part in mistake["loc"] if "[" not in str(part))
+
+
 def _value(mistake: Mapping[str, Any]) -> str:
     """The value that is wrong, and how to write it where YAML takes for another kind what is meant as text."""
     value, kind = mistake["input"], mistake["type"]
@@ -205,15 +214,20 @@ def _value(mistake: Mapping[str, Any]) -> str:
         return f" (it is the date {value}): put it in quotes"
     if kind == "string_type" and isinstance(value, (int, float)):
         return f" (it is {value!r}): put it in quotes"
-    shown = not isinstance(value, (dict, list, BaseModel)) or (isinstance(value, dict) and kind.endswith("_type"))
+    shown = not isinstance(value, (dict, list, BaseModel)) or (
+        isinstance(value, dict) and kind.endswith(("_type", "literal_error"))
+    )
     return f" (it is {value!r})" if shown else ""
 
 
 def problem(error: ValidationError, mistake: Mapping[str, Any] | None = None) -> str:
     """What is wrong with a value, by default the first; of one that may be of several kinds, what each would need."""
     mistakes = error.errors(include_url=False)
-    value = (mistake or mistakes[0])["input"]
-    same = [m for m in mistakes if m["input"] is value] if not isinstance(value, dict) else [mistake or mistakes[0]]
+    first = mistake or mistakes[0]
+    value = first["input"]
+    # of a section the keys that are missing have the same input
+    several = not isinstance(value, dict) or first["type"] == "literal_error"
+    same = [m for m in mistakes if m["input"] is value] if several else [first]
     told = dict.fromkeys(
         PLAIN.get(m["type"], m["msg"]).removeprefix("Value error, ").removeprefix("Input should be ") for m in same
     )

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -109,8 +110,16 @@ def test_mistakes_are_told_by_file_and_line(tmp_path: Path, text: str, message: 
 
 def test_a_value_below_a_key_that_takes_none_is_told_without_a_file_too(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(ConfigError, match=r"^--set train\.epochs\.x=3: train\.epochs: .* \(it is \{'x': 3\}\)$"):
-        load_config(None, ["train.epochs.x=3"])
+    for override, told in (
+        ("train.epochs.x=3", "train.epochs: should be 'auto' or a valid integer (it is {'x': 3})"),
+        ("train.class_weights={5: -1}", "train.class_weights.5: Input should be greater than 0 (it is -1)"),
+        (
+            "train.loss=foo",
+            "train.loss: should be 'crossentropy', 'focal' or 'dice' or a valid dictionary (it is 'foo')",
+        ),
+    ):
+        with pytest.raises(ConfigError, match=f"^{re.escape(f'--set {override}: {told}')}$"):
+            load_config(None, [override])
 
 
 def test_what_is_not_named_follows_paths_and_name() -> None:
