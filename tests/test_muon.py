@@ -7,7 +7,7 @@ from keras import layers
 
 from landcover.settings import BackboneSettings, TrainSettings
 from landcover.train import phases
-from landcover.train.muon import ConvolutionMuon, full_kernels
+from landcover.train.muon import ConvolutionMuon, evened, full_kernels
 from landcover.train.networks import build_network
 from landcover.train.unet import logits_of
 
@@ -30,14 +30,30 @@ def stepped(network: keras.Model, gradients: dict[str, np.ndarray], rate: float 
     return {variable.path: np.array(variable) - before[variable.path] for variable in network.trainable_variables}
 
 
+def paths_of(network: keras.Model) -> list[str]:
+    return [kernel.path for kernel in full_kernels(network)]
+
+
 def test_only_kernels_of_all_bands_by_all_filters_are_matrices(small) -> None:
-    assert [kernel.path for kernel in full_kernels(small)] == ["a/kernel", "up/kernel"]
+    assert paths_of(small) == ["a/kernel", "up/kernel"]
     unet = logits_of(build_network(TrainSettings(), 4, 6, [100.0] * 4, [50.0] * 4))
     assert sum(int(np.prod(kernel.shape)) for kernel in full_kernels(unet)) == 1_939_520
+
+
+def test_the_last_layers_of_any_network_are_left_to_adam(tmp_path, monkeypatch) -> None:
     pspnet = TrainSettings(model="pspnet", backbone=BackboneSettings(width=0.35))
-    paths = {kernel.path for kernel in full_kernels(logits_of(build_network(pspnet, 4, 6, [100.0] * 4, [50.0] * 4)))}
+    paths = paths_of(logits_of(build_network(pspnet, 4, 6, [100.0] * 4, [50.0] * 4)))
     assert "Conv1/kernel" in paths
-    assert not any("depthwise" in path for path in paths)
+    assert not any("depthwise" in path or "scores" in path or "logits" in path for path in paths)
+    (tmp_path / "muon_net.py").write_text(
+        "import keras\nfrom keras import layers\n\n\ndef build(bands, classes):\n"
+        "    image = keras.Input((None, None, bands))\n"
+        "    x = layers.SeparableConv2D(8, 3, padding='same', name='apart')(image)\n"
+        "    return keras.Model(image, layers.Conv2D(classes, 1, name='mine')(x))\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    own = build_network(TrainSettings(model="muon_net:build"), 4, 6, [100.0] * 4, [50.0] * 4)
+    assert paths_of(logits_of(own)) == ["apart/pointwise_kernel"]
 
 
 def test_the_step_of_a_kernel_is_as_long_in_every_direction(small) -> None:
@@ -59,16 +75,48 @@ def test_the_step_of_a_kernel_is_as_long_in_every_direction(small) -> None:
         assert moved[path] == pytest.approx(-0.01 * np.sign(gradients[path]), rel=0.01), path
 
 
-def test_the_short_way_to_a_step_is_that_of_keras(small) -> None:
+def as_usually_written(matrix: np.ndarray) -> np.ndarray:
+    """The steps of Jordan et al., each on the whole matrix."""
+    x = matrix / np.linalg.norm(matrix)
+    for _ in range(5):
+        square = x @ x.T
+        x = 3.4445 * x + (-4.7750 * square + 2.0315 * square @ square) @ x
+    return x
+
+
+@pytest.mark.parametrize("shape", [(36, 16), (16, 36), (20, 20)])
+def test_the_short_way_to_a_step_is_the_usual_one(shape) -> None:
+    matrix = np.random.default_rng(0).normal(size=shape).astype("f4")
+    assert np.array(evened(keras.ops.array(matrix))) == pytest.approx(as_usually_written(matrix), abs=1e-4)
+
+
+def test_a_layer_that_nothing_reaches_stands_still() -> None:
+    assert not np.array(evened(keras.ops.zeros((8, 4)))).any()
+
+
+@pytest.mark.parametrize("shape", [(36, 16), (27, 8), (16, 7)])
+def test_the_step_is_bounded_where_matrices_are_multiplied_with_few_digits(shape, monkeypatch) -> None:
+    """As on GPUs, in TF32: ten bits of a factor."""
+
+    def rounded(x):
+        exponent = np.exp2(np.floor(np.log2(np.maximum(np.abs(np.array(x)), 1e-30))))
+        return np.round(np.array(x) / exponent * 1024) / 1024 * exponent
+
+    monkeypatch.setattr("keras.ops.matmul", lambda a, b: (rounded(a) @ rounded(b)).astype("f4"))
     rng = np.random.default_rng(0)
-    optimizer = ConvolutionMuon(small, 0.01, weight_decay=0.0, clipnorm=1.0)
-    for shape in ((36, 16), (16, 36), (20, 20)):
-        matrix = keras.ops.array(rng.normal(size=shape).astype("f4"))
-        assert np.array(optimizer.zeropower_via_newtonschulz5(matrix, 5)) == pytest.approx(
-            np.array(keras.optimizers.Muon.zeropower_via_newtonschulz5(optimizer, matrix, 5)), abs=1e-4
-        )
-    # a layer that nothing reaches stands still
-    assert not np.array(optimizer.zeropower_via_newtonschulz5(keras.ops.zeros((8, 4)), 5)).any()
+    for spectrum in (1e-1, 1e-2, 1e-3, 1e-4):
+        left, _ = np.linalg.qr(rng.normal(size=shape))
+        right, _ = np.linalg.qr(rng.normal(size=shape[1:] * 2))
+        matrix = left * np.geomspace(1, spectrum, shape[1]) @ right
+        assert np.linalg.svd(np.array(evened(matrix.astype("f4"))), compute_uv=False).max() < 1.3, spectrum
+
+
+def test_gradients_are_clipped_before_the_step(small) -> None:
+    gradients = {variable.path: np.ones(variable.shape, "f4") for variable in small.trainable_variables}
+    optimizer = ConvolutionMuon(small, 0.01, weight_decay=0.0, clipnorm=0.5)
+    optimizer.apply([keras.ops.array(gradient) for gradient in gradients.values()], small.trainable_variables)
+    momenta = {v.path: np.array(m) for v, m in zip(small.trainable_variables, optimizer._momentums, strict=True)}
+    assert np.linalg.norm(momenta["a/kernel"]) == pytest.approx(0.5, rel=1e-4)
 
 
 def test_all_variables_decay_alike(small) -> None:
