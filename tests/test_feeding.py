@@ -6,7 +6,7 @@ import pytest
 from landcover.chipstore import Chip, ChipStore, StoreInfo, create_store, open_stores
 from landcover.errors import LandcoverError
 from landcover.settings import TrainAugmentation, TrainSettings
-from landcover.train.augmentation import relit, rescaled, turned, varied
+from landcover.train.augmentation import relit, rescaled, share_kept, turned, varied
 from landcover.train.batches import AS_IS, Batches, output_table
 from landcover.train.chipset import ChipSet, statistics
 from landcover.train.sampling import epoch_order
@@ -106,6 +106,27 @@ def test_pixels_without_data_are_fed_as_the_mean(tmp_path, scheme) -> None:
     np.testing.assert_array_equal(fed[:, 16:], np.broadcast_to([9, 8, 7, 6], (32, 16, 4)))
     assert (fed[:, :16, 0] > 20).all()
     assert fed[0, 0, 3] != 6
+
+
+def test_a_chip_is_turned_and_resized_as_the_settings_say() -> None:
+    image = np.arange(1, 1025, dtype=np.uint16).reshape(32, 32, 1)
+    target = np.ones((32, 32), np.uint8)
+    still = TrainAugmentation(turns=False, scale=0, brightness=0, contrast=0, band_brightness=0, gamma=0)
+
+    def seen(**given) -> list[tuple[np.ndarray, np.ndarray]]:
+        settings = still.model_copy(update=given)
+        zero = np.zeros(1, np.float32)
+        return [varied(image, target, zero, settings, np.random.default_rng(seed)) for seed in range(200)]
+
+    assert all((pixels == image).all() and named.all() for pixels, named in seen())
+    assert len({pixels.tobytes() for pixels, _ in seen(turns=True)}) == 8
+    resized = seen(scale=0.4)
+    assert len({pixels.tobytes() for pixels, _ in resized}) == 200
+    kept = [named.mean() for _, named in resized]
+    assert 0.36 * 0.9 < min(kept) < 0.5
+    assert max(kept) == 1
+    assert np.mean(kept) == pytest.approx(share_kept(still.model_copy(update={"scale": 0.4})), abs=0.03)
+    assert share_kept(still) == 1
 
 
 def test_image_and_target_are_turned_together() -> None:

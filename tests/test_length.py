@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from landcover.settings import TrainSettings
+from landcover.settings import BackboneSettings, TrainSettings
 from landcover.train.length import ENOUGH, settled
+from landcover.train.phases import frozen_epochs
 
 
 def chips(train: int, copies: int = 0) -> SimpleNamespace:
@@ -18,6 +19,16 @@ def chips(train: int, copies: int = 0) -> SimpleNamespace:
 )
 def test_epochs_of_auto_show_about_as_many_chips_of_few_and_of_many(found, epochs) -> None:
     assert settled(TrainSettings(), found).epochs == epochs
+
+
+def test_epochs_in_which_a_backbone_stands_still_come_on_top() -> None:
+    few = chips(ENOUGH // 3)
+    for frozen, epochs in ((0, 3), (4, 7), ("auto", 3)):
+        made = settled(TrainSettings(model="pspnet", backbone=BackboneSettings(frozen=frozen)), few)
+        assert made.epochs == epochs
+        assert frozen_epochs(made) in (frozen, 1)
+    # a U-Net has none
+    assert settled(TrainSettings(backbone=BackboneSettings(frozen=4)), few).epochs == 3
 
 
 def test_epochs_that_are_named_are_kept() -> None:

@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from keras.layers import Conv2D
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import landcover
@@ -22,11 +24,13 @@ from landcover.config import Config
 from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.files import only_one
 from landcover.model import load_network, read_card
-from landcover.settings import NetSettings, Paths, TrainSettings
+from landcover.settings import NetSettings, Paths, TrainAugmentation, TrainSettings
 from landcover.splitreport import Side, SplitReport, write_report
 from landcover.train import devices, find_current, train
+from landcover.train.augmentation import share_kept
 from landcover.train.chipset import open_chips, statistics
 from landcover.train.fit import fit
+from landcover.train.length import settled
 from landcover.train.plan import plan
 from landcover.train.task import prepare_task
 
@@ -312,6 +316,75 @@ fit(Paths(data=folder / "data", models=folder / "models"), QUICK, scheme)
     assert len(_history(paths.models / "unet.training")) == 2
     fit(paths, QUICK, scheme, resume=True)
     _same_but_for_time(_history(paths.models / "unet"), _history(uninterrupted))
+
+
+@pytest.mark.timeout(600)
+def test_killed_five_times_at_random_moments_it_becomes_what_it_would_have_become(tmp_path, scheme) -> None:
+    long, paths = QUICK.model_copy(update={"epochs": 10}), _stores(tmp_path, scheme)
+    undisturbed = fit(_stores(tmp_path / "other", scheme), long, scheme)
+    code = """
+import os, sys, threading
+from contextlib import contextmanager
+sys.path.insert(0, sys.argv[2])
+from test_train import Paths, TrainSettings, fit
+from landcover.scheme import ClassScheme
+from pathlib import Path
+die = threading.Timer(float(sys.argv[5]), os.kill, (os.getpid(), 9))
+@contextmanager
+def progress(label, total, unit):
+    def advance(amount, note=""):
+        if not die.is_alive():
+            die.start()
+    yield advance
+folder = Path(sys.argv[1])
+fit(
+    Paths(data=folder / "data", models=folder / "models"), TrainSettings.model_validate_json(sys.argv[4]),
+    ClassScheme.model_validate_json(sys.argv[3]), resume=True, progress=progress,
+)
+"""
+    given = [str(tmp_path), str(Path(__file__).parent), scheme.model_dump_json(), long.model_dump_json()]
+    moments = np.random.default_rng().uniform(0, 1.5, 5)
+    for moment in moments:
+        done = subprocess.run([sys.executable, "-c", code, *given, str(moment)], capture_output=True, text=True)
+        assert done.returncode == -signal.SIGKILL, (moments, done.stderr)
+    made = fit(paths, long, scheme, resume=True)
+    _same_but_for_time(_history(paths.models / "unet"), _history(undisturbed.path.parent))
+    tables = [
+        json.loads((model.parent / "metrics.json").read_text())["val_table"] for model in (made.path, undisturbed.path)
+    ]
+    assert tables[0] == tables[1], moments
+
+
+def test_a_number_of_epochs_that_was_left_open_is_not_blamed_for_other_chips(tmp_path, scheme, monkeypatch) -> None:
+    monkeypatch.setattr("landcover.train.length.ENOUGH", 24)
+    paths, left = _stores(tmp_path, scheme), QUICK.model_copy(update={"epochs": "auto"})
+    with pytest.raises(_Cut):
+        fit(paths, left, scheme, progress=_cut_in_epoch(2))
+    shutil.rmtree(paths.data)
+    _stores(tmp_path, scheme, number=12)
+    with pytest.raises(LandcoverError, match="began with another value of the chips"):
+        fit(paths, left, scheme, resume=True)
+    assert fit(paths, left, scheme, overwrite=True).epochs == 2
+
+
+def test_the_network_computes_in_the_precision_that_is_asked_for(tmp_path, scheme) -> None:
+    with closing(open_chips(_stores(tmp_path, scheme), scheme)) as chips:
+        for precision in ("float32", "bfloat16"):
+            task = prepare_task(chips, settled(QUICK, chips), scheme, precision)
+            first = next(layer for layer in task.learner.layers if isinstance(layer, Conv2D))
+            assert first.compute_dtype == precision
+            assert {weight.dtype for weight in task.learner.trainable_weights} == {"float32"}
+
+
+def test_a_loss_is_the_mean_of_labels_that_are_left_when_chips_are_resized(tmp_path, scheme) -> None:
+    target, logits = np.ones((1, 32, 32), np.uint8), np.zeros((1, 32, 32, 4), np.float32)
+    with closing(open_chips(_stores(tmp_path, scheme), scheme)) as chips:
+        one, other = (
+            prepare_task(chips, settled(QUICK.model_copy(update={"augmentation": varied}), chips), scheme, "float32")
+            for varied in (TrainAugmentation(scale=0), TrainAugmentation(scale=0.5))
+        )
+        ratio = float(one.learner.loss(target, logits)[0] / other.learner.loss(target, logits)[0])
+    assert ratio == pytest.approx(share_kept(TrainAugmentation(scale=0.5)))
 
 
 def test_resume_without_anything_begins(tmp_path, scheme) -> None:

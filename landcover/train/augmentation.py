@@ -1,5 +1,6 @@
 """Each chip as it might have looked another time: turned, nearer or farther, in another light. Arithmetic alone."""
 
+import math
 from functools import reduce
 from typing import Any
 
@@ -34,6 +35,15 @@ def varied(
         most = 1 / (1 - settings.scale)
         pixels, target = rescaled(pixels, target, fill, most ** random.uniform(-1, 1), random)
     return pixels, target
+
+
+def share_kept(settings: TrainAugmentation) -> float:
+    """Of a chip's labels, how many pixels show them on average when it is varied, over its own: one that is made larger
+    fills its frame with fewer of them, a smaller one does not fill it."""
+    if not settings.scale:
+        return 1.0
+    smallest = (1 - settings.scale) ** 2
+    return (1 + (1 - smallest) / -math.log(smallest)) / 2
 
 
 def turned(

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from landcover.catalogue import find_kind
 from landcover.settings import TrainSettings
 from landcover.train.batches import chips_of
 from landcover.train.chipset import Chips
@@ -21,9 +22,11 @@ class Settled(TrainSettings):
 
 
 def settled(settings: TrainSettings, chips: Chips) -> Settled:
-    """The settings for these chips: with `epochs` of `auto` so many as show about ENOUGH of them."""
+    """The settings for these chips: with `epochs` of `auto` so many as show about ENOUGH of them, besides those in
+    which a backbone stands still."""
     epochs = settings.epochs
     if epochs == "auto":
         shown = chips_of(len(chips.train) + len(chips.copies), settings)
-        epochs = min(MOST, max(FEWEST, round(ENOUGH / shown)))
+        still = settings.backbone.frozen if find_kind(settings.model).backbone else 0
+        epochs = min(MOST, max(FEWEST, round(ENOUGH / shown))) + (0 if still == "auto" else still)
     return Settled(**dict(settings) | {"epochs": epochs})

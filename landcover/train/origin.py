@@ -15,14 +15,12 @@ SETTINGS = ("train.", "benchmark.", "classify.")
 def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
     """What must be the same for a training to go on."""
     told = {f"train.{key}": value for key, value in settings.told().items()}
-    return told | {
-        "the scheme": scheme.model_dump(mode="json"),
-        "the chips": chips.key,
-    }
+    # chips first, for a setting that is left open may follow from them
+    return {"the scheme": scheme.model_dump(mode="json"), "the chips": chips.key} | told
 
 
 def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
-    for key in {**began, **now}:
+    for key in {**now, **began}:
         if _plain(began.get(key)) != _plain(now.get(key)):
             shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith(SETTINGS) else ""
             raise LandcoverError(

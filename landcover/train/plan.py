@@ -26,8 +26,7 @@ LOOKED_AT = 100
 @dataclass(frozen=True)
 class Plan:
     """`sweep`: steps that find a learning rate before; `seconds`: of these and of all epochs, if none is saved by
-    stopping early; `memory`: bytes of main memory, the most that the
-    trial took."""
+    stopping early; `memory`: bytes of main memory, the most that the trial took."""
 
     parameters: int
     chips: int

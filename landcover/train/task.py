@@ -15,6 +15,7 @@ from landcover.model import in_precision
 from landcover.precision import Format, choose_precision
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
+from landcover.train.augmentation import share_kept
 from landcover.train.batches import Batches, chips_of
 from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
@@ -87,7 +88,8 @@ def prepare_task(
     if chips.info.size % multiple:
         raise _unfit(settings, chips.info, multiple)
     # of no label at all no loss is left to divide
-    loss = build_loss(settings, weights, emphasis, max(float(known.shown.sum()), 1.0))
+    fed = max(float(known.shown.sum()) * share_kept(settings.augmentation), 1.0)
+    loss = build_loss(settings, weights, emphasis, fed)
     held_loss = build_loss(settings, weights, emphasis, max(float(held.sum() / len(chips.validation)), 1.0))
     if precision is None:
         precision = choose_precision(settings.precision, trial=partial(_seconds, network, loss, chips.info))
