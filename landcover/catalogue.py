@@ -25,7 +25,8 @@ class Kind:
     map depends on pixels near it alone, so that the map is the same however it is cut into tiles; else overlapping
     tiles are blended; None where only building it would tell. `source`: the function that builds one that is not of
     this program. `rate`: the learning rate that it is trained at by itself; None where one has to be found. `backbone`:
-    whether it stands on one. `batch`: how many chips a step takes by itself; batch normalisation needs more of them."""
+    whether it stands on one. `batch`: how many chips a step takes by itself; batch normalisation needs more of them.
+    `decay`: by itself, the weight decay with Muon."""
 
     name: str
     title: str
@@ -38,6 +39,7 @@ class Kind:
     rate: float | None = None
     backbone: bool = False
     batch: int = 4
+    decay: float = 0.0001
 
     @property
     def file(self) -> str:
@@ -47,7 +49,7 @@ class Kind:
 
 KINDS = (
     Kind("unet", "U-Net", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact",
-         rate=0.001, batch=2),
+         rate=0.001, batch=2, decay=1.0),
     Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.5, "blended",
          backbone=True, batch=8),
     Kind("deeplab", "DeepLab v3+", "an atrous pyramid over a backbone of stride 16, and a decoder", "network", 736_207,

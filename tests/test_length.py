@@ -5,8 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from landcover.settings import BackboneSettings, TrainSettings
-from landcover.train.length import ENOUGH, settled
+from landcover.train.length import ENOUGH as CHIPS
+from landcover.train.length import settled
 from landcover.train.phases import frozen_epochs
+
+ENOUGH = CHIPS["muon"]
 
 
 def chips(train: int, copies: int = 0) -> SimpleNamespace:
@@ -19,6 +22,12 @@ def chips(train: int, copies: int = 0) -> SimpleNamespace:
 )
 def test_epochs_of_auto_show_about_as_many_chips_of_few_and_of_many(found, epochs) -> None:
     assert settled(TrainSettings(), found).epochs == epochs
+
+
+def test_adamw_is_shown_more() -> None:
+    few = chips(CHIPS["adamw"] // 20)
+    assert settled(TrainSettings(optimizer="adamw"), few).epochs == 20
+    assert settled(TrainSettings(), few).epochs == 12
 
 
 def test_epochs_in_which_a_backbone_stands_still_come_on_top() -> None:

@@ -131,3 +131,11 @@ def test_all_variables_decay_alike(small) -> None:
 def test_the_optimizer_is_as_the_settings_say(small) -> None:
     assert type(phases.build_optimizer(small, TrainSettings(), 0.01)) is ConvolutionMuon
     assert type(phases.build_optimizer(small, TrainSettings(optimizer="adamw"), 0.01)) is keras.optimizers.AdamW
+
+
+@pytest.mark.parametrize(
+    ("given", "decay"),
+    [({}, 1.0), ({"optimizer": "adamw"}, 1e-4), ({"model": "deeplab"}, 1e-4), ({"weight_decay": 0.3}, 0.3)],
+)
+def test_weights_decay_as_settings_and_model_say(small, given, decay) -> None:
+    assert phases.build_optimizer(small, TrainSettings(**given), 0.01).weight_decay == decay

@@ -356,7 +356,7 @@ fit(
 
 
 def test_a_number_of_epochs_that_was_left_open_is_not_blamed_for_other_chips(tmp_path, scheme, monkeypatch) -> None:
-    monkeypatch.setattr("landcover.train.length.ENOUGH", 24)
+    monkeypatch.setattr("landcover.train.length.ENOUGH", {"muon": 24})
     paths, left = _stores(tmp_path, scheme), QUICK.model_copy(update={"epochs": "auto"})
     with pytest.raises(_Cut):
         fit(paths, left, scheme, progress=_cut_in_epoch(2))

@@ -57,9 +57,9 @@ class Ground:
 
 def benchmark(config: Config, overwrite: bool = False, progress: Progress = silent) -> Benchmarked:
     """Train the models of the configuration on the same chips, without a part of them, within about the same time, each
-    in a process of its own; a table of them in reports/benchmark. Trainings that are behind are kept, and one that was
-    cut off goes on. Raises LandcoverError for what stops all, and for trainings of other settings; a model that fails
-    stops no other.
+    in a process of its own; a table of them in reports/benchmark. Trainings that are finished are kept, and one that
+    was cut off goes on. Raises LandcoverError for what stops all, and for trainings of other settings; a model that
+    fails stops no other.
     """
     began, stage = time.monotonic(), benchmark_stage(config)
     if not overwrite:

@@ -27,7 +27,7 @@ def benchmark(
     A part of the chips, whole sites or blocks, is held out, and trains none of them; the reference takes no part. Each
     model has a process of its own. A network is fitted to about its time by the speed of a few steps, and to no more
     than train.epochs; a model of pixels takes the time that its sample takes. Intervals are of 95 %, by places that are
-    drawn again, if five or more are held out. Trainings that are behind are not repeated: add a model to those named,
+    drawn again, if five or more are held out. Trainings that are finished are not repeated: add a model to those named,
     and only that one is trained. One that fails is told at the end.
 
     \b

@@ -40,9 +40,9 @@ def prepare(config: "Config", overwrite: bool, machines: "Machines") -> None:
         log.warning(line)
     copies = tell.augmented(made.augmented) if made.augmented else tell.current(paths.augmented)
     stacks = tell.stacks(made.stacks) if made.stacks else tell.current(paths.stacks)
-    log.info(copies)
     if made.chips:
         log.info(stacks)
+    log.info(copies)
     click.echo(tell.split(made.chips.report) if made.chips else stacks)
 
 

@@ -98,7 +98,7 @@ class TrainSettings(Section):
     optimizer: Literal["muon", "adamw"] = "muon"
     learning_rate: Literal["auto"] | Positive = "auto"
     warmup: Share = 0.05
-    weight_decay: float = Field(1e-4, ge=0)
+    weight_decay: Literal["auto"] | Annotated[float, Field(ge=0, allow_inf_nan=False)] = "auto"
     clip: Positive = 1.0
     monitor: Literal["mean_iou", "loss", "none"] = "mean_iou"
     patience: int = Field(10, ge=1)

@@ -7,9 +7,8 @@ from landcover.settings import TrainSettings
 from landcover.train.batches import chips_of
 from landcover.train.chipset import Chips
 
-ENOUGH = 10_000
-"""Chips to show. On Ohio, in epochs of 3,241 chips, the loss on what was held out was least after the second or third
-of six; from then on the U-Net learnt its own chips by heart."""
+ENOUGH = {"muon": 15_000, "adamw": 25_000}
+"""Chips to show, by the optimizer: docs/explanation/training.md tells what was tried."""
 
 FEWEST, MOST = 2, 30
 """Epochs that are not gone beyond."""
@@ -28,5 +27,5 @@ def settled(settings: TrainSettings, chips: Chips) -> Settled:
     if epochs == "auto":
         shown = chips_of(len(chips.train) + len(chips.copies), settings)
         still = settings.backbone.frozen if find_kind(settings.model).backbone else 0
-        epochs = min(MOST, max(FEWEST, round(ENOUGH / shown))) + (0 if still == "auto" else still)
+        epochs = min(MOST, max(FEWEST, round(ENOUGH[settings.optimizer] / shown))) + (0 if still == "auto" else still)
     return Settled(**dict(settings) | {"epochs": epochs})

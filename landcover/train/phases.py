@@ -15,6 +15,9 @@ from landcover.words import counted
 USUAL = 0.001
 """Learning rate where none is known."""
 
+SLIGHT = 0.0001
+"""Weight decay that hardly bears on a training."""
+
 FROZEN = 0.1
 """The share of the epochs in which a backbone stands still, where that is left open."""
 
@@ -30,6 +33,14 @@ def known_rate(settings: TrainSettings) -> float | None:
     """The learning rate by the settings, or the model's own; None where one has to be found."""
     given = settings.learning_rate
     return find_kind(settings.model).rate if given == "auto" else given
+
+
+def known_decay(settings: TrainSettings) -> float:
+    """The weight decay by the settings, or the model's own; a slight one for AdamW."""
+    given = settings.weight_decay
+    if given == "auto":
+        return find_kind(settings.model).decay if settings.optimizer == "muon" else SLIGHT
+    return given
 
 
 def frozen_epochs(settings: Settled) -> int:
@@ -84,10 +95,10 @@ def build_optimizer(
 ) -> keras.optimizers.Optimizer:
     """The optimizer of a network, within its devices. The gradients of each part of a step are clipped by themselves,
     then added: together they are no longer than `clip`."""
-    clip = settings.clip / parts_of_a_step(learner)
+    clip, decay = settings.clip / parts_of_a_step(learner), known_decay(settings)
     if settings.optimizer == "muon":
-        return ConvolutionMuon(learner, rate, settings.weight_decay, clip)
-    return keras.optimizers.AdamW(rate, weight_decay=settings.weight_decay, clipnorm=clip)
+        return ConvolutionMuon(learner, rate, decay, clip)
+    return keras.optimizers.AdamW(rate, weight_decay=decay, clipnorm=clip)
 
 
 def _schedule(settings: TrainSettings, highest: float, steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
