@@ -249,8 +249,8 @@ def _configuration() -> str:
         "# Configuration\n", NOTICE,
         "Settings go into a YAML file, which holds only what differs from the defaults, and on the command line: "
         "`--set section.key=value`. A file that is not named is `configs/default.yaml`, if there is one in the folder "
-        "that the command is run in; one that is named (`--config`) is read in its place, not on top of it. The command "
-        "line comes before the file, the file before the defaults.\n",
+        "that the command is run in; one that is named (`--config`) is read in its place, not on top of it. The "
+        "command line comes before the file, the file before the defaults.\n",
         "Relative paths count from the folder that the command is run in. `<data>` is what `paths.data` says.\n",
     ]  # fmt: skip
     for section in dict.fromkeys(key.partition(".")[0] for key in settings()):
