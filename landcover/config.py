@@ -201,8 +201,11 @@ def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> st
 
 
 def _keys(mistake: Mapping[str, Any]) -> Location:
-    """Where a mistake is, without the kinds of value that the library puts among the keys."""
-    return tuple(part for part in mistake["loc"] if "[" not in str(part))
+    """Where a mistake is, without the kinds of value that the library puts among the keys. A key that is unknown is
+    the user's, whatever stands in it."""
+    parts = mistake["loc"]
+    own = len(parts) - 1 if mistake["type"] == "extra_forbidden" else None
+    return tuple(part for place, part in enumerate(parts) if place == own or "[" not in str(part))
 
 
 def _value(mistake: Mapping[str, Any]) -> str:

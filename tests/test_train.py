@@ -116,7 +116,8 @@ def test_labels_tell_how_frequent_classes_are_where_they_cover_the_ground(
     logits = np.zeros((1, 1, 1, 4), np.float32)
     lost = [float(np.ravel(task.learner.loss(np.array([[[n]]]), logits))[0]) for n in (1, 2, 3)]
     known, automatic = task.statistics, "class_weights" not in settings
-    added = np.exp(-np.array(lost) * known.shown.sum() / task.weights)
+    divisor = known.shown.sum() * share_kept(QUICK.augmentation)
+    added = np.exp(-np.array(lost) * divisor / task.weights)
     wanted = known.shown * (np.array(task.weights) if automatic else 1) / (known.pixels if prior == "labels" else 1)
     assert (added / added.sum()).tolist() == pytest.approx((wanted / wanted.sum()).tolist(), rel=1e-4)
 

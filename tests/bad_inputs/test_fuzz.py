@@ -10,7 +10,7 @@ import pytest
 import yaml
 from case import CONFIG, images_and_labels
 from click.testing import CliRunner
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from landcover.cli import main
@@ -66,6 +66,8 @@ spoils = shares.map(cut) | st.lists(bits, min_size=1, max_size=20).map(flipped)
 
 @fuzzed(200)
 @given(st.dictionaries(st.sampled_from(SECTIONS) | st.text(max_size=9), values, max_size=4))
+@example({"[": None})
+@example({"train": {"a[b]": 1}})
 def test_any_settings(tmp_path: Path, content: object) -> None:
     path = tmp_path / "c.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True), encoding="utf-8")
