@@ -26,7 +26,7 @@ class Kind:
     tiles are blended; None where only building it would tell. `source`: the function that builds one that is not of
     this program. `rate`: the learning rate that it is trained at by itself; None where one has to be found. `backbone`:
     whether it stands on one. `batch`: how many chips a step takes by itself; batch normalisation needs more of them.
-    `decay`: by itself, the weight decay with Muon."""
+    `decay`: by itself, the weight decay with Muon; None for a slight one."""
 
     name: str
     title: str
@@ -39,7 +39,7 @@ class Kind:
     rate: float | None = None
     backbone: bool = False
     batch: int = 4
-    decay: float = 0.0001
+    decay: float | None = None
 
     @property
     def file(self) -> str:

@@ -321,7 +321,7 @@ fit(Paths(data=folder / "data", models=folder / "models"), QUICK, scheme)
 
 @pytest.mark.timeout(600)
 def test_killed_five_times_at_random_moments_it_becomes_what_it_would_have_become(tmp_path, scheme) -> None:
-    long, paths = QUICK.model_copy(update={"epochs": 10}), _stores(tmp_path, scheme)
+    long, paths = QUICK.model_copy(update={"epochs": 20}), _stores(tmp_path, scheme)
     undisturbed = fit(_stores(tmp_path / "other", scheme), long, scheme)
     code = """
 import os, sys, threading
@@ -330,11 +330,13 @@ sys.path.insert(0, sys.argv[2])
 from test_train import Paths, TrainSettings, fit
 from landcover.scheme import ClassScheme
 from pathlib import Path
-die = threading.Timer(float(sys.argv[5]), os.kill, (os.getpid(), 9))
+steps = iter(range(int(sys.argv[5])))
+die = threading.Timer(float(sys.argv[6]), os.kill, (os.getpid(), 9))
 @contextmanager
 def progress(label, total, unit):
     def advance(amount, note=""):
-        if not die.is_alive():
+        # far fewer steps than are left to do, then a moment more
+        if next(steps, None) is None and not die.is_alive():
             die.start()
     yield advance
 folder = Path(sys.argv[1])
@@ -344,9 +346,10 @@ fit(
 )
 """
     given = [str(tmp_path), str(Path(__file__).parent), scheme.model_dump_json(), long.model_dump_json()]
-    moments = np.random.default_rng().uniform(0, 1.5, 5)
+    random = np.random.default_rng()
+    moments = [(str(random.integers(6)), str(random.uniform(0, 0.1))) for _ in range(5)]
     for moment in moments:
-        done = subprocess.run([sys.executable, "-c", code, *given, str(moment)], capture_output=True, text=True)
+        done = subprocess.run([sys.executable, "-c", code, *given, *moment], capture_output=True, text=True)
         assert done.returncode == -signal.SIGKILL, (moments, done.stderr)
     made = fit(paths, long, scheme, resume=True)
     _same_but_for_time(_history(paths.models / "unet"), _history(undisturbed.path.parent))

@@ -39,7 +39,8 @@ def known_decay(settings: TrainSettings) -> float:
     """The weight decay by the settings, or the model's own; a slight one for AdamW."""
     given = settings.weight_decay
     if given == "auto":
-        return find_kind(settings.model).decay if settings.optimizer == "muon" else SLIGHT
+        own = find_kind(settings.model).decay if settings.optimizer == "muon" else None
+        return SLIGHT if own is None else own
     return given
 
 
