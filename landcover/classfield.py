@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import geopandas as gpd
 
 from landcover.errors import LabelError
-from landcover.remap import Remap, code_of
+from landcover.remap import NODATA, Remap, code_of
 
 FIELDS = ("classvalue", "class_value", "class_id", "value", "code", "gridcode", "classname", "class_name", "class",
           "label", "name", "landcover", "land_cover")  # fmt: skip
@@ -26,8 +26,9 @@ def find_field(path: str, frame: gpd.GeoDataFrame, columns: list[str], remap: Re
     guesses = known or [c for c in columns if c.casefold() not in COUNTERS]
     meant = {c: [remap(code_of(v)) for v in frame[c]] for c in guesses}
     fitting = [c for c, values in meant.items() if None not in values]
-    for other in fitting[1:] if known else ():
-        _check_agree(path, frame, fitting[0], other, meant)
+    for other in known if fitting else ():
+        if other != fitting[0]:
+            _check_agree(path, frame, fitting[0], other, meant)
     if fitting and (known or len(fitting) == 1):
         return fitting[0]
     if known:
@@ -42,9 +43,13 @@ def find_field(path: str, frame: gpd.GeoDataFrame, columns: list[str], remap: Re
 def _check_agree(
     path: str, frame: gpd.GeoDataFrame, field: str, other: str, meant: Mapping[str, list[int | None]]
 ) -> None:
-    """Two fields that both look like the class must say the same, or every label may be another's."""
+    """Two fields that both look like the class must say the same, or every label may be another's. One with values
+    that are no class may hold something else: it is heard where it names a class."""
+    fits = None not in meant[other]
     for row, (one, two) in enumerate(zip(meant[field], meant[other], strict=True)):
-        if one != two:
+        code = code_of(frame[other].iloc[row])
+        told = fits or (two is not None and isinstance(code, str) and code != NODATA)
+        if told and one != two:
             raise LabelError(
                 f"{path}: feature {frame.index[row]} is class {one} by {field} ({frame[field].iloc[row]}) and {two} by "
                 f"{other} ({frame[other].iloc[row]}): set labels.field, or mend the scheme"

@@ -70,6 +70,10 @@ class Grid:
             and round(bottom) - round(top) == other.height
         )
 
+    def same(self, other: "Grid") -> bool:
+        """Whether each pixel of the other lies on this one's of the same row and column, and none is left."""
+        return self.aligned(other) and self.place(other) == self.whole
+
     def place(self, other: "Grid") -> Window:
         """The window of an aligned grid on this one; it may reach beyond the edges."""
         column, row = self.position(other)

@@ -12,7 +12,7 @@ from scipy.ndimage import map_coordinates
 
 from landcover.chipstore import ChipStore
 from landcover.errors import LabelError, LandcoverError
-from landcover.prepare.augment import augment, turned, zoomed
+from landcover.prepare.augment import augment, turned, zoomed, zoomed_image
 from landcover.prepare.chips import Chips, chips
 from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import mosaic
@@ -91,6 +91,16 @@ def test_chips_of_another_image_have_another_key(tmp_path, noise, scheme) -> Non
         write_image(tmp_path / "naip/a.tif", image)
         keys.append(_chips(tmp_path, scheme, SMALL, method="random").report.key)
     assert keys[0] != keys[1]
+
+
+def test_labels_of_the_ground_beside_are_refused(tmp_path, noise, scheme) -> None:
+    write_image(tmp_path / "naip/a.tif", noise(64, 64))
+    write_polygons(tmp_path / "l.gpkg", [(0, 0, 128, 64, 1)])
+    _chips(tmp_path, scheme, SMALL, method="random")
+    write_image(tmp_path / "naip/a.tif", noise(64, 64), column=64)
+    made = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic", True)
+    with pytest.raises(LabelError, match="is on another grid than"):
+        chips(made.path, tmp_path / "labels.tif", SMALL, SplitSettings(), scheme, tmp_path / "chips", True)
 
 
 def test_labels_where_the_image_has_no_data_do_not_count(tmp_path, noise, scheme) -> None:
@@ -303,12 +313,25 @@ def test_turns_are_exact_and_zoom_keeps_the_centre() -> None:
     np.testing.assert_array_equal(turned(square, -180), turned(square, 180))
     large = np.zeros((64, 64), np.uint8)
     large[16:48, 16:48] = 7
-    assert (zoomed(large, 0.5, order=0) == 7).all()
+    assert (zoomed(large, 0.5) == 7).all()
     ramp = np.repeat(np.arange(64, dtype=np.uint8)[None, :, None] * 2, 64, axis=0)
-    middle = zoomed(ramp, 0.5, order=1)[32, :, 0].astype(int)
+    middle = zoomed_image(ramp, 0.5)[32, :, 0].astype(int)
     assert middle[0] in (31, 32, 33)
     assert middle[-1] in (93, 94, 95)
-    np.testing.assert_array_equal(zoomed(large, 0.0, order=0), large)
+    np.testing.assert_array_equal(zoomed(large, 0.0), large)
+
+
+def test_ground_at_the_edge_of_no_data_keeps_its_brightness_when_it_is_zoomed() -> None:
+    image, label = np.full((64, 64, 4), 120, np.uint8), np.full((64, 64), 3, np.uint8)
+    image[:, :20] = label[:, :20] = 0
+    image[40:44, 40:44, 1:] = 0
+    image[40:44, 40:44, 0] = 1  # black ground
+    for share in (0.1, 0.3, 0.45):
+        made, named = zoomed_image(image, share), zoomed(label, share)
+        np.testing.assert_array_equal(made.any(axis=-1), named == 3)
+        left = made[:20]
+        assert set(np.unique(left)) == {0, 120}
+        assert made[..., 1].min() == 0
 
 
 @pytest.mark.parametrize(("dtype", "shape"), [("uint8", (64, 64, 4)), ("uint16", (40, 56, 3)), ("uint8", (33, 20, 1))])
@@ -317,10 +340,11 @@ def test_zoomed_pixels_are_those_of_scipy(dtype, shape, share) -> None:
     pixels = np.random.default_rng(3).integers(0, np.iinfo(dtype).max, shape, endpoint=True).astype(dtype)
     places = [(np.arange(n) + 0.5 - n / 2) * (1 - share) + n / 2 - 0.5 for n in shape[:2]]
     where = np.meshgrid(*places, indexing="ij")
-    for order in (0, 1):
+    pixels = np.maximum(pixels, 1)
+    for order, made in ((0, np.dstack([zoomed(b, share) for b in np.moveaxis(pixels, -1, 0)])),
+                        (1, zoomed_image(pixels, share))):  # fmt: skip
         bands = [
             map_coordinates(b.astype(np.float32), where, order=order, mode="nearest") for b in pixels.T.swapaxes(1, 2)
         ]
-        made = zoomed(pixels, share, order)
         assert made.dtype == pixels.dtype
         np.testing.assert_array_equal(made, np.rint(np.stack(bands, axis=-1)).astype(dtype))

@@ -119,6 +119,23 @@ def read(path: Path) -> NDArray[np.generic]:
         return dataset.read()
 
 
+def test_black_ground_stays_data_where_something_else_means_none(tmp_path, ground, scheme) -> None:
+    image, codes = ground
+    image = image.copy()
+    image[:, :8, :8], image[:, 8:16, :8] = 0, 255
+    export = write_export(tmp_path / "a", FEW, image, codes)
+    for path in (export / "images").iterdir():
+        with rasterio.open(path, "r+") as dataset:
+            dataset.nodata = 255
+    made = taken(export, scheme=scheme, method="random")
+    (first,) = (r["chip"] for r in table_of(made).to_dict("records") if (r["column"], r["row"]) == (0, 0))
+    shown, label = read(made.path / "images" / first), read(made.path / "labels" / first)[0]
+    assert shown[:, :8, :8].reshape(4, -1)[:, 0].tolist() == [1, 0, 0, 0]
+    assert label[:8, :8].all()
+    assert not shown[:, 8:16, :8].any()
+    assert not label[8:16, :8].any()
+
+
 @pytest.mark.parametrize("new", [False, True], ids=["before 2.7", "since 2.7"])
 def test_an_export_becomes_chips_that_stack_takes(tmp_path, ground, scheme, new) -> None:
     image, codes = ground

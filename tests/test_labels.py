@@ -138,6 +138,14 @@ def test_two_fields_that_disagree_are_not_guessed_between(image, tmp_path, schem
     with pytest.raises(LabelError, match=r"feature 1 is class 1 by Classvalue \(1\) and 2 by Classname \(forest\)"):
         _made(image, scheme, drawn)
     assert _made(image, scheme, drawn, field="Classname")[0].pixels == {1: 0, 2: 100, 7: 0}
+    # names that are not all classes are heard where they are; numbers, which may count something else, are not
+    other = _file(tmp_path / "o.gpkg", [SQUARE, SQUARE], code=[1, 2], **{"class": ["Urban", "Water"]})
+    with pytest.raises(
+        LabelError, match=r"feature 2 is class 2 by code \(2\) and 1 by class \(Water\): set labels.field"
+    ):
+        _made(image, scheme, other)
+    counts = _file(tmp_path / "c.gpkg", [SQUARE, SQUARE], code=[30, 2], **{"class": ["Water", "Water"]})
+    assert _made(image, scheme, counts)[0].pixels == {1: 100, 2: 0, 7: 0}
     numbered = _file(tmp_path / "n.gpkg", [SQUARE], objectid=[1], landuse=["Lake"])
     with pytest.raises(LabelError, match="which field holds the class"):
         _made(image, scheme, numbered)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from conftest import write_image, write_polygons
+from rasterio.windows import Window
 
 from landcover.assess.suspects import find_suspects, labelled_squares
 from landcover.classraster import map_rasters
@@ -66,13 +67,15 @@ def test_polygons_that_a_sure_map_contradicts_come_first(tmp_path, noise, scheme
         find_suspects(tmp_path / "map.tif", tmp_path / "map.tif", path, settings, scheme, made.path)
 
 
-def test_a_map_of_something_else_is_refused(tmp_path, noise, scheme) -> None:
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_a_map_of_something_else_is_refused(tmp_path, noise, scheme, elsewhere) -> None:
     path, settings, grid = _scene(tmp_path, noise, scheme)
-    other = Grid(grid.crs, grid.transform, 100, 90)
+    moved = grid.part(Window(64, 0, grid.width, grid.height))
+    other = moved if elsewhere else Grid(grid.crs, grid.transform, 100, 90)
     paths = tmp_path / "map.tif", tmp_path / "sure.tif"
     with map_rasters(paths[0], other, scheme, {}, {}, paths[1]) as targets:
         for target in targets:
-            target.write(np.ones((100, 90), np.uint8), other.whole)
+            target.write(np.ones(other.shape, np.uint8), other.whole)
     with pytest.raises(LabelError, match="is on another grid than"):
         find_suspects(*paths, path, settings, scheme, tmp_path / "suspects.gpkg")
 

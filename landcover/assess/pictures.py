@@ -57,7 +57,7 @@ def read_onto(
     """Bands (bands, rows, columns) of a raster on the ground of a grid, in `shape`. Raises ImageError."""
     own = grid_of(dataset)
     try:
-        if own.aligned(grid) and own.shape == grid.shape and own.place(grid).col_off == own.place(grid).row_off == 0:
+        if own.same(grid):
             return np.asarray(dataset.read(bands, out_shape=(len(bands), *shape), resampling=resampling))
         transform = grid.transform @ grid.transform.scale(grid.width / shape[1], grid.height / shape[0])
         with WarpedVRT(

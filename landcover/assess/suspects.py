@@ -100,7 +100,7 @@ def find_suspects(
         for path, made in ((map_path, shown), (labels, classes)):
             if (known := scheme_of(made)) is None or known.named != scheme.named:
                 raise LabelError(f"{path}: has other classes than the scheme of the configuration: make it again")
-        if not grid.aligned(grid_of(shown)) or grid.shape != (shown.height, shown.width):
+        if not grid.same(grid_of(shown)):
             raise LabelError(f"{map_path}: is on another grid than {labels}: map the mosaic that the labels are on")
         polygons = _polygons(classes, settings, scheme, grid)
         found = []

@@ -14,6 +14,7 @@ from landcover.errors import LabelError
 from landcover.files import check_free, check_space, whole_folder
 from landcover.histogram import byte_counts
 from landcover.parallel import on_all_cores
+from landcover.prepare.nodata import with_data
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import AugmentSettings
@@ -116,8 +117,8 @@ def _drawn(settings: AugmentSettings, random: np.random.Generator) -> Iterator[t
 def _copy(chip: Chip, turn: int, zoom: float) -> Chip:
     return replace(
         chip,
-        image=zoomed(turned(chip.image, turn), zoom, order=1),
-        label=zoomed(turned(chip.label, turn), zoom, order=0),
+        image=zoomed_image(turned(chip.image, turn), zoom),
+        label=zoomed(turned(chip.label, turn), zoom),
         source=f"{chip.source} turned {turn} zoomed {zoom:.3f}",
     )
 
@@ -127,12 +128,22 @@ def turned(pixels: NDArray[Any], degrees: int) -> NDArray[Any]:
     return np.rot90(pixels, degrees // 90 % 4, axes=(0, 1))
 
 
-def zoomed(pixels: NDArray[Any], share: float, order: int) -> NDArray[Any]:
-    """The central 1 - share of (rows, columns[, bands]), resampled to the size it had: order 0 nearest, 1 bilinear."""
-    rows, columns = (_centres(length, share) for length in pixels.shape[:2])
-    if order == 0:
-        return pixels[np.floor(rows + 0.5).astype(int)][:, np.floor(columns + 0.5).astype(int)]
-    return _between(pixels.reshape(*pixels.shape[:2], -1), rows, columns).reshape(pixels.shape)
+def zoomed(pixels: NDArray[Any], share: float) -> NDArray[Any]:
+    """The central 1 - share of (rows, columns), resampled to the size it had: nearest."""
+    rows, columns = (np.floor(_centres(length, share) + 0.5).astype(int) for length in pixels.shape)
+    return pixels[rows][:, columns]
+
+
+def zoomed_image(image: NDArray[Any], share: float) -> NDArray[Any]:
+    """The same of (rows, columns, bands), bilinear, of what has data alone: 0 in all bands is none."""
+    rows, columns = (_centres(length, share) for length in image.shape[:2])
+    valid: NDArray[np.bool_] = np.asarray(image.any(axis=-1))
+    made = _between(image, rows, columns)
+    if not valid.all():
+        made /= np.maximum(_between(valid[..., None], rows, columns), 1e-6)
+    if np.issubdtype(image.dtype, np.integer):
+        np.rint(made, out=made)
+    return with_data(made.astype(image.dtype), zoomed(valid, share))
 
 
 def _centres(length: int, share: float) -> NDArray[np.float64]:
@@ -141,8 +152,8 @@ def _centres(length: int, share: float) -> NDArray[np.float64]:
 
 
 def _between(pixels: NDArray[Any], rows: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[Any]:
-    """Pixels (rows, columns, bands) at places between their centres, bilinear."""
-    bands, flat, made = pixels.shape[2], pixels.reshape(len(pixels), -1), np.empty_like(pixels)
+    """Pixels (rows, columns, bands) at places between their centres, bilinear, float32."""
+    bands, flat, made = pixels.shape[2], pixels.reshape(len(pixels), -1), np.empty(pixels.shape, np.float32)
     above, below, lower = _neighbours(rows)
     left, right, farther = _neighbours(columns)
     left, right = ((side[:, None] * bands + np.arange(bands)).ravel() for side in (left, right))
@@ -152,7 +163,7 @@ def _between(pixels: NDArray[Any], rows: NDArray[np.float64], columns: NDArray[n
         down = lower[part, None]
         strip = flat[above[part]] * (1 - down) + flat[below[part]] * down
         values = strip.take(left, axis=1) * (1 - farther) + strip.take(right, axis=1) * farther
-        made[part] = np.rint(values.astype(np.float32)).reshape(-1, *pixels.shape[1:])
+        made[part] = values.reshape(-1, *pixels.shape[1:])
     return made
 
 

@@ -25,6 +25,7 @@ from landcover.prepare.candidates import Candidates, find_candidates
 from landcover.prepare.classified_tiles import Tiles, link_tiles, write_classified_tiles
 from landcover.prepare.ground import labelled_ground
 from landcover.prepare.mosaic import FOOTPRINTS
+from landcover.prepare.nodata import with_data
 from landcover.prepare.split import DROPPED, TRAIN, VALIDATION, Split, split
 from landcover.progress import Progress, silent
 from landcover.raster import (
@@ -106,10 +107,8 @@ class Scissors:
             self._local.reader = ImageReader(self._image)
             self._readers.append(self._local.reader)
         pixels, valid = self._local.reader.read(window)
-        # black ground, where something else means no data: in chips 0 in all bands does
-        pixels[valid & ~pixels.any(axis=-1), 0] = _least(pixels.dtype)
         label = np.where(valid, read_band(self._files(self._labels), window), 0).astype(np.uint8)
-        return Cut(pixels, label, self._image.grid.part(window))
+        return Cut(with_data(pixels, valid), label, self._image.grid.part(window))
 
 
 def chips(
@@ -136,7 +135,7 @@ def chips(
     image, labels = find_image(mosaic.absolute()), labels.absolute()
     grid = image.grid
     with open_raster(labels) as classes:
-        if not grid.aligned(grid_of(classes)) or grid.shape != (classes.height, classes.width):
+        if not grid.same(grid_of(classes)):
             raise LabelError(f"{labels}: is on another grid than {mosaic}: run `landcover labels --overwrite`")
         if scheme_of(classes) != scheme:
             raise LabelError(f"{labels}: was made with another scheme: run `landcover labels --overwrite`")
@@ -227,11 +226,6 @@ def _write(
         if chosen := np.flatnonzero(sided.sides == side).tolist():
             link_tiles(folder, folder / side, tiles(chosen, counts[side]), scheme)
     return names, np.array(images, np.uint32)
-
-
-def _least(dtype: np.dtype[Any]) -> float:
-    """The least value above 0."""
-    return float(np.finfo(dtype).tiny) if np.issubdtype(dtype, np.floating) else 1
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from landcover.prepare.candidates import Candidates, Filters
 from landcover.prepare.chips import Chips, Cut, write_chips
 from landcover.prepare.esri_chip import Codes, Look, look_at, read_chip
 from landcover.prepare.esri_export import Export, read_export
+from landcover.prepare.nodata import with_data
 from landcover.progress import Progress, silent
 from landcover.remap import Remap
 from landcover.scheme import ClassScheme
@@ -90,7 +91,7 @@ def _cut(
     own = grid.part(Window(*corners[index].tolist(), size, size))
     if placed:
         own = replace(own, transform=chip.place.transform)
-    return Cut(chip.image, codes[export].classes(chip), own, chip.path)
+    return Cut(with_data(chip.image, chip.valid), codes[export].classes(chip), own, chip.path)
 
 
 @dataclass(frozen=True)
