@@ -39,9 +39,6 @@ VERSION_TAG, PRECISION_TAG = "LANDCOVER_VERSION", "LANDCOVER_PRECISION"
 CONTENT_TAG, CONFIDENCE = "LANDCOVER_CONTENT", "confidence"
 """Metadata item, and its value, of a raster of confidence: one that is no map."""
 
-CELLS_TAG = "LANDCOVER_CELLS_SHA256"
-"""Metadata item of an index of cells: the fingerprint of their content, so that the index changes with them."""
-
 CELLS_FILE = "cells.gpkg"
 """The outlines of the cells of a map, among them."""
 

@@ -1,5 +1,5 @@
-"""The files that belong to another one: those that make up a shapefile with it, and those that tell of a raster where
-it lies and where it has no data."""
+"""The files that belong to another one: those that make up a shapefile with it, those that tell of a raster where it
+lies and where it has no data, and those that a virtual raster shows."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,14 +20,26 @@ NODATA, ALL_NODATA = "NoDataValue", "NODATA_VALUES"
 """The element of a band's nodata value, and the metadata item of all bands'."""
 
 
+CELLS_TAG = "LANDCOVER_CELLS_SHA256"
+"""Metadata item of an index of cells: the fingerprint of their content, so that the index changes with them."""
+
+SHOWN = ("SourceFilename", "SourceDataset")
+"""Elements of a virtual raster that name what it shows."""
+
+
 def with_companions(paths: Iterable[str | Path]) -> list[str]:
     """Each file followed by those that belong to it, in upper or lower case; of the `.aux.xml` of rasters those that
-    tell more than statistics."""
+    tell more than statistics; of a virtual raster also the files that it shows."""
     listed: dict[Path, dict[str, list[Path]]] = {}
     files: dict[str, None] = {}
-    for path in paths:
-        files[str(path)] = None
+    left = [str(path) for path in reversed(list(paths))]
+    while left:
+        path = left.pop()
+        if path in files:
+            continue
+        files[path] = None
         own = Path(path)
+        left += reversed(_shown_by(own))
         names = [] if is_remote(str(path)) else list(_names(own))
         if names and own.parent not in listed:
             listed[own.parent] = _by_name(own.parent)
@@ -55,6 +67,21 @@ def _bearing(root: ET.Element) -> Iterator[ET.Element]:
             yield part
         elif part.tag == "PAMRasterBand":
             yield from (ET.Element("band", part.attrib), nodata) if (nodata := part.find(NODATA)) is not None else ()
+
+
+def _shown_by(own: Path) -> list[str]:
+    """What a virtual raster shows, by paths as they are, or from the folder that it lies in; nothing of an index of
+    cells, which changes with them, and of a file that is none."""
+    if own.suffix.lower() != ".vrt" or not own.is_file():
+        return []
+    try:
+        root = ET.parse(own).getroot()
+    except (ET.ParseError, OSError):
+        return []
+    if any(item.get("key") == CELLS_TAG for item in root.iter("MDI")):
+        return []
+    named = [part for part in root.iter() if part.tag in SHOWN and part.text]
+    return [str(own.parent / str(part.text)) if part.get("relativeToVRT") == "1" else str(part.text) for part in named]
 
 
 def _names(own: Path) -> Iterator[str]:

@@ -125,6 +125,24 @@ def test_files_that_belong_to_another_are_found_in_any_case(tmp_path, name, belo
     assert with_companions([tmp_path / "nowhere" / name]) == [str(tmp_path / "nowhere" / name)]
 
 
+def test_a_virtual_raster_is_followed_by_what_it_shows(tmp_path) -> None:
+    for name in ("b.tif", "b.tif.msk", "c.tif"):
+        (tmp_path / name).write_text("1")
+    shown = '<VRTDataset><Source><SourceFilename relativeToVRT="1">{}</SourceFilename></Source>{}</VRTDataset>'
+    warped = f'<GDALWarpOptions><SourceDataset relativeToVRT="0">{tmp_path}/c.tif</SourceDataset></GDALWarpOptions>'
+    (tmp_path / "inner.vrt").write_text(
+        shown.format("b.tif", "<SourceFilename>/vsicurl/http://x/d.tif</SourceFilename>")
+    )
+    (tmp_path / "outer.vrt").write_text(shown.format("inner.vrt", warped))
+    found = with_companions([tmp_path / "outer.vrt"])
+    local = [str(tmp_path / name) for name in ("outer.vrt", "inner.vrt", "b.tif", "b.tif.msk", "c.tif")]
+    assert sorted(found) == sorted([*local, "/vsicurl/http://x/d.tif"])
+    cells = '<Metadata><MDI key="LANDCOVER_CELLS_SHA256">1</MDI></Metadata>'
+    for text in ("no XML", shown.format("b.tif", cells), shown.format("odd.vrt", "")):
+        (tmp_path / "odd.vrt").write_text(text)
+        assert with_companions([tmp_path / "odd.vrt"]) == [str(tmp_path / "odd.vrt")]
+
+
 def test_a_sidecar_is_told_by_what_it_says_of_place_and_nodata(tmp_path) -> None:
     raster, sidecar = tmp_path / "a.tif", tmp_path / "a.tif.aux.xml"
     told = {}

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import run, textured, write_image, write_polygons
+from rasterio.shutil import copy
 
 from landcover import provenance, uptodate
 from landcover.config import Config, load_config
@@ -254,6 +255,23 @@ def test_a_mask_beside_an_image_is_seen(project, monkeypatch, caplog) -> None:
         assert f"data/raw/naip/{why}" in caplog.text.partition("interim/chips: is made anew: ")[2].partition("\n")[0]
         caplog.clear()
         assert _redone(prepare(_config(project))) == []
+
+
+def test_what_a_virtual_raster_shows_is_seen(project, monkeypatch, caplog) -> None:
+    monkeypatch.chdir(project)
+    images, held = project / "data/raw/naip", project / "data/held"
+    (first,) = images.glob("m_0_*.tif")
+    held.mkdir()
+    shown = held / first.name
+    first.rename(shown)
+    copy(shown, first.with_suffix(".vrt"), driver="VRT")
+    prepare(_config(project), overwrite=True)
+    assert _redone(prepare(_config(project))) == []
+    with rasterio.open(shown, "r+") as dataset:
+        dataset.write(255 - dataset.read())
+    with caplog.at_level(logging.INFO):
+        assert {"mosaic", "chips"} <= set(_redone(prepare(_config(project))))
+    assert f"data/held/{shown.name} has changed" in caplog.text
 
 
 def test_what_a_sidecar_tells_of_place_and_nodata_is_seen_and_statistics_are_not(project, monkeypatch, caplog) -> None:

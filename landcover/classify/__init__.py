@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from landcover.companions import with_companions
 from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.pipeline import classify_stage
@@ -122,7 +123,7 @@ def _seen_unchanged(config: Config, image: str, out: Path) -> bool:
     from landcover.image import find_image, is_mosaic
     from landcover.raster import open_raster
 
-    if not is_remote(image) and not is_mosaic(image):
+    if not is_mosaic(image) and not any(map(is_remote, with_companions([image]))):
         return True
     try:
         found = find_image(image, config.classify.collar, config.classify.skip_bad)

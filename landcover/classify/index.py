@@ -13,7 +13,6 @@ from shapely.geometry import box
 from landcover import vrt
 from landcover.classraster import (
     CELLS_FILE,
-    CELLS_TAG,
     CONFIDENCE,
     CONTENT_TAG,
     NO_PERCENT,
@@ -21,6 +20,7 @@ from landcover.classraster import (
     confidence_path,
     is_confidence,
 )  # fmt: skip
+from landcover.companions import CELLS_TAG
 from landcover.files import whole_file
 from landcover.fingerprint import combined
 from landcover.grid import Grid

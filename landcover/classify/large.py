@@ -14,7 +14,8 @@ from landcover.classify.index import Shown, cells_folder, sweep_cells, write_ind
 from landcover.classify.mapper import EXPORTED, Mapper, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES, told_of
 from landcover.classify.suitable import check_image
-from landcover.classraster import CELLS_FILE, CELLS_TAG, PRECISION_TAG, confidence_path
+from landcover.classraster import CELLS_FILE, PRECISION_TAG, confidence_path
+from landcover.companions import CELLS_TAG
 from landcover.config import Config
 from landcover.errors import ImageError, NoData
 from landcover.files import check_free, check_space, whole_file

@@ -8,13 +8,13 @@ from typing import Any
 from landcover import vrt
 from landcover.classraster import (
     CELLS_FILE,
-    CELLS_TAG,
     CONFIDENCE,
     MODEL_TAG,
     VERSION_TAG,
     confidence_path,
     scheme_of,
 )  # fmt: skip
+from landcover.companions import CELLS_TAG
 from landcover.errors import ImageError
 from landcover.export.acquired import acquired
 from landcover.export.stac_map import GEOJSON, MODEL_PROPERTY, map_item
