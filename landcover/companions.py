@@ -2,6 +2,7 @@
 lies and where it has no data, and those that a virtual raster shows."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,7 +20,6 @@ PLACED = ("SRS", "GeoTransform", "GCPList", "GeodataXform")
 NODATA, ALL_NODATA = "NoDataValue", "NODATA_VALUES"
 """The element of a band's nodata value, and the metadata item of all bands'."""
 
-
 CELLS_TAG = "LANDCOVER_CELLS_SHA256"
 """Metadata item of an index of cells: the fingerprint of their content, so that the index changes with them."""
 
@@ -30,24 +30,34 @@ SHOWN = ("SourceFilename", "SourceDataset")
 def with_companions(paths: Iterable[str | Path]) -> list[str]:
     """Each file followed by those that belong to it, in upper or lower case; of the `.aux.xml` of rasters those that
     tell more than statistics; of a virtual raster also the files that it shows."""
+    return list(dict.fromkeys(chain.from_iterable(companions_of_each(paths))))
+
+
+def companions_of_each(paths: Iterable[str | Path]) -> Iterator[list[str]]:
+    """The same file by file; one that several show comes with each."""
     listed: dict[Path, dict[str, list[Path]]] = {}
-    files: dict[str, None] = {}
-    left = [str(path) for path in reversed(list(paths))]
-    while left:
-        path = left.pop()
-        if path in files:
-            continue
-        files[path] = None
-        own = Path(path)
-        left += reversed(_shown_by(own))
-        names = [] if is_remote(str(path)) else list(_names(own))
-        if names and own.parent not in listed:
-            listed[own.parent] = _by_name(own.parent)
-        for name in names:
-            for beside in listed[own.parent].get(name.casefold(), []):
-                if not beside.name.casefold().endswith(TOLD) or told_of_raster(beside):
-                    files[str(beside)] = None
-    return list(files)
+    for path in paths:
+        files: dict[str, None] = {}
+        left = [str(path)]
+        while left:
+            name = left.pop()
+            if name not in files:
+                files[name] = None
+                left += reversed(_shown_by(Path(name)))
+                files |= dict.fromkeys(_beside(name, listed))
+        yield list(files)
+
+
+def _beside(path: str, listed: dict[Path, dict[str, list[Path]]]) -> Iterator[str]:
+    """What belongs to a file in its folder; `listed`: the files of folders that were looked into."""
+    own = Path(path)
+    names = [] if is_remote(path) else list(_names(own))
+    if names and own.parent not in listed:
+        listed[own.parent] = _by_name(own.parent)
+    for name in names:
+        for beside in listed[own.parent].get(name.casefold(), []):
+            if not beside.name.casefold().endswith(TOLD) or told_of_raster(beside):
+                yield str(beside)
 
 
 def told_of_raster(sidecar: Path) -> bytes:

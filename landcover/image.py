@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -17,6 +17,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landcover import vrt
+from landcover.companions import companions_of_each, with_companions
 from landcover.errors import ImageError
 from landcover.grid import Grid, clip, cut, within
 from landcover.raster import connect, grid_of, open_raster, read_window
@@ -92,14 +93,22 @@ def gaps_of(dataset: DatasetReader) -> Gaps:
 
 @dataclass(frozen=True)
 class Image:
-    """What is known of an image before a pixel is read. `layers` from top to bottom; `files` on disk hold it."""
+    """What is known of an image before a pixel is read. `layers` from top to bottom; `behind`: the files that hold each
+    of them, with those that belong to these; `index`: a mosaic's own file."""
 
     path: str
     grid: Grid
     bands: int
     dtype: str
     layers: tuple[Layer, ...]
-    files: tuple[str, ...]
+    behind: tuple[tuple[str, ...], ...]
+    index: str | None = None
+
+    @property
+    def files(self) -> list[str]:
+        """The files that hold it."""
+        found = {name for files in self.behind for name in files}
+        return sorted(found if self.index is None else {*found, self.index})
 
     @contextmanager
     def open(self, skip_bad: bool = False) -> Iterator["ImageReader"]:
@@ -118,17 +127,19 @@ class Image:
     def state(self) -> dict[str, tuple[int, int] | str | None]:
         """Size and time of change of each file, or what its server tells of it: what differs when an image was touched.
         None where that is not known."""
+        files = self.files
         with ThreadPoolExecutor(ASKED) as threads:
-            return dict(zip(self.files, threads.map(_stamp, self.files), strict=True))
+            return dict(zip(files, threads.map(_stamp, files), strict=True))
 
     @property
     def known(self) -> bool:
         """Whether a change of any file would be seen."""
-        return not self.remote or None not in self.state().values()
+        return not any(map(is_remote, self.files)) or None not in self.state().values()
 
     def fingerprint(self) -> str:
-        """Of the files and their state."""
-        text = json.dumps([self.path, str(self.grid), [layer.record() for layer in self.layers], self.state()])
+        """Of the files and their state, and where the image lies."""
+        place = [str(self.grid), *tuple(self.grid.transform)[:6]]
+        text = json.dumps([self.path, place, [layer.record() for layer in self.layers], self.state()])
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -151,17 +162,17 @@ def find_image(path: str | Path, collar: bool = True, skip_bad: bool = False) ->
     if is_mosaic(path):
         return _find_mosaic(Path(path), collar)
     scene = describe(path, skip_bad)
-    layer = scene.layer(scene.source, scene.grid.whole)
-    return _image(path, scene.grid, scene.bands, scene.dtype, [layer], scene.files, collar)
+    layers = _seen([scene.layer(scene.source, scene.grid.whole)], collar)
+    behind = sorted({_resolved(name) for name in with_companions([scene.source, *scene.files])})
+    return Image(_resolved(path), scene.grid, scene.bands, scene.dtype, layers, (tuple(behind),))
 
 
-def _image(
-    path: str | Path, grid: Grid, bands: int, dtype: str, layers: Sequence[Layer], files: Iterable[str], collar: bool
-) -> Image:
-    seen = tuple(replace(layer, gaps=None) if layer.gaps == ZEROS and not collar else layer for layer in layers)
-    on_disk = tuple(sorted({name if is_remote(name) else str(Path(name).resolve()) for name in files}))
-    place = str(path) if is_remote(str(path)) else str(Path(path).resolve())
-    return Image(place, grid, bands, dtype, seen, on_disk)
+def _seen(layers: Sequence[Layer], collar: bool) -> tuple[Layer, ...]:
+    return tuple(replace(layer, gaps=None) if layer.gaps == ZEROS and not collar else layer for layer in layers)
+
+
+def _resolved(path: str | Path) -> str:
+    return str(path) if is_remote(str(path)) else str(Path(path).resolve())
 
 
 def is_mosaic(path: str | Path) -> bool:
@@ -182,8 +193,12 @@ def _find_mosaic(path: Path, collar: bool) -> Image:
         # the images are told from where the mosaic lies, whatever links lead there
         folder = path.resolve().parent
         layers = [layer.below(folder) for layer in told]
-        files = [str(path), *(name for layer in layers for name in (layer.path, layer.source))]
-        return _image(path, grid_of(dataset), dataset.count, dataset.dtypes[0], layers, files, collar)
+        shown, sources = (companions_of_each(names) for names in ([a.path for a in layers], [a.source for a in layers]))
+        behind = tuple(
+            tuple(sorted({_resolved(name) for name in (*one, *two)})) for one, two in zip(shown, sources, strict=True)
+        )
+        own = _resolved(path)
+        return Image(own, grid_of(dataset), dataset.count, dataset.dtypes[0], _seen(layers, collar), behind, own)
 
 
 Cell = tuple[str, int, int]

@@ -1,14 +1,13 @@
 """How a file was made, back to the raw inputs: the records of the runs behind it as a tree."""
 
 import json
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from landcover.errors import LandcoverError
 from landcover.fingerprint import Fingerprint, located, shown
-from landcover.model import ENTRY
+from landcover.modelfile import ENTRY, read_json
 from landcover.provenance import RUN_TAG, Essence, Run, read_run, record_path, taken
 from landcover.sources import RASTER_SUFFIXES, is_remote
 from landcover.uptodate import is_whole, same_content
@@ -108,11 +107,8 @@ def _here(path: Path) -> str:
 def _travelled(path: Path) -> Essence | None:
     """What a file says itself of its making."""
     if path.suffix in (".keras", ".skops"):
-        try:
-            with zipfile.ZipFile(path) as archive:
-                return json.loads(archive.read(ENTRY)).get("run")
-        except (OSError, KeyError, ValueError, zipfile.BadZipFile):
-            return None
+        card = read_json(path, ENTRY)
+        return card.get("run") if isinstance(card, dict) else None
     if path.suffix.lower() in RASTER_SUFFIXES and path.with_name(f"{path.name}.aux.xml").exists():
         from landcover.raster import open_raster
 

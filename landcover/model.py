@@ -1,34 +1,23 @@
 """The model file: Keras's own, with what the weights were trained on beside them."""
 
-import json
-import lzma
-import struct
 import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landcover import __version__
-from landcover.catalogue import find_kind
 from landcover.errors import ModelError
 from landcover.files import whole_file
-from landcover.owncode import import_module
+from landcover.modelcode import import_code
+from landcover.modelfile import ENTRY, UNREADABLE
 from landcover.scheme import BACKGROUND, ClassScheme
 
 if TYPE_CHECKING:
     import keras
 
-ENTRY = "landcover.json"
-"""The name of the description inside model.keras, which is a zip file."""
-
 CARD_KEY, MEMORY_KEY = "landcover", "landcover_bytes_a_pixel"
 """Metadata of an ONNX file: the same description, and the memory that a forward pass takes for each pixel it sees."""
-
-UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
-"""What reading a zip file raises that is damaged, encrypted, or packed in a way that Python does not know."""
 
 FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 """Layers that stay in float32 in a bfloat16 net: what goes in, and what is compared."""
@@ -122,7 +111,7 @@ def load_network(
 
     import landcover.pooling  # noqa: F401  its layers are known to Keras from then on
 
-    _find_code(path, code)
+    import_code(path, code)
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
     except (TypeError, KeyError, *UNREADABLE) as error:
@@ -131,48 +120,6 @@ def load_network(
         told = " ".join(str(error).split())[:200]
         raise ModelError(f"{path}: Keras cannot load it ({told}): copy it again, or train anew") from None
     return network if precision == "float32" else in_precision(network, precision)
-
-
-def _find_code(path: Path, code: str | None) -> None:
-    """Import what a model's layers need of the user's own code. Raises ModelError if the user does not name it."""
-    import keras
-
-    try:
-        with zipfile.ZipFile(path) as archive:
-            needed = sorted(set(_classes(json.loads(archive.read("config.json")))))
-            trained = json.loads(archive.read(ENTRY)).get("model", "MODULE:FUNCTION")
-    except (KeyError, TypeError, *UNREADABLE):
-        # Keras says what is wrong with it
-        return
-
-    def unknown() -> list[tuple[str, str]]:
-        return [(module, name) for module, name in needed if keras.saving.get_registered_object(name) is None]
-
-    kind = find_kind(code) if code else None
-    if kind is not None and kind.source and unknown():
-        import_module(kind)
-    for module, name in unknown():
-        where = f"a layer of the class {name}, of the module {module}"
-        if kind is not None:
-            raise ModelError(f"{path}: has {where}, which {code} does not register: name what it was trained with")
-        raise ModelError(
-            f"{path}: has {where}, which is not imported because a file says so: if you trust it, name it as for the "
-            f"training, with --set train.model={trained}"
-        )
-
-
-def _classes(config: Any) -> Iterator[tuple[str, str]]:
-    """Module and registered name of the classes in a network's description that are neither Keras's nor ours."""
-    if isinstance(config, dict):
-        module, name = config.get("module"), config.get("registered_name")
-        known = module in (None, "builtins", "landcover.pooling") or str(module).split(".")[0] == "keras"
-        if "class_name" in config and not known:
-            yield str(module), str(name or config["class_name"])
-        for value in config.values():
-            yield from _classes(value)
-    elif isinstance(config, list):
-        for value in config:
-            yield from _classes(value)
 
 
 def in_precision(network: "keras.Model", precision: Literal["float32", "bfloat16"]) -> "keras.Model":

@@ -9,6 +9,7 @@ from landcover.companions import with_companions
 from landcover.config import Config
 from landcover.errors import ImageError, LabelError
 from landcover.fingerprint import located
+from landcover.modelcode import code_files
 from landcover.owncode import source_files
 from landcover.provenance import read_run
 from landcover.settings.train import OF_PIXELS
@@ -96,7 +97,8 @@ def classify_stage(config: Config, image: str, out: Path, confidence: Path) -> S
     mosaic = Path(image).parent
     shown = _shown(mosaic) if Path(image).name == MOSAIC and read_run(mosaic) else with_companions([image])
     area = with_companions([settings.aoi]) if settings.aoi else []
-    inputs = (str(settings.model), *shown, *area)
+    code = map(str, code_files(settings.model, settings.code))
+    inputs = (str(settings.model), *shown, *area, *code)
     parts = (out.name, confidence.name) if settings.confidence else (out.name,)
     sections = _sections(config, "classify", *(["scheme"] if config.own_scheme else []))
     return Stage("classify", out, inputs, sections, parts, True, "classify.predict")

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from landcover.errors import ModelError
 from landcover.features import feature_names
 from landcover.files import whole_file
-from landcover.model import ENTRY, ModelCard
+from landcover.model import ModelCard
+from landcover.modelfile import ENTRY
 
 CHECKED = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",

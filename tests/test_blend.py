@@ -30,7 +30,8 @@ from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
 from landcover.image import find_image
 from landcover.memory import bytes_a_pixel
-from landcover.model import ENTRY, ModelCard, load_network, read_card, save_model
+from landcover.model import ModelCard, load_network, read_card, save_model
+from landcover.modelfile import ENTRY
 from landcover.pooling import Enlarged, PartMeans
 from landcover.provenance import read_run
 from landcover.settings import ClassifySettings

@@ -26,7 +26,8 @@ from landcover.doctor.environment import check_environment
 from landcover.doctor.finding import could_not
 from landcover.doctor.shift import estimate_shift, match_edges
 from landcover.errors import LandcoverError
-from landcover.model import ENTRY, ModelCard
+from landcover.model import ModelCard
+from landcover.modelfile import ENTRY
 from landcover.scheme import ClassScheme
 
 ROOT = Path(__file__).parents[1]

@@ -22,7 +22,8 @@ from landcover.export import FORMATS, export
 from landcover.export.esri import definition
 from landcover.export.LandcoverClassifier import LandcoverClassifier
 from landcover.export.onnxgraph import to_onnx
-from landcover.model import ENTRY, ModelCard, load_network, read_card, save_model
+from landcover.model import ModelCard, load_network, read_card, save_model
+from landcover.modelfile import ENTRY
 from landcover.settings import ClassifySettings, NetSettings
 from landcover.train.unet import build_unet
 

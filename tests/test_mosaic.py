@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,6 +7,7 @@ import rasterio
 from conftest import ORIGIN, write_image
 from rasterio.windows import Window
 
+from landcover.classify.cells import part_of
 from landcover.errors import ImageError, OutputExists
 from landcover.image import find_image
 from landcover.prepare.mosaic import mosaic
@@ -159,6 +161,33 @@ def test_a_file_that_was_replaced_is_not_read_as_the_one_before(tmp_path: Path, 
         assert image.fingerprint() != before
         with image.open() as reader, pytest.raises(ImageError, match=r"a\.tif: is another image than when"):
             reader.read(Window(0, 0, 10, 10))
+
+
+def test_a_part_changes_with_what_belongs_to_its_files(tmp_path: Path, noise) -> None:
+    paths = [write_image(tmp_path / f"naip/{n}.tif", noise(64, 64), 64 * n) for n in range(2)]
+    mask = np.full((64, 64), 255, np.uint8)
+    for path in paths:
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False), rasterio.open(path, "r+") as dataset:
+            dataset.write_mask(mask)
+    made = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic")
+
+    def prints() -> list[str]:
+        image = find_image(made.path)
+        parts = [part_of(image, Window(column, 0, 64, 64), 0) for column in (0, 64)]
+        return [part.fingerprint() for part in (image, *parts)]
+
+    before = prints()
+    made.path.touch()
+    assert [a == b for a, b in zip(before, prints(), strict=True)] == [False, True, True]
+    before = prints()
+    paths[0].with_name("0.tif.msk").touch()
+    assert [a == b for a, b in zip(before, prints(), strict=True)] == [False, False, True]
+
+
+def test_an_image_that_is_moved_is_another(tmp_path: Path, noise) -> None:
+    image = find_image(write_image(tmp_path / "a.tif", noise(60, 80)))
+    moved = replace(image, grid=image.grid.part(Window(9, 0, 80, 60)))
+    assert image.fingerprint() != moved.fingerprint()
 
 
 def test_the_collar_of_a_mosaic_is_an_option_too(tmp_path: Path, noise) -> None:

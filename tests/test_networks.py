@@ -6,13 +6,21 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from conftest import write_image
 from keras import layers
 
 from landcover.catalogue import find_kind
+from landcover.classify.cells import Cell, key_of
+from landcover.classify.mapper import open_mapper
+from landcover.classify.predict import told_of
+from landcover.config import load_config
 from landcover.errors import ModelError
 from landcover.field import receptive_field
+from landcover.image import find_image
 from landcover.model import ModelCard, in_precision, load_network, save_model
+from landcover.pipeline import classify_stage
 from landcover.pooling import Enlarged, PartMeans
+from landcover.scheme import ClassScheme
 from landcover.settings import BackboneSettings, TrainSettings
 from landcover.train.backbone import BACKBONES, in_units, of_bands
 from landcover.train.deeplab import build_deeplab
@@ -226,14 +234,18 @@ def test_a_network_of_ones_own_gives_its_logits_and_is_mapped_exactly_where_it_c
     assert receptive_field(_build("my_net:build")) == (None, 1)
 
 
-def test_code_is_imported_because_the_user_names_it_never_because_a_file_does(own: Path, scheme, monkeypatch) -> None:
-    network = _build("my_net:build")
+def _saved(folder: Path, scheme: ClassScheme, name: str) -> tuple[keras.Model, Path]:
+    network, path = _build(name), folder / f"{name.partition(':')[2]}.keras"
     card = ModelCard(
         scheme=scheme, bands=4, dtype="uint8", mean=MEAN, deviation=DEVIATION, pixel_size=(1, 1), chip_size=64,
-        halo=None, multiple=1, split="blocks", pixels={}, scores={}, model="my_net:build",
+        halo=None, multiple=1, split="blocks", pixels={}, scores={}, model=name,
     )  # fmt: skip
-    path = own / "model.keras"
     save_model(network, card, path)
+    return network, path
+
+
+def test_code_is_imported_because_the_user_names_it_never_because_a_file_does(own: Path, scheme, monkeypatch) -> None:
+    network, path = _saved(own, scheme, "my_net:build")
     image = np.zeros((1, 8, 8, 4), np.float32)
     expected = network.predict_on_batch(image)
     # as in another process
@@ -243,6 +255,22 @@ def test_code_is_imported_because_the_user_names_it_never_because_a_file_does(ow
         load_network(path)
     assert "my_net" not in sys.modules
     np.testing.assert_allclose(load_network(path, code="my_net:build").predict_on_batch(image), expected, atol=1e-6)
+
+
+def test_a_map_depends_on_the_code_behind_its_model(own: Path, scheme) -> None:
+    image = find_image(write_image(own / "a.tif", np.ones((4, 64, 64), np.uint8)))
+    for name, depends in (("my_net:build", True), ("my_net:plain", False)):
+        path = _saved(own, scheme, name)[1]
+        config = load_config(None, ("train.model=my_net:build", f"classify.model={path}"))
+        stage = classify_stage(config, "a.tif", own / "map.tif", own / "sure.tif")
+        assert ("my_net.py" in stage.inputs) == depends
+        told = []
+        for line in ("", "# another way\n"):
+            (own / "my_net.py").write_text(OWN + line)
+            mapper = open_mapper(config.classify)
+            cell = Cell(image, image.grid.whole, own / "cell.tif")
+            told.append((told_of(config.classify, mapper), key_of(cell, config.classify, mapper)))
+        assert all((one != other) == depends for one, other in zip(*told, strict=True))
 
 
 @pytest.mark.usefixtures("own")

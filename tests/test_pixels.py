@@ -22,7 +22,8 @@ from landcover.doctor.outputs import check_model
 from landcover.errors import ConfigError, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.export import export
 from landcover.features import radii_of
-from landcover.model import ENTRY, read_card
+from landcover.model import read_card
+from landcover.modelfile import ENTRY
 from landcover.pixelmodel import load_estimator, probabilities
 from landcover.progress import unheard
 from landcover.settings import ClassifySettings, Paths, TrainSettings

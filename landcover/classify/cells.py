@@ -61,20 +61,16 @@ def cut_image(image: Image, side: int, halo: int, multiple: int, folder: Path) -
 
 def part_of(image: Image, window: Window, margin: int) -> Image:
     """The image in a window; what is read up to a margin beyond it is that of the whole image. It consists of the
-    files that lie there: a change of another is no change to it."""
+    files that lie there: a change of another, or of a mosaic's own file, is no change to it."""
     seen = grow(window, margin)
-    layers = []
-    for layer in image.layers:
+    layers, behind = [], []
+    for layer, files in zip(image.layers, image.behind, strict=True):
         at = layer.window
         own = Window(at.col_off - window.col_off, at.row_off - window.row_off, at.width, at.height)
         if _meet(at, seen):
             layers.append(replace(layer, window=own))
-    files = image.files
-    if len(image.layers) > 1:
-        names = {name for layer in layers for name in (layer.path, layer.source)}
-        known = names | {str(Path(name).resolve()) for name in names}
-        files = tuple(name for name in image.files if name in known)
-    return replace(image, grid=image.grid.part(window), layers=tuple(layers), files=files)
+            behind.append(files)
+    return replace(image, grid=image.grid.part(window), layers=tuple(layers), behind=tuple(behind), index=None)
 
 
 def _meet(one: Window, other: Window) -> bool:
@@ -91,7 +87,7 @@ def key_of(cell: Cell, settings: ClassifySettings, mapper: Mapper) -> str:
     named = {"collar", "confidence", "precision"} | ({"tile"} if mapper.card.blended else set())
     options = settings.model_dump(mode="json", include=named)
     about = [
-        cell.image.fingerprint(), list(cell.window.flatten()), mapper.digest, mapper.area, mapper.halo, options,
-        __version__, code_digest("classify.predict"), *mapper.engine,
+        cell.image.fingerprint(), list(cell.window.flatten()), mapper.digest, mapper.code, mapper.area, mapper.halo,
+        options, __version__, code_digest("classify.predict"), *mapper.engine,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()

@@ -13,6 +13,7 @@ from landcover.classify.area import polygons_digest
 from landcover.classify.tiles import Tiling, blended_tiling, choose_tiling
 from landcover.fingerprint import digest
 from landcover.model import ModelCard
+from landcover.modelcode import own_code_digest
 from landcover.precision import Format
 from landcover.scheme import ClassScheme, LandClass
 from landcover.settings import ClassifySettings
@@ -32,6 +33,8 @@ class Mapper:
     def __init__(self, settings: ClassifySettings, card: ModelCard) -> None:
         self.card = self._own_card = card
         self.digest = digest(settings.model)
+        self.code = own_code_digest(settings.model, settings.code)
+        """The fingerprint of the user's own code that the model computes with."""
         self.area = polygons_digest(settings.aoi) if settings.aoi else None
         """The fingerprint of the polygons that limit the map."""
         self.halo = card.margin if settings.halo == "auto" else settings.halo

@@ -13,7 +13,8 @@ from pydantic import ValidationError
 
 from landcover.classify.mapper import Mapper
 from landcover.errors import ConfigError, ModelError
-from landcover.model import CARD_KEY, MEMORY_KEY, UNREADABLE, ModelCard, unknown_card
+from landcover.model import CARD_KEY, MEMORY_KEY, ModelCard, unknown_card
+from landcover.modelfile import UNREADABLE
 from landcover.precision import Format
 from landcover.settings import ClassifySettings
 

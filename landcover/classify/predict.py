@@ -171,10 +171,11 @@ def told_of(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
     """What a map says of its making: nothing that differs from one run to the next."""
     named = {"collar", "confidence", "halo", "precision"} | ({"tile"} if mapper.card.blended else set())
     options = settings.model_dump(mode="json", include=named)
+    options |= {"aoi_sha256": mapper.area} | ({"code_sha256": mapper.code} if mapper.code else {})
     return {
         VERSION_TAG: __version__,
         MODEL_TAG: mapper.digest,
-        "LANDCOVER_OPTIONS": json.dumps(options | {"aoi_sha256": mapper.area}, sort_keys=True),
+        "LANDCOVER_OPTIONS": json.dumps(options, sort_keys=True),
     }
 
 
@@ -184,6 +185,7 @@ def _key(image: list[str], mapper: Mapper, settings: ClassifySettings, tiling: T
     return {
         "image": image,
         "model": mapper.digest,
+        "code of the model": mapper.code,
         "options": options | {"halo": mapper.halo},
         "tiling": [tiling.rows, tiling.columns, tiling.batch],
         "area of interest": mapper.area,

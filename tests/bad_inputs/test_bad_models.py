@@ -15,7 +15,8 @@ from keras import layers
 from sklearn.dummy import DummyClassifier
 
 from landcover.cli import main
-from landcover.model import ENTRY, ModelCard, read_card, save_model
+from landcover.model import ModelCard, read_card, save_model
+from landcover.modelfile import ENTRY
 
 NAIP = "data/raw/naip/west.tif"
 MODEL = "models/unet/model.keras"
