@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
@@ -20,7 +19,7 @@ from landcover import vrt
 from landcover.companions import companions_of_each, with_companions
 from landcover.errors import ImageError
 from landcover.grid import Grid, clip, cut, within
-from landcover.raster import connect, grid_of, open_raster, read_window
+from landcover.raster import connect, grid_of, has_mask, open_raster, read_window
 from landcover.scene import MASK, ZEROS, Gaps, Layer, Scene, acquisition_date
 from landcover.sources import is_remote
 from landcover.store import state_of
@@ -83,12 +82,11 @@ def check_whole(dataset: DatasetReader, path: str | Path) -> None:
 
 
 def gaps_of(dataset: DatasetReader) -> Gaps:
-    """How an open file marks pixels without data. An alpha band is no mask: band 4 of NAIP is often marked so."""
+    """How an open file marks pixels without data."""
     nodata = dataset.nodatavals
     if all(value is not None and value == value for value in nodata):
         return tuple(nodata)
-    own = all(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
-    return MASK if own else ZEROS
+    return MASK if has_mask(dataset) else ZEROS
 
 
 @dataclass(frozen=True)

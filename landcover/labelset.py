@@ -23,7 +23,7 @@ from landcover.grid import Grid, clip, cut, grow, name_of
 from landcover.histogram import byte_counts
 from landcover.owners import Owners
 from landcover.parallel import on_all_cores
-from landcover.raster import OpenInThreads, grid_of, open_raster, read_band
+from landcover.raster import MASKED, OpenInThreads, grid_of, has_mask, open_raster, read_band
 from landcover.remap import NODATA, Code, Remap, code_of
 from landcover.scheme import BACKGROUND
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
@@ -237,6 +237,8 @@ def _open_pixels(path: str, grid: Grid, remap: Remap, counted: Mapping[int, int]
             raise LabelError(f"{path}: has {dataset.count} bands; a label raster has one")
         if not np.issubdtype(np.dtype(dataset.dtypes[0]), np.integer):
             raise LabelError(f"{path}: pixels are {dataset.dtypes[0]}; class codes are whole numbers")
+        if has_mask(dataset):
+            raise LabelError(f"{path}: {MASKED}")
         nodata = dataset.nodata
     bounds = _bounds_on(path, own, grid)
     found = _values(path, _part_on(own, grid)) if counted is None else counted

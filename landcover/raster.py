@@ -10,6 +10,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from PIL import Image
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.io import DatasetReader, MemoryFile
 from rasterio.windows import Window
@@ -21,6 +22,12 @@ from landcover.scheme import BACKGROUND
 BLOCK = 512
 CACHE = 128 * 2**20
 """Bytes of decoded blocks that GDAL keeps where large images are read; by itself it takes a twentieth of all memory."""
+
+MASKED = (
+    "a mask, in the file or beside it, says where it has data; of classes a value says so: "
+    "gdalwarp -dstnodata 255 makes such a raster of it"
+)
+"""What is wrong with a class raster that has a mask."""
 
 
 def grid_of(dataset: DatasetReader) -> Grid:
@@ -34,6 +41,12 @@ def grid_of(dataset: DatasetReader) -> Grid:
     if t.b or t.d or t.a <= 0 or t.e >= 0:
         raise ImageError(f"{dataset.name}: is rotated or not north-up: warp it first (gdalwarp)")
     return Grid(dataset.crs, t, dataset.height, dataset.width)
+
+
+def has_mask(dataset: DatasetReader) -> bool:
+    """Whether a mask of its own, in the file or beside it, says where an open raster has data. An alpha band is none:
+    band 4 of NAIP is often marked so."""
+    return all(MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags for flags in dataset.mask_flag_enums)
 
 
 def bounded_cache() -> rasterio.Env:

@@ -7,9 +7,13 @@ import rasterio
 from conftest import CRS, ORIGIN, write_image, write_polygons
 from shapely.geometry import LineString, Polygon, box
 
-from landcover.errors import LabelError
+from landcover.assess.pieces import LARGEST
+from landcover.assess.rawpairs import count_raw
+from landcover.assess.survey import survey
+from landcover.errors import ImageError, LabelError
 from landcover.prepare.labels import Labels, labels
 from landcover.prepare.mosaic import mosaic
+from landcover.progress import silent
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings, MosaicSettings
 
@@ -77,6 +81,21 @@ def test_rasters_are_reclassified_zero_and_nodata_only_when_asked(image, tmp_pat
     assert made.pixels == {1: 100, 2: 200, 7: 100}
     assert classes[10:30, 10:30].all()
     assert not classes[:10].any()
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_class_raster_with_a_mask_is_refused(image, tmp_path, scheme, inside) -> None:
+    path = write_image(tmp_path / "c.tif", np.ones((1, 100, 100), np.uint8))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=inside), rasterio.open(path, "r+") as dataset:
+        dataset.write_mask(np.eye(100) > 0)
+    assert (tmp_path / "c.tif.msk").exists() != inside
+    with pytest.raises(LabelError, match=r"c\.tif: a mask, in the file or beside it, says .* gdalwarp -dstnodata 255"):
+        _made(image, scheme, path)
+    with pytest.raises(ImageError, match=r"c\.tif: a mask, in the file or beside it, says"):
+        survey(path)
+    whole = write_image(tmp_path / "map.tif", np.ones((1, 100, 100), np.uint8))
+    for reference, counted in ((path, False), (whole, True)):
+        assert (count_raw(whole, str(reference), LARGEST, silent) is not None) == counted
 
 
 def test_a_raster_off_the_grid_is_resampled_to_the_nearest(image, tmp_path, scheme) -> None:

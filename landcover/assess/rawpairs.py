@@ -15,7 +15,7 @@ from landcover.histogram import joint_counts
 from landcover.owners import BLOCK, block_names
 from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress
-from landcover.raster import OpenInThreads, grid_of, open_raster, read_band
+from landcover.raster import OpenInThreads, grid_of, has_mask, open_raster, read_band
 
 MANY = 64
 """In a reference raster of more cells than this, blocks are the cells."""
@@ -47,7 +47,7 @@ def count_raw(
     map_path: Path, reference: str, block: int | None, progress: Progress, each: Each = on_all_cores
 ) -> RawPairs | None:
     """In blocks of the largest size; None where blocks shall be smaller, or where the reference is no raster of bytes
-    whose pixels are those of the map and cover it all. Raises ImageError."""
+    whose pixels are those of the map and cover it all, without a mask. Raises ImageError."""
     with open_map(map_path) as dataset:
         grid = grid_of(dataset)
     cells = list(cut(grid.whole, LARGEST))
@@ -55,7 +55,7 @@ def count_raw(
         return None
     with open_raster(reference) as dataset:
         own = grid_of(dataset)
-        if dataset.count != 1 or dataset.dtypes[0] != "uint8" or not _covers(own, grid):
+        if dataset.count != 1 or dataset.dtypes[0] != "uint8" or has_mask(dataset) or not _covers(own, grid):
             return None
     place = own.place(grid)
 

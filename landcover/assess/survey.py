@@ -17,7 +17,7 @@ from landcover.grid import Grid, cut
 from landcover.histogram import byte_counts
 from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress, silent
-from landcover.raster import BLOCK, OpenInThreads, grid_of, open_raster, read_band
+from landcover.raster import BLOCK, MASKED, OpenInThreads, grid_of, has_mask, open_raster, read_band
 from landcover.scheme import BACKGROUND
 from landcover.sources import VECTOR_SUFFIXES
 
@@ -51,6 +51,8 @@ def open_map(path: Path) -> Iterator[DatasetReader]:
             raise ImageError(f"{path}: is no map: {dataset.count} bands of {dataset.dtypes[0]}, expected one of uint8")
         if dataset.tags().get(CONTENT_TAG) == CONFIDENCE:
             raise ImageError(f"{path}: is the confidence of a map, not a map: name the map")
+        if has_mask(dataset):
+            raise ImageError(f"{path}: {MASKED}")
         yield dataset
 
 
