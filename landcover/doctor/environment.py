@@ -120,7 +120,7 @@ def _gpu(root: Path) -> Iterator[Finding]:
     except PackageNotFoundError:
         yield Finding(
             "warning", "environment.gpu", f"{', '.join(found)}, but TensorFlow was installed without CUDA", sys.prefix,
-            "training runs on the processor, unless CUDA is installed on the system", "pip install '.[gpu]'",
+            "training runs on the processor, unless CUDA is installed on the system", "pip install 'landcover[gpu]'",
             {"gpus": found},
         )  # fmt: skip
         return
