@@ -33,7 +33,8 @@ class SplitReport(BaseModel):
     """`key` is the same for the same chips on the same sides, and for no others. `shared_pixels` are pixels of the
     ground that chips of both sides show; `nearest` is the least distance between the sides in metres, None without
     chips on one of them; `dropped` are chips left out because they lie on both sides. Of chips that are not `placed`
-    nobody knows where they lie, nor what both sides share."""
+    nobody knows where they lie, nor what both sides share; those of others are rounded: between two there may be up to
+    `slack` pixels less."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,6 +47,7 @@ class SplitReport(BaseModel):
     shared_pixels: int
     nearest: float | None
     placed: bool = True
+    slack: int = 0
 
     @property
     def leaks(self) -> bool:

@@ -1,4 +1,5 @@
 import csv
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
 from landcover.settings import TrainSettings
 from landcover.train import estimators
+from landcover.train.chipset import open_chips
 from landcover.train.folds import cross_validate
 from landcover.train.metrics import Scores
-from landcover.train.parts import deal, group
+from landcover.train.parts import cut_parts, deal, group
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -69,6 +71,17 @@ def test_every_chip_is_held_out_once_and_shares_nothing_with_those_that_train(tm
     assert float(rows[-1]["accuracy"]) == made.pooled.accuracy
     with pytest.raises(OutputExists):
         cross_validate(paths, SHORT, scheme, 3, 64)
+
+
+@pytest.mark.parametrize("slack", [0, 1])
+def test_chips_whose_places_are_rounded_are_held_apart_by_what_that_may_be(tmp_path, scheme, slack) -> None:
+    paths = _stores(tmp_path, scheme, number=8)
+    _report(paths, scheme, 8, slack=slack)
+    with closing(open_chips(paths, scheme)) as chips:
+        parts = cut_parts(chips, scheme, 3, 64)
+        for part in parts.chips:
+            gaps = np.abs(part.train.corners[:, None] - part.validation.corners[None]).max(axis=-1)
+            assert gaps.min() == (64 if slack else 32)
 
 
 def test_no_fold_is_empty_where_places_are_of_one_class_each() -> None:

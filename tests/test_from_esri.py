@@ -304,6 +304,7 @@ def test_chips_between_the_pixels_of_others_are_kept_apart(tmp_path, ground, sch
     assert min(map(len, sides)) > 3
     assert shapely.union_all(sides[0]).intersection(shapely.union_all(sides[1])).area == pytest.approx(0, abs=1e-6)
     assert any("several grids" in note for note in made.unmet)
+    assert read_report(made.path).slack == 1
     # places on the common grid are rounded, those that the files tell are not
     source = table["source"].map(lambda s: int(Path(s).stem))
     assert table.geometry.bounds["minx"].tolist() == [ORIGIN[0] + spots[n][0] for n in source]

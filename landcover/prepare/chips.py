@@ -285,4 +285,5 @@ def _report(
         shared_pixels=shared,
         nearest=nearest_distance(one, other, found.size, (x, y)) if found.placed else None,
         placed=found.placed,
+        slack=found.slack,
     )

@@ -12,7 +12,7 @@ from landcover.chipstore import ChipStore, StoreInfo, open_stores
 from landcover.errors import LabelError
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths
-from landcover.splitreport import read_report, shared_pixels, split_key
+from landcover.splitreport import SplitReport, read_report, shared_pixels, split_key
 from landcover.train.sampling import Balance, epoch_counts
 
 
@@ -75,12 +75,14 @@ class ChipSet:
 
 @dataclass(frozen=True)
 class Chips:
-    """What there is to train on: chips of each side; `copies`, changed ones of training chips."""
+    """What there is to train on: chips of each side; `copies`, changed ones of training chips; `slack` as in
+    `SplitReport`."""
 
     train: ChipSet
     copies: ChipSet
     validation: ChipSet
     info: StoreInfo
+    slack: int = 0
 
     @property
     def key(self) -> str:
@@ -127,14 +129,14 @@ def open_chips(paths: Paths, scheme: ClassScheme) -> Chips:
             raise LabelError(
                 f"{store.path}: is not of the same chips as {train[0].path}: run `landcover prepare` again"
             )
-    chips = Chips(ChipSet.of(train), ChipSet.of(copies), ChipSet.of(validation), train[0].info)
-    _check_split(paths, chips)
+    report = read_report(paths.stacks)
+    chips = Chips(ChipSet.of(train), ChipSet.of(copies), ChipSet.of(validation), train[0].info, report.slack)
+    _check_split(paths, chips, report)
     return chips
 
 
-def _check_split(paths: Paths, chips: Chips) -> None:
+def _check_split(paths: Paths, chips: Chips, report: SplitReport) -> None:
     """What the report says is not taken on trust: the chips are laid on the ground again."""
-    report = read_report(paths.stacks)
     again = "run `landcover prepare --overwrite`"
     if (report.key, report.method) != (chips.info.split_key, chips.info.split):
         raise LabelError(f"{paths.stacks}: its report on the split is not of these chips: {again}")

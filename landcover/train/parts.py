@@ -43,7 +43,7 @@ def check_placed(paths: Paths) -> None:
 def cut_parts(chips: Chips, scheme: ClassScheme, number: int, block: int) -> Parts:
     """So many parts by place. Raises TooFew where one would be empty, or leave too few to train on."""
     pool = chips.train + chips.validation
-    places, kind = group(pool.corners, chips.info.size, number, block)
+    places, kind = group(pool.corners, chips.info.size + chips.slack, number, block)
     counts = np.stack([np.bincount(pool.label(n).ravel(), minlength=256) for n in range(len(pool))])
     labelled = counts[:, list(scheme.values)]
     part_of = deal(places, labelled, number)
@@ -99,7 +99,7 @@ def deal(places: NDArray[np.int64], pixels: NDArray[np.int64], number: int) -> N
 
 def _part(chips: Chips, pool: ChipSet, held: NDArray[np.bool_]) -> Chips:
     """The chips with those `held` out to validate; what shares ground with them trains no more."""
-    validation, size = pool.part(held), chips.info.size
+    validation, size = pool.part(held), chips.info.size + chips.slack
     tree = KDTree(validation.corners)
 
     def apart(some: ChipSet) -> ChipSet:
@@ -110,4 +110,4 @@ def _part(chips: Chips, pool: ChipSet, held: NDArray[np.bool_]) -> Chips:
 
     # by place, whatever the split of the chips was
     info = replace(chips.info, split="blocks")
-    return Chips(apart(pool.part(~held)), apart(chips.copies), validation, info)
+    return Chips(apart(pool.part(~held)), apart(chips.copies), validation, info, chips.slack)
