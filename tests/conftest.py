@@ -53,8 +53,8 @@ def run(*arguments: object) -> Result:
 def write_image(
     path: Path,
     pixels: NDArray[np.generic],
-    column: int = 0,
-    row: int = 0,
+    column: float = 0,
+    row: float = 0,
     size: float = 1.0,
     crs: str | None = CRS,
     **more: object,

@@ -158,26 +158,39 @@ def test_a_note_says_why_a_training_took_another_time() -> None:
     assert not note(60, 30)
 
 
+def _trial(folder: Path, tables: np.ndarray) -> list[Path]:
+    """A trial that came to these tables (chips, classes of the label, classes shown)."""
+    folder.mkdir()
+    np.save(folder / TABLES, tables)
+    told = {
+        "parameters": 5,
+        "epochs": 1,
+        "asked_epochs": 9,
+        "seconds": 60,
+        "megapixels_per_second": 2.0,
+        "peak_memory": 1,
+    }
+    (folder / RESULT).write_text(json.dumps(told))
+    return [folder]
+
+
+def test_of_a_class_that_is_shown_but_was_not_held_out_nothing_is_known(tmp_path) -> None:
+    labelled = np.array([[60, 20, 20], [30, 70, 0], [0, 0, 0]])
+    (row,), _ = table.read_rows({"one": _trial(tmp_path / "one", np.tile(labelled, (5, 1, 1)))}, np.arange(5), "sites")
+    assert float(row.overall.value) == pytest.approx(130 / 200)
+    np.testing.assert_allclose(row.f1.value, [120 / 190, 140 / 190, np.nan])
+    assert float(row.mean_iou.value) == pytest.approx((60 / 130 + 70 / 120) / 2)
+
+
 def test_intervals_are_by_places_and_differences_by_pairs(tmp_path) -> None:
     """Ground that one model finds as hard as the other is no doubt about which is better."""
     random = np.random.default_rng(0)
     hard = random.integers(100, 900, 40)
     folders = {}
     for name, worse in (("one", 0), ("other", 20), ("third", random.integers(0, 90, 40))):
-        folders[name] = [tmp_path / name]
-        folders[name][0].mkdir()
         right = hard - worse
         tables = np.stack([np.stack([right, 1000 - right], -1), np.tile([0, 1000], (40, 1))], axis=1)
-        np.save(folders[name][0] / TABLES, tables)
-        told = {
-            "parameters": 5,
-            "epochs": 1,
-            "asked_epochs": 9,
-            "seconds": 60,
-            "megapixels_per_second": 2.0,
-            "peak_memory": 1,
-        }
-        (folders[name][0] / RESULT).write_text(json.dumps(told))
+        folders[name] = _trial(tmp_path / name, tables)
     rows, told = table.read_rows(folders, np.arange(40), "40 sites")
     assert told == "95 %, drawn again by place: 40, of 40 sites"
     assert [row.model for row in rows] == ["one", "other", "third"]

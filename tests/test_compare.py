@@ -40,6 +40,16 @@ def maps(tmp_path) -> tuple[Path, Path]:
     return write_image(tmp_path / "a.tif", worse[None]), write_image(tmp_path / "b.tif", better[None].astype(np.uint8))
 
 
+def _judged(path: Path, rows: np.ndarray, columns: np.ndarray) -> str:
+    frame = gpd.GeoDataFrame(
+        {"GrndTruth": TRUTH[rows, columns].astype(np.int32)},
+        geometry=gpd.points_from_xy(ORIGIN[0] + columns + 0.5, ORIGIN[1] - rows - 0.5),
+        crs=CRS,
+    )
+    frame.to_file(path)
+    return str(path)
+
+
 def test_the_better_map_is_found_by_pixels(tmp_path, config, maps) -> None:
     truth = write_image(tmp_path / "t.tif", TRUTH[None])
     made = compare(config, *maps, [str(truth)])
@@ -98,20 +108,35 @@ def test_a_map_on_another_grid_is_brought_onto_the_first(tmp_path, config) -> No
 
 
 def test_points_tell_it_in_pairs(tmp_path, config, maps) -> None:
-    random = np.random.default_rng(5)
-    rows, columns = random.integers(0, 640, (2, 400))
-    frame = gpd.GeoDataFrame(
-        {"GrndTruth": TRUTH[rows, columns].astype(np.int32)},
-        geometry=gpd.points_from_xy(ORIGIN[0] + columns + 0.5, ORIGIN[1] - rows - 0.5),
-        crs=CRS,
-    )
-    frame.to_file(tmp_path / "p.gpkg")
-    made = compare(config, *maps, [str(tmp_path / "p.gpkg")])
+    rows, columns = np.random.default_rng(5).integers(0, 640, (2, 400))
+    made = compare(config, *maps, [_judged(tmp_path / "p.gpkg", rows, columns)])
     one, two = (rasterio.open(path).read(1)[rows, columns] == TRUTH[rows, columns] for path in maps)
     assert (made.only_first, made.only_second) == (0, int((two & ~one).sum()))
     assert made.probability < 1e-6
     assert made.differences["overall accuracy"].low > 0
     assert "McNemar: right in A alone are 0 points, in B alone" in compared(made)
+
+
+def test_points_that_the_second_map_does_not_show_stay_in_the_sample_without_ground(tmp_path, config, maps) -> None:
+    one, two = (rasterio.open(path).read(1) for path in maps)
+    # most of what the first map shows as forest, little of it elsewhere
+    two[(one == 2) & (np.arange(640) < 500)] = 0
+    two[:32] = 0
+    gaps = write_image(tmp_path / "gaps.tif", two[None])
+    rows, columns = np.random.default_rng(5).integers(0, 640, (2, 400))
+    made = compare(config, maps[0], gaps, [_judged(tmp_path / "p.gpkg", rows, columns)])
+    first, second, true = (classes[rows, columns] for classes in (one, two, TRUTH))
+    there = second > 0
+    # each stands for its part of a class of the first map, as if the second showed all
+    weight = np.array([(one == value).sum() / (first == value).sum() for value in first.tolist()]) * there
+    gap = made.differences["overall accuracy"]
+    expected = tuple(pytest.approx(np.average(shown == true, weights=weight)) for shown in (first, second))
+    assert (gap.first, gap.second) == expected
+    assert gap.low < gap.value < gap.high
+    assert made.spoken == pytest.approx(weight.sum() / one.size)
+    assert (made.only_first, made.only_second) == (0, int(((first != true) & (second == true)).sum()))
+    assert made.total == there.sum()
+    assert f"gaps.tif shows nothing at {(~there).sum()} points" in made.notes
 
 
 def test_a_map_is_not_compared_with_itself_nor_with_the_reference(tmp_path, config, maps) -> None:
@@ -170,15 +195,8 @@ def test_a_class_that_is_nowhere_has_no_difference() -> None:
 def test_values_that_the_scheme_does_not_know_are_refused_in_either_map(tmp_path, config, maps) -> None:
     strange = write_image(tmp_path / "nine.tif", np.where(TRUTH == 2, 9, TRUTH)[None].astype(np.uint8))
     truth = str(write_image(tmp_path / "t.tif", TRUTH[None]))
-    frame = gpd.GeoDataFrame(
-        {"GrndTruth": TRUTH[::40, ::40].ravel().astype(np.int32)},
-        geometry=gpd.points_from_xy(
-            ORIGIN[0] + np.tile(np.arange(0, 640, 40), 16) + 0.5, ORIGIN[1] - np.repeat(np.arange(0, 640, 40), 16) - 0.5
-        ),
-        crs=CRS,
-    )
-    frame.to_file(tmp_path / "p.gpkg")
+    points = _judged(tmp_path / "p.gpkg", *np.mgrid[0:640:40, 0:640:40].reshape(2, -1))
     for pair in ((strange, maps[0]), (maps[0], strange)):
-        for reference in (truth, str(tmp_path / "p.gpkg")):
+        for reference in (truth, points):
             with pytest.raises(LabelError, match=r"scheme: 9|9 \("):
                 compare(config, *pair, [reference])

@@ -95,6 +95,17 @@ def test_another_crs_is_warped_to_where_it_belongs(tmp_path: Path) -> None:
         assert dataset.read(window=((row, row + 1), (column, column + 1))).ravel().tolist() == [50] * 4
 
 
+def test_what_is_warped_is_a_mean_of_its_neighbours(tmp_path: Path) -> None:
+    ramp = np.tile(np.arange(10, 210, 2, dtype=np.uint8), (4, 40, 1))
+    write_image(tmp_path / "naip/a.tif", ramp)
+    # half a pixel off the grid of the first
+    write_image(tmp_path / "naip/b.tif", ramp, 150.5)
+    made = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic")
+    assert (made.grid.shape, made.warped) == ((40, 251), 1)
+    pixels, _ = _read(made.path)
+    np.testing.assert_array_equal(pixels[:, :, 151:250], ramp[:, :, :-1] + 1)
+
+
 def test_odd_ones_out_are_named(tmp_path: Path, noise) -> None:
     _two(tmp_path / "naip", noise)
     odd = write_image(tmp_path / "naip/rgb.tif", noise(10, 10, bands=3))

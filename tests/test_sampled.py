@@ -185,6 +185,19 @@ def test_a_map_beyond_what_was_sampled_is_spoken_of_in_part(tmp_path, config, ro
     assert found.estimates.area.value.tolist() == pytest.approx(expected)
 
 
+def test_a_map_of_a_part_of_what_was_sampled_and_of_ground_beyond_is_spoken_of_by_the_points(tmp_path, config) -> None:
+    sampled = write_image(tmp_path / "map.tif", CLASSES[None, :200])
+    beyond = write_image(tmp_path / "beyond.tif", CLASSES[None, 100:], row=100)
+    out, frame = _drawn(sampled, config, size=200, sampling="random")
+    found = assess(config, beyond, [_judged(out, frame, frame["Classified"].to_numpy())]).result
+    shown = frame["Classified"].where(frame["Row"] >= 100, 0)
+    # 300 rows, of which about 100 are of the 200 that were sampled
+    expected = [200 / 300 * (shown == value).mean() for value in (1, 2, 7)]
+    assert found.estimates.area.value.tolist() == pytest.approx(expected)
+    assert found.spoken == pytest.approx(sum(expected))
+    assert found.rest() == {"not known": pytest.approx(300 * SIDE / 1e4 * (1 - sum(expected)))}
+
+
 def test_a_sample_without_its_tables_is_restored_from_what_is_left(tmp_path, config, shown) -> None:
     out, frame = _drawn(shown, config, size=300)
     truth = _mistaken(frame, 7)

@@ -24,6 +24,7 @@ from landcover.errors import LandcoverError, OutputExists
 from landcover.files import leftovers, only_one
 from landcover.pipeline import PREPARE, benchmark_stage, train_stage
 from landcover.prepare import Prepared, prepare
+from landcover.prepare.steps import run_labels, run_mosaic
 from landcover.provenance import read_run, record_path, recorded
 from landcover.uptodate import check
 
@@ -159,6 +160,19 @@ def test_a_setting_redoes_the_stages_that_depend_on_it(project, caplog, setting,
     assert set(_redone(made)) <= set(redone or STAGES[5:]) | set(STAGES[2:] if redone else ())
     assert why in caplog.text
     assert not any(path.name.startswith(".") for path in project.rglob("*"))
+
+
+def test_labels_whose_sources_come_in_another_order_are_made_anew(project, caplog) -> None:
+    sources = [project / "data/raw/labels.gpkg", write_polygons(project / "data/over.gpkg", [(0, 0, 60, 60, 5)])]
+    run_mosaic(_config(project))
+    for order, top in ((sources, 5), (sources[::-1], 1)):
+        config = _config(project, f"labels.source=[{', '.join(map(str, order))}]")
+        with caplog.at_level(logging.INFO):
+            assert run_labels(config) is not None
+        with rasterio.open(config.paths.labels) as dataset:
+            assert dataset.read(1)[30, 30] == top
+        assert run_labels(config) is None
+    assert "labels.tif: is made anew: the inputs come in another order" in caplog.text
 
 
 def test_a_colour_is_in_labels_and_chips_and_nothing_is_learnt_from_it(project) -> None:
