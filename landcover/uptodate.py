@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -151,7 +150,8 @@ def _inputs(run: Run, now: tuple[Fingerprint, ...], folder: Path, full: bool) ->
             reasons.append(f"{shown(path, folder)} is new")
         elif not same_content(before[path], part, folder, full):
             reasons.append(f"{shown(path, folder)} {told_change(before[path], part)}")
-    if not reasons and any(a != b for a, b in zip_longest(before, there)):
+    # not by the two above: of a file that is named twice they have one
+    if not reasons and [part.path for part in run.inputs] != [part.path for part in now]:
         reasons.append("the inputs come in another order")
     return reasons
 

@@ -163,16 +163,17 @@ def test_a_setting_redoes_the_stages_that_depend_on_it(project, caplog, setting,
 
 
 def test_labels_whose_sources_come_in_another_order_are_made_anew(project, caplog) -> None:
-    sources = [project / "data/raw/labels.gpkg", write_polygons(project / "data/over.gpkg", [(0, 0, 60, 60, 5)])]
+    one, over = project / "data/raw/labels.gpkg", write_polygons(project / "data/over.gpkg", [(0, 0, 60, 60, 5)])
     run_mosaic(_config(project))
-    for order, top in ((sources, 5), (sources[::-1], 1)):
-        config = _config(project, f"labels.source=[{', '.join(map(str, order))}]")
+    # one file by two names, too
+    for sources, top in (((one, over), 5), ((over, one), 1), ((over, one, project / "data/raw/../over.gpkg"), 5)):
+        config = _config(project, f"labels.source=[{', '.join(map(str, sources))}]")
         with caplog.at_level(logging.INFO):
             assert run_labels(config) is not None
         with rasterio.open(config.paths.labels) as dataset:
             assert dataset.read(1)[30, 30] == top
         assert run_labels(config) is None
-    assert "labels.tif: is made anew: the inputs come in another order" in caplog.text
+    assert caplog.text.count("labels.tif: is made anew: the inputs come in another order") == 2
 
 
 def test_a_colour_is_in_labels_and_chips_and_nothing_is_learnt_from_it(project) -> None:
