@@ -40,9 +40,9 @@ def maps(tmp_path) -> tuple[Path, Path]:
     return write_image(tmp_path / "a.tif", worse[None]), write_image(tmp_path / "b.tif", better[None].astype(np.uint8))
 
 
-def _judged(path: Path, rows: np.ndarray, columns: np.ndarray) -> str:
+def _judged(path: Path, rows: np.ndarray, columns: np.ndarray, **fields: np.ndarray) -> str:
     frame = gpd.GeoDataFrame(
-        {"GrndTruth": TRUTH[rows, columns].astype(np.int32)},
+        {"GrndTruth": TRUTH[rows, columns].astype(np.int32), **fields},
         geometry=gpd.points_from_xy(ORIGIN[0] + columns + 0.5, ORIGIN[1] - rows - 0.5),
         crs=CRS,
     )
@@ -109,7 +109,9 @@ def test_a_map_on_another_grid_is_brought_onto_the_first(tmp_path, config) -> No
 
 def test_points_tell_it_in_pairs(tmp_path, config, maps) -> None:
     rows, columns = np.random.default_rng(5).integers(0, 640, (2, 400))
-    made = compare(config, *maps, [_judged(tmp_path / "p.gpkg", rows, columns)])
+    # a point that was added by hand has no number
+    numbers = np.where(np.arange(400) == 7, np.nan, np.arange(400))
+    made = compare(config, *maps, [_judged(tmp_path / "p.gpkg", rows, columns, Point=numbers)])
     one, two = (rasterio.open(path).read(1)[rows, columns] == TRUTH[rows, columns] for path in maps)
     assert (made.only_first, made.only_second) == (0, int((two & ~one).sum()))
     assert made.probability < 1e-6

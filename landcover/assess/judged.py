@@ -2,11 +2,12 @@
 
 import difflib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from landcover.assess.points import (
@@ -78,7 +79,7 @@ def read_judged(path: str, grid: Grid, remap: Remap, field: str | None = None) -
     if judged_here:
         remap = Remap.parse({}, remap.scheme)
     number = columns.get(NUMBER.casefold())
-    names = tuple(frame.index if number is None else frame[number])
+    names = tuple(frame.index if number is None else _numbered(frame[number]))
     meaning = _Meaning(remap, judged_here)
     codes = _codes(path, frame, columns, meaning, field)
     _check_known(path, names, codes, meaning)
@@ -167,6 +168,12 @@ def _codes(
         if NODATA not in (code, other) and meaning(code) != meaning(other):
             raise LabelError(f"{path}: feature {feature} is {code} by {truth} and {other} by {name}: mend one of them")
     return [other if code == NODATA else code for code, other in zip(codes, named, strict=True)]
+
+
+def _numbered(numbers: pd.Series) -> Iterator[object]:
+    """What points are called by their numbers, of which one that was added by hand has none."""
+    for feature, number, missing in zip(numbers.index, numbers, numbers.isna(), strict=True):
+        yield f"feature {feature}" if missing else number
 
 
 def _said(value: object) -> Code:
