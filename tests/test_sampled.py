@@ -185,6 +185,16 @@ def test_a_map_beyond_what_was_sampled_is_spoken_of_in_part(tmp_path, config, ro
     assert found.estimates.area.value.tolist() == pytest.approx(expected)
 
 
+def test_maps_that_show_nothing_together_are_not_compared_by_points(tmp_path, config, shown) -> None:
+    out, frame = _drawn(shown, config, size=60)
+    judged = _judged(out, frame, frame["Classified"].to_numpy())
+    upper = write_image(tmp_path / "upper.tif", CLASSES[None, :170])
+    lower = write_image(tmp_path / "lower.tif", CLASSES[None, 170:], row=170)
+    told = rf"lower\.tif: shows nothing at the {(frame['Row'] < 170).sum()} judged points that lie on .*upper\.tif"
+    with pytest.raises(LabelError, match=told):
+        compare(config, upper, lower, [judged])
+
+
 def test_a_map_of_a_part_of_what_was_sampled_and_of_ground_beyond_is_spoken_of_by_the_points(tmp_path, config) -> None:
     sampled = write_image(tmp_path / "map.tif", CLASSES[None, :200])
     beyond = write_image(tmp_path / "beyond.tif", CLASSES[None, 100:], row=100)

@@ -129,7 +129,8 @@ def _by_points(
     areas = np.where(shown > 0, sample.areas, 0.0)
     there = areas > 0
     if not there.any():
-        raise LabelError(f"{second}: shows nothing at the {len(there):,} judged points that lie on {first}")
+        lie = int((sample.ground > 0).sum())
+        raise LabelError(f"{second}: shows nothing at the {lie:,} judged points that lie on {first}")
     one, two, true = sample.mapped, np.where(there, positions(scheme)[shown], 0), sample.true
     strata, sizes, classes = sample.strata.index, sample.strata.sizes, len(scheme)
     found = compare_points(strata, kinds_of(one, two, true, classes), classes, sizes, areas)
