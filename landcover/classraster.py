@@ -33,8 +33,8 @@ SCHEME_TAG = "LANDCOVER_SCHEME"
 MODEL_TAG = "LANDCOVER_MODEL_SHA256"
 """Metadata item of a map: the fingerprint of the model file that made it."""
 
-VERSION_TAG, PRECISION_TAG = "LANDCOVER_VERSION", "LANDCOVER_PRECISION"
-"""Metadata items of a map: the version of this program, and the number format of the network."""
+VERSION_TAG, PRECISION_TAG, OPTIONS_TAG = "LANDCOVER_VERSION", "LANDCOVER_PRECISION", "LANDCOVER_OPTIONS"
+"""Metadata items of a map: the version of this program, the number format of the network, and the options."""
 
 CONTENT_TAG, CONFIDENCE = "LANDCOVER_CONTENT", "confidence"
 """Metadata item, and its value, of a raster of confidence: one that is no map."""

@@ -11,7 +11,7 @@ from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutputExists, OutsideArea
 from landcover.pipeline import classify_stage
 from landcover.progress import Progress, silent
-from landcover.provenance import Recorder, taken
+from landcover.provenance import Recorder, record_path, taken
 from landcover.scheme import IMAGE_TAG
 from landcover.sources import is_remote
 from landcover.stage import Stage
@@ -101,6 +101,9 @@ def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
     options. Raises OutputExists for one that is not, and says what differs."""
     from landcover.classify.journal import clear_up
 
+    if out.suffix == ".vrt" and not (out.exists() and record_path(out).exists()):
+        # a run that was cut off took them away, or came no further: cells tell themselves what they are of
+        return None
     stage = _stage(config, image, out)
     state = check(stage, config.provenance.full)
     if state.standing == "stale" and not state.valid:
@@ -108,9 +111,11 @@ def find_recorded(config: Config, image: str, out: Path) -> Kept | None:
     if state.standing not in ("current", "stale") or not _seen_unchanged(config, image, out):
         return None
     if out.suffix == ".vrt":
-        from landcover.vrt import sources
+        from landcover.classify.index import shows_its_own
+        from landcover.classraster import confidence_path
 
-        if not all(cell.exists() for cell in sources(out)):
+        indexes = [out, confidence_path(out)] if config.classify.confidence else [out]
+        if not all(map(shows_its_own, indexes)):
             return None
     if state.standing == "stale":
         log.info("%s: %s", out, state.told)

@@ -29,15 +29,19 @@ class Done:
 
 
 def is_done(out: Path, key: str, settings: ClassifySettings) -> bool:
-    """Whether a map is there that was made of what has this fingerprint."""
-    if not out.exists() or journal_path(out).exists() or (settings.confidence and not confidence_path(out).exists()):
+    """Whether a map is there, with its confidence if that is asked for, that was made of what has this fingerprint."""
+    if journal_path(out).exists():
         return False
     try:
-        with open_raster(out) as dataset:
-            tags = dataset.tags()
+        tags = [_tags(file) for file in ([out, confidence_path(out)] if settings.confidence else [out])]
     except ImageError:
         return False
-    return tags.get(CELL_TAG) == key and (settings.skip_bad or UNREADABLE_TAG not in tags)
+    return all(told.get(CELL_TAG) == key for told in tags) and (settings.skip_bad or UNREADABLE_TAG not in tags[0])
+
+
+def _tags(path: Path) -> dict[str, str]:
+    with open_raster(path) as dataset:
+        return dict(dataset.tags())
 
 
 def read_done(out: Path, settings: ClassifySettings, kept: bool) -> Done:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,20 +16,31 @@ from landcover.classraster import (
     CELLS_FILE,
     CONFIDENCE,
     CONTENT_TAG,
+    MODEL_TAG,
     NO_PERCENT,
+    OPTIONS_TAG,
+    PRECISION_TAG,
     SCHEME_TAG,
+    VERSION_TAG,
     confidence_path,
     is_confidence,
 )  # fmt: skip
 from landcover.companions import CELLS_TAG
+from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
 from landcover.fingerprint import combined
 from landcover.grid import Grid
+from landcover.parallel import on_all_cores
+from landcover.provenance import record_path
+from landcover.raster import open_raster
 from landcover.scheme import BACKGROUND, ClassScheme
 from landcover.store import Store
 from landcover.vector import write_layers
 
 NAMED = re.compile(r"r\d{7}_c\d{7}[._]")
+
+MAKING = (VERSION_TAG, MODEL_TAG, OPTIONS_TAG, PRECISION_TAG)
+"""Metadata items that an index and its cells have alike."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,41 @@ def write_index(
     with whole_file(index) as file:
         told[SCHEME_TAG] = scheme.model_dump_json()
         file.write_text(vrt.classes(grid, placed, BACKGROUND, told, scheme), encoding="utf-8")
+
+
+def withdraw_index(index: Path, store: Store | None = None) -> None:
+    """Remove an index, on a disk and in a `store`, with its record, before cells of it are replaced: a run that is cut
+    off would leave it to tell of what is no more. Raises LandcoverError."""
+    beside, outlines = confidence_path(index), cells_folder(index) / CELLS_FILE
+    try:
+        # the index is the first: without it the others tell nothing
+        for path in (index, record_path(index), *([beside] if is_confidence(beside) else []), outlines):
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise LandcoverError(f"{index}: cannot be replaced ({error.strerror or error})") from error
+    if store is not None:
+        for path in (index, beside, outlines):
+            store.remove(path)
+
+
+def shows_its_own(index: Path) -> bool:
+    """Whether the cells that an index shows are there, and those that it was written for: none is newer, and all tell
+    the same of their making. No pixel is read."""
+    try:
+        told, written = _making(index), index.stat().st_mtime_ns
+        return all(on_all_cores(partial(_is_shown, told, written), vrt.sources(index)))
+    except (ImageError, OSError):
+        return False
+
+
+def _is_shown(told: Mapping[str, str | None], written: int, cell: Path) -> bool:
+    return cell.stat().st_mtime_ns <= written and _making(cell) == told
+
+
+def _making(path: Path) -> dict[str, str | None]:
+    with open_raster(path) as dataset:
+        tags = dataset.tags()
+    return {name: tags.get(name) for name in MAKING}
 
 
 def _told(path: Path, index: Path) -> str:

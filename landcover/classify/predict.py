@@ -20,6 +20,7 @@ from landcover.classify.suitable import check_image
 from landcover.classify.tiles import Tiling
 from landcover.classraster import (
     MODEL_TAG,
+    OPTIONS_TAG,
     PRECISION_TAG,
     VERSION_TAG,
     confidence_path,
@@ -175,7 +176,7 @@ def told_of(settings: ClassifySettings, mapper: Mapper) -> dict[str, str]:
     return {
         VERSION_TAG: __version__,
         MODEL_TAG: mapper.digest,
-        "LANDCOVER_OPTIONS": json.dumps(options, sort_keys=True),
+        OPTIONS_TAG: json.dumps(options, sort_keys=True),
     }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from landcover.classify import Failed, Outside, find_recorded
 from landcover.classify.cells import Cell, cell_side, is_cut
 from landcover.classify.done import Done
-from landcover.classify.index import cells_folder
+from landcover.classify.index import cells_folder, withdraw_index
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
 from landcover.classify.mapper import needs_keras
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
@@ -77,6 +77,8 @@ def classify_spread(
         paths += sorted({os.path.dirname(file) for plan in work.values() for file in _files(plan)})
         cluster = stack.enter_context(open_cluster(machines))
         _choose(cluster, config, larges, store)
+        for large in larges:
+            withdraw_index(large.index, store)
         made = _run(cluster, config, work, overwrite, progress, paths, store)
     results = (made.get(image, plan) for image, plan in plans.items())
     return [result for result in results if not isinstance(result, Large | Whole)]
