@@ -6,9 +6,8 @@ from typing import Any
 
 from landcover.catalogue import find_kind
 from landcover.errors import ModelError
-from landcover.fingerprint import combined, digest
 from landcover.modelfile import ENTRY, read_json
-from landcover.owncode import import_module, source_files
+from landcover.owncode import files_digest, import_module, source_files
 
 
 def import_code(path: Path, code: str | None) -> None:
@@ -45,8 +44,8 @@ def code_files(path: Path, code: str | None) -> list[Path]:
 
 def own_code_digest(path: Path, code: str | None) -> str | None:
     """SHA-256 of them; None where there are none."""
-    files = code_files(path, code)
-    return combined((file.as_posix(), digest(file)) for file in files) if files else None
+    kind = find_kind(code) if code else None
+    return files_digest(kind) if kind is not None and kind.source and _needed(path) else None
 
 
 def _needed(path: Path) -> list[tuple[str, str]]:

@@ -4,6 +4,7 @@ import ast
 import difflib
 import importlib
 import os
+import platform
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -15,6 +16,10 @@ from typing import Any
 
 from landcover.catalogue import Kind
 from landcover.errors import ModelError
+from landcover.fingerprint import combined, digest
+
+_known: dict[str, str | None] = {}
+"""Modules that this process has imported, with the fingerprint that the files behind them had then."""
 
 
 def module_of(kind: Kind) -> str:
@@ -41,6 +46,8 @@ def import_module(kind: Kind) -> ModuleType:
     if here not in sys.path:
         sys.path.insert(0, here)
     importlib.invalidate_caches()
+    if name not in sys.modules:
+        _known[name] = files_digest(kind)
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -67,6 +74,24 @@ def source_files(kind: Kind) -> list[Path]:
                 found[file] = None
                 left += _imported(file)
     return list(found)
+
+
+def files_digest(kind: Kind) -> str | None:
+    """SHA-256 of the source files of `source_files`; None where there are none."""
+    files = source_files(kind)
+    return combined((file.as_posix(), digest(file)) for file in files) if files else None
+
+
+def check_imported(kind: Kind, known: str) -> None:
+    """Raise ModelError if this process has imported the module of a model from other files than those of a
+    fingerprint: it would go on to compute with them."""
+    name = module_of(kind)
+    # of what something else imported, as it is found first
+    if name in sys.modules and _known.setdefault(name, files_digest(kind)) != known:
+        raise ModelError(
+            f"{_told(kind)}: its files in {os.getcwd()} have changed since a process that lives on imported them, on "
+            f"{platform.node()}: start the workers again"
+        )
 
 
 def _files_of(module: str) -> Iterator[Path]:

@@ -2,29 +2,34 @@
 here, one after the other, by what a worker does."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import rasterio
-from conftest import textured, write_image, write_model
+from conftest import textured, write_image, write_model, write_polygons
 
-from landcover.classify import Failed, Kept, Spread, classify, spread
+from landcover.classify import Failed, Kept, Spread, classify, onworker, spread
 from landcover.classify.cells import Cell
+from landcover.classify.onworker import Whole
+from landcover.classify.predict import Classified
 from landcover.cluster import Machines
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError, ModelError
 from landcover.flight import Outcome
-from landcover.model import load_network, read_card, save_model
+from landcover.model import ModelCard, load_network, read_card, save_model
 from landcover.scheme import ClassScheme
 from landcover.settings import NetSettings
 from landcover.store import Store
 
-Before = Callable[[int, Cell], None]
-"""What is done before the cell of a number is mapped."""
+Before = Callable[[int, Cell | Whole], object]
+"""What is done before the cell of a number is mapped; with their number, when all are mapped."""
 
 SIDE = 512
 
@@ -43,16 +48,19 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
         def __init__(self, before: Before) -> None:
             self._before = before
 
-        def each(self, work: Callable[[object], object], items: Iterable[Cell], paths: object) -> Iterator[Outcome]:
+        def each(self, work: Callable[[object], object], items: Sequence[Cell], paths: object) -> Iterator[Outcome]:
             for number, item in enumerate(items):
                 try:
-                    if isinstance(item, Cell):
+                    if isinstance(item, Cell | Whole):
                         self._before(number, item)
-                    yield Outcome(item, work(item))
+                    result, trouble = work(item), None
                 except (ConfigError, ModelError):
                     raise
                 except LandcoverError as error:
-                    yield Outcome(item, None, SimpleNamespace(kind=type(error), text=str(error), worker="here"))
+                    result, trouble = None, SimpleNamespace(kind=type(error), text=str(error), worker="here")
+                if isinstance(item, Cell | Whole) and number + 1 == len(items):
+                    self._before(number + 1, item)
+                yield Outcome(item, result, trouble)
 
     def made(
         config: Config,
@@ -77,14 +85,14 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
 
 
 def cut_off_at(number: int) -> Before:
-    def before(now: int, cell: Cell) -> None:
+    def before(now: int, cell: Cell | Whole) -> None:
         if now == number:
             raise CutOff
 
     return before
 
 
-def full_disk(number: int, cell: Cell) -> None:
+def full_disk(number: int, cell: Cell | Whole) -> None:
     if number == 0:
         raise LandcoverError("the disk is full")
 
@@ -189,3 +197,115 @@ def test_an_index_in_a_store_is_taken_away_before_its_cells_are_replaced(
     assert isinstance(again, Spread)
     assert again.kept == 2
     assert all(map(store.holds, indexes))
+
+
+@pytest.mark.parametrize("moment", [2, 4])
+@pytest.mark.parametrize("what", ["model", "area"])
+def test_files_that_are_replaced_during_a_run_end_it(
+    tmp_path, make, image, tiny_model, other_model, what, moment
+) -> None:
+    """Between cells, or after the last."""
+    model, area, out = tmp_path / "model.keras", tmp_path / "area.gpkg", tmp_path / "m.vrt"
+    shutil.copy(tiny_model, model)
+    write_polygons(area, [(0, 0, 600, 600, 1)])
+    before = area.read_bytes()
+    config = _config(model, aoi=str(area))
+    right = _alone(config, image, tmp_path / "one.tif")
+
+    def replace(number: int, cell: Cell | Whole) -> None:
+        if number != moment:
+            return
+        if what == "model":
+            shutil.copy(other_model, model)
+        else:
+            area.unlink()
+            write_polygons(area, [(0, 0, 600, 550, 1)])
+
+    name = model if what == "model" else area
+    with pytest.raises(ModelError, match=f"{name}: has changed while maps were made with it"):
+        make(config, image, out, before=replace)
+    assert not out.exists()
+    # what was made of the former files is known by it
+    shutil.copy(tiny_model, model)
+    area.write_bytes(before)
+    made = make(config, image, out)
+    assert isinstance(made, Spread)
+    assert made.kept == moment
+    np.testing.assert_array_equal(_read(out), right)
+
+
+@pytest.mark.parametrize("moment", [2, 4])
+def test_an_image_that_changes_while_its_cells_are_mapped_has_no_map(tmp_path, make, image, tiny_model, moment) -> None:
+    config, out = _config(tiny_model), tmp_path / "m.vrt"
+
+    def replace(number: int, cell: Cell | Whole) -> None:
+        if number == moment:
+            write_image(image, textured(600, 600)[:, ::-1])
+
+    failed = make(config, image, out, before=replace)
+    assert isinstance(failed, Failed)
+    assert "has changed while it was read" in failed.reason
+    assert not out.exists()
+    assert isinstance(make(config, image, out), Spread)
+    np.testing.assert_array_equal(_read(out), _alone(config, image, tmp_path / "one.tif"))
+
+
+OWN = """import keras
+
+
+@keras.saving.register_keras_serializable(package="cells")
+class Turned(keras.layers.Layer):
+    def call(self, x):
+        return FACTOR * x
+
+
+FACTOR = 1.0
+"""
+
+
+@pytest.fixture
+def own_model(tmp_path: Path, scheme: ClassScheme, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A model that computes with turned.py, in the folder in which we are."""
+    import keras
+
+    (tmp_path / "turned.py").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    monkeypatch.delitem(sys.modules, "turned", raising=False)
+    turned = import_module("turned")
+    given = keras.Input((None, None, 4))
+    scores = keras.layers.Conv2D(4, 1, name="logits")(turned.Turned()(keras.layers.Rescaling(1 / 128, -1)(given)))
+    network, random = keras.Model(given, keras.layers.Softmax()(scores)), np.random.default_rng(0)
+    last = network.get_layer("logits")
+    last.set_weights([random.normal(0, 1, w.shape) for w in last.get_weights()])
+    card = ModelCard(
+        scheme=scheme, bands=4, dtype="uint8", mean=(128.0,) * 4, deviation=(70.0,) * 4, pixel_size=(1.0, 1.0),
+        chip_size=64, halo=None, multiple=1, split="blocks", pixels={}, scores={},
+    )  # fmt: skip
+    save_model(network, card, tmp_path / "model.keras")
+    # as in another process
+    del sys.modules["turned"]
+    monkeypatch.delitem(keras.saving.get_custom_objects(), "cells>Turned")
+    monkeypatch.setattr(onworker, "_ready", {})
+    yield tmp_path / "model.keras"
+    sys.modules.pop("turned", None)
+
+
+def test_a_worker_does_not_compute_with_code_of_before(tmp_path, make, own_model, monkeypatch) -> None:
+    """What layers of one's own look at is not known: images are mapped whole."""
+    config, out = _config(own_model, code="turned:build", confidence=False), tmp_path / "maps/m.tif"
+    image, code = write_image(tmp_path / "a.tif", textured(150, 150)), tmp_path / "turned.py"
+    assert isinstance(make(config, image, out), Classified)
+    other = OWN.replace("1.0", "-1.0")
+    code.write_text(other)
+    # a new command, while the worker lives on
+    with pytest.raises(ModelError, match=r"train\.model turned:build: its files in .* start the workers again"):
+        make(config, image, out, overwrite=True)
+    code.write_text(OWN)
+    assert isinstance(make(config, image, out), Kept)
+    with pytest.raises(ModelError, match="the code of turned:build: has changed while maps were made with it"):
+        make(config, image, out, overwrite=True, before=lambda number, piece: code.write_text(other))
+    code.write_text(OWN)
+    (tmp_path / "elsewhere").mkdir()
+    with pytest.raises(ModelError, match=r"the code of turned:build: .*, which was started in .*elsewhere: "):
+        make(config, image, out, overwrite=True, before=lambda number, piece: os.chdir(tmp_path / "elsewhere"))

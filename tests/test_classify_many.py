@@ -15,6 +15,7 @@ from conftest import textured, write_image, write_polygons
 
 from landcover.classify import Kept, classify_one
 from landcover.classify.cells import Cell
+from landcover.classify.mapper import given_by
 from landcover.classify.onworker import Whole, map_piece
 from landcover.classify.predict import classify_image
 from landcover.cli import main
@@ -121,7 +122,8 @@ def test_maps_show_the_colours_of_the_configuration_if_it_names_the_model_s_clas
             Whole(image, tmp_path / f"w{number}.tif", 4096),
             Cell(found, found.grid.whole, tmp_path / f"c{number}.tif"),
         ):
-            map_piece(pickle.loads(pickle.dumps(settings)), {found.path: "float32"}, False, None, piece)
+            given = given_by(settings.classify)
+            map_piece(pickle.loads(pickle.dumps(settings)), {found.path: "float32"}, False, None, piece, given)
             assert shown(piece.out) == expected
 
 

@@ -11,7 +11,7 @@ from landcover.classify import Failed, Kept, Spread, find_recorded, recorder_of
 from landcover.classify.area import read_area
 from landcover.classify.cells import Cell, cell_side, cut_image
 from landcover.classify.index import Shown, cells_folder, sweep_cells, write_index
-from landcover.classify.mapper import EXPORTED, Mapper, open_mapper
+from landcover.classify.mapper import EXPORTED, Mapper, check_given, given_by, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES, told_of
 from landcover.classify.suitable import check_image
 from landcover.classraster import CELLS_FILE, PRECISION_TAG, confidence_path
@@ -106,7 +106,8 @@ def plan_large(
 
 
 def finish(large: Large, store: Store | None = None) -> Spread | Failed:
-    """Write the index, when all cells came in, and store it where the cells are."""
+    """Write the index, when all cells came in, and store it where the cells are. Raises ModelError if the model, its
+    code or the area has changed meanwhile."""
     if large.failed:
         cell, reason = large.failed[0]
         return Failed(
@@ -117,6 +118,7 @@ def finish(large: Large, store: Store | None = None) -> Spread | Failed:
         )
     if large.image.fingerprint() != large.fingerprint:
         return Failed(large.name, "has changed while it was read: give the command again when it is whole")
+    check_given(large.settings, given_by(large.settings), large.mapper.given)
     if not large.done:
         return Failed(large.name, "has no pixel with data to map")
     scheme, settings, index = large.mapper.card.scheme, large.settings, large.index

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from landcover.catalogue import PIXELS
 from landcover.classify.area import polygons_digest
 from landcover.classify.tiles import Tiling, blended_tiling, choose_tiling
+from landcover.errors import ModelError
 from landcover.fingerprint import digest
 from landcover.model import ModelCard
 from landcover.modelcode import own_code_digest
@@ -25,6 +27,16 @@ EXPORTED = (".onnx", ".dlpk")
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Given:
+    """Fingerprints of the files that maps depend on besides their images: the model, the user's own code that it
+    computes with, and the polygons that limit the map."""
+
+    model: str
+    code: str | None
+    area: str | None
+
+
 class Mapper:
     """The model of a file as the settings want it; `engine` is what computes it, with its version."""
 
@@ -32,11 +44,8 @@ class Mapper:
 
     def __init__(self, settings: ClassifySettings, card: ModelCard) -> None:
         self.card = self._own_card = card
-        self.digest = digest(settings.model)
-        self.code = own_code_digest(settings.model, settings.code)
-        """The fingerprint of the user's own code that the model computes with."""
-        self.area = polygons_digest(settings.aoi) if settings.aoi else None
-        """The fingerprint of the polygons that limit the map."""
+        self.given = given_by(settings)
+        self.digest, self.code, self.area = self.given.model, self.given.code, self.given.area
         self.halo = card.margin if settings.halo == "auto" else settings.halo
         self.settings = settings
 
@@ -90,6 +99,27 @@ class Mapper:
         """Probabilities (batch, rows, columns, classes shown) of all of pixels (batch, rows, columns, bands), among the
         classes that the map shows."""
         raise NotImplementedError
+
+
+def given_by(settings: ClassifySettings) -> Given:
+    """What the settings name, as it is now. Raises ModelError, and LabelError for the area."""
+    try:
+        model, code = digest(settings.model), own_code_digest(settings.model, settings.code)
+    except OSError as error:
+        raise ModelError(f"{settings.model}: cannot be read ({error.strerror or error})") from None
+    return Given(model, code, polygons_digest(settings.aoi) if settings.aoi else None)
+
+
+def check_given(settings: ClassifySettings, now: Given, before: Given, where: str = "") -> None:
+    """Raise ModelError, of the first file that is another than before; `where`: what else may be the reason."""
+    files = ((now.model, before.model, settings.model), (now.area, before.area, settings.aoi),
+             (now.code, before.code, f"the code of {settings.code}"))  # fmt: skip
+    for found, wanted, name in files:
+        if found != wanted:
+            raise ModelError(
+                f"{name}: has changed while maps were made with it{where}: give the command again when it is the same "
+                "for all"
+            )
 
 
 def needs_keras(model: Path) -> bool:

@@ -1,23 +1,24 @@
 """Images and cells mapped on the workers of a cluster, by the code that maps them on one machine."""
 
-import hashlib
+import os
+import platform
 import threading
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from landcover.catalogue import PIXELS
+from landcover.catalogue import PIXELS, find_kind
 from landcover.classify import Failed, Kept, Outside, classify_one
 from landcover.classify.cells import CELL_TAG, Cell, key_of
 from landcover.classify.done import Done, is_done, read_done, remove_done
 from landcover.classify.estimate import trial
-from landcover.classify.mapper import Mapper, needs_keras, open_mapper
+from landcover.classify.mapper import Given, Mapper, check_given, given_by, needs_keras, open_mapper
 from landcover.classify.predict import Classified, classify_image
 from landcover.classify.stored import map_stored
 from landcover.config import Config
 from landcover.errors import Busy, NoData, OutputExists, OutsideArea
-from landcover.fingerprint import digest
 from landcover.image import find_image
+from landcover.owncode import check_imported
 from landcover.precision import Format
 from landcover.quietly import import_quietly
 from landcover.remote import threads_here
@@ -47,11 +48,11 @@ _ready: dict[str, Mapper] = {}
 
 
 def map_whole(
-    config: Config, overwrite: bool, store: Store | None, piece: Whole
+    config: Config, overwrite: bool, store: Store | None, piece: Whole, given: Given
 ) -> Classified | Kept | Outside | Failed:
     """As `classify_all` maps each. Raises LandcoverError for what may go better elsewhere."""
     with _turn:
-        mapper = ready_mapper(config.classify)
+        mapper = _mapper_of(config.classify, given)
         mapper.show_in(config.own_scheme)
         while True:
             try:
@@ -77,11 +78,16 @@ def _map_whole_stored(
 
 
 def map_cell(
-    settings: ClassifySettings, scheme: ClassScheme | None, overwrite: bool, store: Store | None, cell: Cell
+    settings: ClassifySettings,
+    scheme: ClassScheme | None,
+    overwrite: bool,
+    store: Store | None,
+    cell: Cell,
+    given: Given,
 ) -> Done:
     """Map a cell, unless its map is there; `scheme` as in `open_mapper`. Raises LandcoverError."""
     with _turn:
-        mapper = ready_mapper(settings)
+        mapper = _mapper_of(settings, given)
         mapper.show_in(scheme)
         key = key_of(cell, settings, mapper)
         if store is not None:
@@ -112,21 +118,34 @@ def seconds_a_pixel(settings: ClassifySettings) -> float:
 
 
 def map_piece(
-    config: Config, precisions: dict[str, Format], overwrite: bool, store: Store | None, piece: Whole | Cell
+    config: Config,
+    precisions: dict[str, Format],
+    overwrite: bool,
+    store: Store | None,
+    piece: Whole | Cell,
+    given: Given,
 ) -> Made:
     """A whole image, or a cell of an image that has its precision in `precisions`; `store`: where the map goes if not
-    to its path."""
+    to its path; `given`: what the files of the settings were when the command began. Raises ModelError where they are
+    others."""
     if isinstance(piece, Whole):
-        return map_whole(config, overwrite, store, piece)
+        return map_whole(config, overwrite, store, piece, given)
     settings = config.classify.model_copy(update={"precision": precisions[piece.image.path]})
-    return map_cell(settings, config.own_scheme, overwrite, store, piece)
+    return map_cell(settings, config.own_scheme, overwrite, store, piece, given)
+
+
+def _mapper_of(settings: ClassifySettings, given: Given) -> Mapper:
+    mapper = ready_mapper(settings)
+    where = f", or is another for the worker on {platform.node()}, which was started in {os.getcwd()}"
+    check_given(settings, mapper.given, given, where)
+    if settings.code is not None and mapper.code is not None:
+        check_imported(find_kind(settings.code), mapper.code)
+    return mapper
 
 
 def ready_mapper(settings: ClassifySettings) -> Mapper:
     """The model of the settings, loaded once a process."""
-    name = hashlib.sha256(settings.model_dump_json().encode() + digest(settings.model).encode()).hexdigest()
-    if settings.aoi is not None:
-        name += digest(settings.aoi) if settings.aoi.is_file() else ""
+    name = f"{settings.model_dump_json()} {given_by(settings)}"
     if name not in _ready:
         _limit_threads(threads_here(), settings.model)
         # one is enough to hold in memory

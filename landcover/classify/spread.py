@@ -13,7 +13,7 @@ from landcover.classify.cells import Cell, cell_side, is_cut
 from landcover.classify.done import Done
 from landcover.classify.index import cells_folder, withdraw_index
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
-from landcover.classify.mapper import needs_keras
+from landcover.classify.mapper import Given, needs_keras
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
 from landcover.classify.tiles import BASE, ENOUGH
 from landcover.cluster import Cluster, Machines, open_cluster
@@ -57,7 +57,8 @@ def classify_spread(
         # one that refuses does so for all images
         store.holds(store.staging / SEEN)
     # what depends on tiling would show the borders of cells
-    side = None if basis(config.classify).card.blended else cell_side(config.classify)
+    known = basis(config.classify)
+    side = None if known.card.blended else cell_side(config.classify)
     plans: dict[str, Large | Whole | Result] = {}
     with progress("looking at images", len(images), "images") as advance:
         for image, out in images.items():
@@ -79,7 +80,7 @@ def classify_spread(
         _choose(cluster, config, larges, store)
         for large in larges:
             withdraw_index(large.index, store)
-        made = _run(cluster, config, work, overwrite, progress, paths, store)
+        made = _run(cluster, config, work, overwrite, progress, paths, store, known.given)
     results = (made.get(image, plan) for image, plan in plans.items())
     return [result for result in results if not isinstance(result, Large | Whole)]
 
@@ -172,6 +173,7 @@ def _run(
     progress: Progress,
     paths: list[str],
     store: Store | None,
+    given: Given,
 ) -> "dict[str, Result]":
     """What became of each image."""
     pieces: list[Whole | Cell] = []
@@ -185,7 +187,7 @@ def _run(
     precisions = {large.image.path: large.precision or "float32" for large in larges}
     made: dict[str, Result] = {}
     done = failed = 0
-    task = partial(map_piece, config, precisions, overwrite, store)
+    task = partial(map_piece, config, precisions, overwrite, store, given=given)
     try:
         with progress("classifying", sum(map(megapixels, pieces)), "Mpx") as advance:
             for outcome in cluster.each(task, pieces, paths):
