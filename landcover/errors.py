@@ -1,5 +1,7 @@
 """Mistakes of the user's, told in one line: what is wrong, where, and what to do."""
 
+from collections.abc import Sequence
+
 
 class LandcoverError(Exception):
     """Anything a user can mend. The command line prints the message alone, on one line, and exits with `exit_code`."""
@@ -23,7 +25,12 @@ class ImageError(LandcoverError):
 
 
 class NoData(ImageError):
-    """An image without a pixel of data: there is nothing to map."""
+    """An image without a pixel of data: there is nothing to map. `unreadable`: parts of files (path, column, row) of
+    which nobody knows."""
+
+    def __init__(self, message: str, unreadable: Sequence[tuple[str, int, int]] = ()) -> None:
+        super().__init__(message)
+        self.unreadable = tuple(unreadable)
 
 
 class LabelError(LandcoverError):

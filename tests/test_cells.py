@@ -24,8 +24,9 @@ from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError, ModelError
 from landcover.flight import Outcome
 from landcover.model import ModelCard, load_network, read_card, save_model
+from landcover.prepare.mosaic import mosaic
 from landcover.scheme import ClassScheme
-from landcover.settings import NetSettings
+from landcover.settings import MosaicSettings, NetSettings
 from landcover.store import Store
 
 Before = Callable[[int, Cell | Whole], object]
@@ -199,12 +200,12 @@ def test_an_index_in_a_store_is_taken_away_before_its_cells_are_replaced(
     assert all(map(store.holds, indexes))
 
 
-@pytest.mark.parametrize("moment", [2, 4])
+@pytest.mark.parametrize(("moment", "back"), [(2, 3), (4, 5)])
 @pytest.mark.parametrize("what", ["model", "area"])
 def test_files_that_are_replaced_during_a_run_end_it(
-    tmp_path, make, image, tiny_model, other_model, what, moment
+    tmp_path, make, image, tiny_model, other_model, what, moment, back
 ) -> None:
-    """Between cells, or after the last."""
+    """Between cells, also for one of them, as by a worker that has others under their paths; or after the last."""
     model, area, out = tmp_path / "model.keras", tmp_path / "area.gpkg", tmp_path / "m.vrt"
     shutil.copy(tiny_model, model)
     write_polygons(area, [(0, 0, 600, 600, 1)])
@@ -212,12 +213,16 @@ def test_files_that_are_replaced_during_a_run_end_it(
     config = _config(model, aoi=str(area))
     right = _alone(config, image, tmp_path / "one.tif")
 
+    def put_back() -> None:
+        shutil.copy(tiny_model, model)
+        area.write_bytes(before)
+
     def replace(number: int, cell: Cell | Whole) -> None:
-        if number != moment:
-            return
-        if what == "model":
+        if number == back:
+            put_back()
+        elif number == moment and what == "model":
             shutil.copy(other_model, model)
-        else:
+        elif number == moment:
             area.unlink()
             write_polygons(area, [(0, 0, 600, 550, 1)])
 
@@ -226,8 +231,7 @@ def test_files_that_are_replaced_during_a_run_end_it(
         make(config, image, out, before=replace)
     assert not out.exists()
     # what was made of the former files is known by it
-    shutil.copy(tiny_model, model)
-    area.write_bytes(before)
+    put_back()
     made = make(config, image, out)
     assert isinstance(made, Spread)
     assert made.kept == moment
@@ -309,3 +313,40 @@ def test_a_worker_does_not_compute_with_code_of_before(tmp_path, make, own_model
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(ModelError, match=r"the code of turned:build: .*, which was started in .*elsewhere: "):
         make(config, image, out, overwrite=True, before=lambda number, piece: os.chdir(tmp_path / "elsewhere"))
+
+
+def test_what_cannot_be_read_counts_once_and_leaves_no_record(tmp_path, make, tiny_model, caplog) -> None:
+    """Of a mosaic, one cell of which shows nothing but what cannot be read, and two meet where a part cannot."""
+    write_image(tmp_path / "naip/good.tif", textured(600, 1000))
+    blocks = {"compress": "deflate", "tiled": True, "blockxsize": 128, "blockysize": 128}
+    bad = [write_image(tmp_path / "naip/bad.tif", textured(256, 300), column=1100, **blocks),
+           write_image(tmp_path / "naip/worse.tif", textured(256, 256), column=384, row=600, **blocks)]  # fmt: skip
+    for path in bad:
+        with rasterio.open(path) as dataset:
+            places = [
+                [
+                    int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=1))
+                    for what in ("OFFSET", "SIZE")
+                ]
+                for (row, column), _ in dataset.block_windows(1)
+            ]
+        content = bytearray(path.read_bytes())
+        for start, size in places:
+            content[start + 10 : start + size] = b"\xff" * (size - 10)
+        path.write_bytes(content)
+    shown = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic").path
+    config, out = _config(tiny_model, skip_bad=True), tmp_path / "m.vrt"
+    alone = classify(config, shown, tmp_path / "one.tif")
+    # 256 x 300 and 256 x 256 px in cells of 256, each in the coordinates of its file
+    assert alone.unreadable == 3
+    for kept in (0, 4):
+        caplog.clear()
+        made = make(config, shown, out)
+        assert isinstance(made, Spread)
+        assert made.kept == kept
+        assert caplog.text.count("3 cells of 256 x 256 px could not be read and count as no data") == 1
+        np.testing.assert_array_equal(_read(out), _read(alone.path))
+        assert not (tmp_path / "m.vrt.run.json").exists()
+    refused = make(config.model_copy(update={"classify": _config(tiny_model).classify}), shown, out)
+    assert isinstance(refused, Failed)
+    assert "cannot be read at" in refused.reason

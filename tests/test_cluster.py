@@ -468,7 +468,7 @@ def test_an_index_that_cannot_be_put_fails_its_image_alone(tmp_path, monkeypatch
     monkeypatch.setattr(spread, "outcome_of", lambda *given: None)
     large = object.__new__(Large)
     large.__dict__.update(name="a.tif", cells=[], done=[], failed=[], empty=0)
-    given = (large, Cell(None, None, tmp_path / "a.tif"), Done({}, 0, "", False), None, None)
+    given = (large, Cell(None, None, tmp_path / "a.tif"), Done({}, (), "", False), None, None)
     assert spread._result(*given) == Failed("a.tif", "the store is full")
     with pytest.raises(ModelError):
         spread._result(*given)

@@ -1,5 +1,6 @@
 """The map of a cell that is done: whether it is there, and what is in it."""
 
+import json
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,7 @@ import numpy as np
 
 from landcover.classify.cells import CELL_TAG
 from landcover.classify.journal import journal_path
-from landcover.classify.predict import UNREADABLE_TAG
+from landcover.classify.predict import UNREADABLE_AT_TAG, UNREADABLE_TAG
 from landcover.classraster import confidence_path
 from landcover.errors import ImageError
 from landcover.fingerprint import combined, digest
@@ -19,11 +20,11 @@ from landcover.settings import ClassifySettings
 
 @dataclass(frozen=True)
 class Done:
-    """The map of a cell: the pixels of each class value, and how many parts of the image could not be read; `content`:
-    the fingerprint of its files, none where there is nothing to map; `kept`: it was there already."""
+    """The map of a cell: the pixels of each class value, and the parts of files (path, column, row) that could not be
+    read; `content`: the fingerprint of its files, none where there is nothing to map; `kept`: it was there already."""
 
     pixels: dict[int, int]
-    unreadable: int
+    unreadable: tuple[tuple[str, int, int], ...]
     content: str
     kept: bool
 
@@ -48,7 +49,8 @@ def read_done(out: Path, settings: ClassifySettings, kept: bool) -> Done:
     """What stands in the map of a cell."""
     counts: Counter[int] = Counter()
     with open_raster(out) as dataset:
-        unreadable = int(dataset.tags().get(UNREADABLE_TAG, 0))
+        places = json.loads(dataset.tags().get(UNREADABLE_AT_TAG, "{}"))
+        unreadable = tuple((file, *corner) for file, corners in places.items() for corner in corners)
         for block in stored_blocks(dataset):
             found = byte_counts(read_band(dataset, block))
             counts.update({value: int(found[value]) for value in np.flatnonzero(found).tolist() if value})

@@ -19,7 +19,7 @@ from landcover.companions import CELLS_TAG
 from landcover.config import Config
 from landcover.errors import ImageError, NoData
 from landcover.files import check_free, check_space, whole_file
-from landcover.image import Image
+from landcover.image import CELL, Image
 from landcover.model import read_card
 from landcover.precision import Format
 from landcover.provenance import Recorder, as_tag, record_path
@@ -52,7 +52,7 @@ class Large:
     failed: list[tuple[Cell, str]] = field(default_factory=list)
     empty: int = 0
     kept: int = 0
-    unreadable: int = 0
+    unreadable: set[tuple[str, int, int]] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
 
     @property
@@ -127,7 +127,11 @@ def finish(large: Large, store: Store | None = None) -> Spread | Failed:
     items |= {IMAGE_PATH_TAG: large.image.path} | as_tag(large.recorder.essence)
     write_index(index, large.image.grid, scheme, cells, items, settings.confidence)
     if large.unreadable:
-        log.warning("Note: %s: %d parts of it could not be read and count as no data", large.name, large.unreadable)
+        file, column, row = min(large.unreadable)
+        log.warning(
+            "Note: %s: %d cells of %d x %d px could not be read and count as no data, the first at column %d, row %d "
+            "of %s", large.name, len(large.unreadable), CELL, CELL, column, row, file,
+        )  # fmt: skip
         # of a damaged image there is no record, so that it is looked at again
         record_path(index).unlink(missing_ok=True)
     else:
@@ -174,9 +178,11 @@ def outcome_of(large: Large, cell: Cell, trouble: str | None, made: Any) -> None
     """Note what became of a cell."""
     if trouble is not None:
         large.failed.append((cell, trouble))
-    elif not made.content:
+        return
+    # cells beside each other read the same, in their halo
+    large.unreadable.update(made.unreadable)
+    if not made.content:
         large.empty += 1
     else:
         large.done.append(Shown(cell.window, cell.out, made.pixels, made.content))
         large.kept += made.kept
-        large.unreadable += made.unreadable

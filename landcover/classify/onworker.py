@@ -98,9 +98,9 @@ def map_cell(
             try:
                 classify_image(cell.image, settings, cell.out, True, mapper=mapper, marks={CELL_TAG: key})
                 return read_done(cell.out, settings, kept=False)
-            except (NoData, OutsideArea):
+            except (NoData, OutsideArea) as error:
                 remove_done(cell.out)
-                return Done({}, 0, "", False)
+                return Done({}, getattr(error, "unreadable", ()), "", False)
             except Busy:
                 time.sleep(PATIENCE)
 

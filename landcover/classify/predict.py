@@ -45,6 +45,9 @@ and the GeoTIFF. On real images the three took 0.1 together for a map, and each 
 UNREADABLE_TAG = "LANDCOVER_UNREADABLE_CELLS"
 """Metadata item of a map of a damaged image: how many cells of it were mapped as no data."""
 
+UNREADABLE_AT_TAG = "LANDCOVER_UNREADABLE_AT"
+"""And which: the columns and rows of their corners, by file."""
+
 GOES_ON = " (what is done is kept: the same command goes on from there)"
 """What is said after a mistake where it is so."""
 
@@ -115,7 +118,7 @@ def classify_image(
         if not same:
             raise ImageError(f"{path}: has changed while it was read: give the command again when it is whole")
         if not filled:
-            raise NoData(f"{path}: has no pixel with data to map")
+            raise NoData(f"{path}: has no pixel with data to map", unreadable)
     if unreadable:
         log.warning(
             "Note: %s: %d cells of %d x %d px could not be read and count as no data, the first at column %d, row %d "
@@ -244,6 +247,10 @@ def _assemble(
     tags = told_of(settings, job.mapper) | {PRECISION_TAG: job.precision} | dict(marks)
     if unreadable := journal.unreadable():
         tags[UNREADABLE_TAG] = str(len(unreadable))
+        places: dict[str, list[tuple[int, int]]] = {}
+        for file, column, row in unreadable:
+            places.setdefault(file, []).append((column, row))
+        tags[UNREADABLE_AT_TAG] = json.dumps(places)
     beside = confidence_path(out)
     image = {IMAGE_TAG: fingerprint, IMAGE_PATH_TAG: _absolute(job.image.path)} | (
         as_tag(recorder.essence) if recorder else {}

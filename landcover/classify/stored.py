@@ -42,12 +42,12 @@ def map_stored(
             made = classify_image(
                 cell.image, settings, scratch / out.name, overwrite=True, mapper=mapper, marks={CELL_TAG: key}
             )
-        except (NoData, OutsideArea):
+        except (NoData, OutsideArea) as error:
             if whole:
                 raise
             for path in (told_path(out), *files_of(out)):
                 store.remove(path)
-            return Done({}, 0, "", False), None
+            return Done({}, getattr(error, "unreadable", ()), "", False), None
         except LandcoverError as error:
             # the folder of this worker is gone with all that is in it; the client tells the URL
             error.args = (str(error).replace(folder, str(out.parent)).removesuffix(GOES_ON),)
