@@ -1,6 +1,7 @@
 """Maps in cells: what stands when a run is cut off, or when something changes under it. The cells are mapped right
 here, one after the other, by what a worker does."""
 
+import json
 import os
 import shutil
 import sys
@@ -19,9 +20,11 @@ from landcover.classify import Failed, Kept, Spread, classify, onworker, spread
 from landcover.classify.cells import Cell
 from landcover.classify.onworker import Whole
 from landcover.classify.predict import Classified
+from landcover.classraster import PRECISION_TAG
 from landcover.cluster import Machines
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError, ModelError
+from landcover.export import export
 from landcover.flight import Outcome
 from landcover.model import ModelCard, load_network, read_card, save_model
 from landcover.prepare.mosaic import mosaic
@@ -126,6 +129,11 @@ def _read(path: Path) -> np.ndarray:
         return dataset.read(1)
 
 
+def _tags(path: Path) -> dict[str, str]:
+    with rasterio.open(path) as dataset:
+        return dict(dataset.tags())
+
+
 def _alone(config: Config, image: Path, out: Path) -> np.ndarray:
     """The map of one process."""
     return _read(classify(config, image, out, overwrite=True).path)
@@ -198,6 +206,33 @@ def test_an_index_in_a_store_is_taken_away_before_its_cells_are_replaced(
     assert isinstance(again, Spread)
     assert again.kept == 2
     assert all(map(store.holds, indexes))
+
+
+def _damage(path: Path) -> None:
+    """Make all blocks of a raster unreadable."""
+    with rasterio.open(path) as dataset:
+        places = [
+            [int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=1)) for what in ("OFFSET", "SIZE")]
+            for (row, column), _ in dataset.block_windows(1)
+        ]
+    content = bytearray(path.read_bytes())
+    for start, size in places:
+        content[start + 10 : start + size] = b"\xff" * (size - 10)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("kind", ["", "_confidence"])
+def test_a_damaged_cell_is_mapped_anew(tmp_path, make, image, tiny_model, kind) -> None:
+    config, out = _config(tiny_model), tmp_path / "m.vrt"
+    make(config, image, out)
+    right = {path: _read(path) for path in (out, tmp_path / "m_confidence.vrt")}
+    _damage(tmp_path / f"m_cells/r0000000_c0000000{kind}.tif")
+    # it is newer than the index
+    again = make(config, image, out)
+    assert isinstance(again, Spread)
+    assert again.kept == 3
+    for path in right:
+        np.testing.assert_array_equal(_read(path), right[path])
 
 
 @pytest.mark.parametrize(("moment", "back"), [(2, 3), (4, 5)])
@@ -322,18 +357,7 @@ def test_what_cannot_be_read_counts_once_and_leaves_no_record(tmp_path, make, ti
     bad = [write_image(tmp_path / "naip/bad.tif", textured(256, 300), column=1100, **blocks),
            write_image(tmp_path / "naip/worse.tif", textured(256, 256), column=384, row=600, **blocks)]  # fmt: skip
     for path in bad:
-        with rasterio.open(path) as dataset:
-            places = [
-                [
-                    int(dataset.get_tag_item(f"BLOCK_{what}_{column}_{row}", "TIFF", bidx=1))
-                    for what in ("OFFSET", "SIZE")
-                ]
-                for (row, column), _ in dataset.block_windows(1)
-            ]
-        content = bytearray(path.read_bytes())
-        for start, size in places:
-            content[start + 10 : start + size] = b"\xff" * (size - 10)
-        path.write_bytes(content)
+        _damage(path)
     shown = mosaic(MosaicSettings(images=(str(tmp_path / "naip"),)), tmp_path / "mosaic").path
     config, out = _config(tiny_model, skip_bad=True), tmp_path / "m.vrt"
     alone = classify(config, shown, tmp_path / "one.tif")

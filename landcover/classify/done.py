@@ -46,7 +46,7 @@ def _tags(path: Path) -> dict[str, str]:
 
 
 def read_done(out: Path, settings: ClassifySettings, kept: bool) -> Done:
-    """What stands in the map of a cell."""
+    """What stands in the map of a cell. Raises ImageError where it, or its confidence, is damaged."""
     counts: Counter[int] = Counter()
     with open_raster(out) as dataset:
         places = json.loads(dataset.tags().get(UNREADABLE_AT_TAG, "{}"))
@@ -55,6 +55,11 @@ def read_done(out: Path, settings: ClassifySettings, kept: bool) -> Done:
             found = byte_counts(read_band(dataset, block))
             counts.update({value: int(found[value]) for value in np.flatnonzero(found).tolist() if value})
     files = [out, confidence_path(out)] if settings.confidence else [out]
+    if kept and settings.confidence:
+        # what is made is read as it is written
+        with open_raster(confidence_path(out)) as dataset:
+            for block in stored_blocks(dataset):
+                read_band(dataset, block)
     return Done(dict(counts), unreadable, combined((file.name, digest(file)) for file in files), kept)
 
 

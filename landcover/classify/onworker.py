@@ -4,6 +4,7 @@ import os
 import platform
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from landcover.classify.mapper import Given, Mapper, check_given, given_by, need
 from landcover.classify.predict import Classified, classify_image
 from landcover.classify.stored import map_stored
 from landcover.config import Config
-from landcover.errors import Busy, NoData, OutputExists, OutsideArea
+from landcover.errors import Busy, ImageError, NoData, OutputExists, OutsideArea
 from landcover.image import find_image
 from landcover.owncode import check_imported
 from landcover.precision import Format
@@ -94,7 +95,9 @@ def map_cell(
             return map_stored(store, cell, settings, mapper, key, overwrite, whole=False)[0]
         while True:
             if not overwrite and is_done(cell.out, key, settings) and cell.image.known:
-                return read_done(cell.out, settings, kept=True)
+                # one that is damaged is mapped anew
+                with suppress(ImageError):
+                    return read_done(cell.out, settings, kept=True)
             try:
                 classify_image(cell.image, settings, cell.out, True, mapper=mapper, marks={CELL_TAG: key})
                 return read_done(cell.out, settings, kept=False)
