@@ -374,3 +374,27 @@ def test_what_cannot_be_read_counts_once_and_leaves_no_record(tmp_path, make, ti
     refused = make(config.model_copy(update={"classify": _config(tiny_model).classify}), shown, out)
     assert isinstance(refused, Failed)
     assert "cannot be read at" in refused.reason
+
+
+def test_a_precision_is_chosen_for_a_model_and_kept_until_all_is_made_anew(
+    tmp_path, make, image, tiny_model, monkeypatch
+) -> None:
+    out = tmp_path / "m.vrt"
+    config = _config(tiny_model, precision="auto", confidence=False)
+    monkeypatch.setattr(spread, "chosen_precision", lambda settings: "float32")
+    with pytest.raises(CutOff):
+        make(config, image, out, before=cut_off_at(1))
+    # as it may come out on another worker
+    monkeypatch.setattr(spread, "chosen_precision", lambda settings: "bfloat16")
+    made = make(config, image, out)
+    assert isinstance(made, Spread)
+    assert made.kept == 1
+    assert _tags(out)[PRECISION_TAG] == "float32"
+    assert isinstance(make(config, image, out), Kept)
+    with pytest.raises(CutOff):
+        make(config, image, out, overwrite=True, before=cut_off_at(0))
+    assert json.loads((tmp_path / "m_cells/cells.json").read_text())["precision"] == "bfloat16"
+    # which another model cannot compute in
+    monkeypatch.setattr(spread, "chosen_precision", lambda settings: "float32")
+    exported = _config(export(tiny_model, "onnx", tmp_path / "unet.onnx"), precision="auto", confidence=False)
+    assert isinstance(make(exported, image, out), Spread)

@@ -1,5 +1,6 @@
 """The index of a map that is made in cells: it opens as one raster, with colours and names."""
 
+import json
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -39,8 +40,8 @@ from landcover.vector import write_layers
 
 NAMED = re.compile(r"r\d{7}_c\d{7}[._]")
 
-MAKING = (VERSION_TAG, MODEL_TAG, OPTIONS_TAG, PRECISION_TAG)
-"""Metadata items that an index and its cells have alike."""
+MAKING = (VERSION_TAG, MODEL_TAG, PRECISION_TAG)
+"""Metadata items that an index and its cells have alike, besides the options."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +107,17 @@ def shows_its_own(index: Path) -> bool:
         return False
 
 
-def _is_shown(told: Mapping[str, str | None], written: int, cell: Path) -> bool:
+def _is_shown(told: Mapping[str, object], written: int, cell: Path) -> bool:
     return cell.stat().st_mtime_ns <= written and _making(cell) == told
 
 
-def _making(path: Path) -> dict[str, str | None]:
+def _making(path: Path) -> dict[str, object]:
     with open_raster(path) as dataset:
         tags = dataset.tags()
-    return {name: tags.get(name) for name in MAKING}
+    options = json.loads(tags.get(OPTIONS_TAG, "{}"))
+    # where it is chosen, cells tell what it came to
+    options.pop("precision", None)
+    return {name: tags.get(name) for name in MAKING} | {OPTIONS_TAG: options}
 
 
 def _told(path: Path, index: Path) -> str:

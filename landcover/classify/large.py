@@ -63,7 +63,8 @@ class Large:
     def note_choice(self, store: Store | None) -> None:
         chosen = cells_folder(self.index) / CHOSEN
         with whole_file(chosen) as file:
-            file.write_text(json.dumps({"side": self.side, "precision": self.precision}) + "\n", encoding="utf-8")
+            told = {"side": self.side, "precision": self.precision, "model": self.mapper.digest}
+            file.write_text(json.dumps(told) + "\n", encoding="utf-8")
         if store is not None:
             store.put(chosen)
 
@@ -89,7 +90,7 @@ def plan_large(
     folder = cells_folder(index)
     if store is not None:
         store.fetch(folder / CHOSEN)
-    before = _chosen(folder)
+    before = {} if overwrite else _chosen(folder, mapper.digest)
     side = before["side"] if settings.cell == "auto" and before else cell_side(settings)
     precision = settings.precision if settings.precision != "auto" else before.get("precision")
     cells = cut_image(image, side, mapper.halo, mapper.card.multiple, folder)
@@ -166,12 +167,14 @@ def _is_of(index: Path, fingerprint: str, settings: ClassifySettings, mapper: Ma
     return CELLS_TAG in tags and (told_of(settings, mapper) | {IMAGE_TAG: fingerprint}).items() <= tags.items()
 
 
-def _chosen(folder: Path) -> dict[str, Any]:
+def _chosen(folder: Path, model: str) -> dict[str, Any]:
+    """For this model: another may not compute so."""
     try:
         found = json.loads((folder / CHOSEN).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return found if isinstance(found, dict) and {"side", "precision"} <= found.keys() else {}
+    known = isinstance(found, dict) and {"side", "precision"} <= found.keys() and found.get("model") == model
+    return found if known else {}
 
 
 def outcome_of(large: Large, cell: Cell, trouble: str | None, made: Any) -> None:
