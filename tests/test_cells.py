@@ -16,8 +16,9 @@ import pytest
 import rasterio
 from conftest import textured, write_image, write_model, write_polygons
 
-from landcover.classify import Failed, Kept, Spread, classify, onworker, spread
-from landcover.classify.cells import Cell
+from landcover.classify import Failed, Kept, Spread, cells, classify, onworker, spread
+from landcover.classify.cells import Cell, key_of
+from landcover.classify.mapper import Mapper
 from landcover.classify.onworker import Whole
 from landcover.classify.predict import Classified
 from landcover.classraster import PRECISION_TAG
@@ -26,10 +27,12 @@ from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError, ModelError
 from landcover.export import export
 from landcover.flight import Outcome
+from landcover.image import find_image
 from landcover.model import ModelCard, load_network, read_card, save_model
 from landcover.prepare.mosaic import mosaic
 from landcover.scheme import ClassScheme
 from landcover.settings import MosaicSettings, NetSettings
+from landcover.sourcecode import code_digest
 from landcover.store import Store
 
 Before = Callable[[int, Cell | Whole], object]
@@ -398,3 +401,56 @@ def test_a_precision_is_chosen_for_a_model_and_kept_until_all_is_made_anew(
     monkeypatch.setattr(spread, "chosen_precision", lambda settings: "float32")
     exported = _config(export(tiny_model, "onnx", tmp_path / "unet.onnx"), precision="auto", confidence=False)
     assert isinstance(make(exported, image, out), Spread)
+
+
+def test_a_change_of_one_image_of_a_mosaic_makes_anew_the_cells_that_see_it(tmp_path, make, tiny_model) -> None:
+    naip, config, out = tmp_path / "naip", _config(tiny_model), tmp_path / "m.vrt"
+    for number in range(3):
+        write_image(naip / f"{number}.tif", textured(300, SIDE), column=SIDE * number)
+    settings = MosaicSettings(images=(str(naip),))
+    shown = mosaic(settings, tmp_path / "mosaic").path
+    assert isinstance(make(config, shown, out), Spread)
+    write_image(naip / "2.tif", textured(300, SIDE)[:, ::-1], column=SIDE * 2)
+    # a map that is whole is not replaced without a word
+    failed = make(config, shown, out)
+    assert isinstance(failed, Failed)
+    assert "m.vrt exists already: add --overwrite to replace it (it is not up to date" in failed.reason
+    out.unlink()
+    again = make(config, shown, out)
+    assert isinstance(again, Spread)
+    # the one beside it sees it in its halo
+    assert (again.cells, again.kept) == (3, 1)
+    np.testing.assert_array_equal(_read(out), _alone(config, shown, tmp_path / "one.tif"))
+    assert isinstance(make(config, shown, out), Kept)
+
+
+def test_cells_beyond_the_area_are_not_handed_out(tmp_path, make, image, tiny_model) -> None:
+    area = write_polygons(tmp_path / "area.gpkg", [(100, 100, 590, 400, 1)])
+    config, out = _config(tiny_model, aoi=str(area)), tmp_path / "m.vrt"
+    handed = []
+    made = make(config, image, out, before=lambda number, cell: handed.append(number))
+    assert isinstance(made, Spread)
+    # two, and their number when all are mapped
+    assert handed == [0, 1, 2]
+    np.testing.assert_array_equal(_read(out), _alone(config, image, tmp_path / "one.tif"))
+
+
+@pytest.mark.parametrize("part", ["digest", "code", "area", "halo", "engine"])
+def test_a_cell_is_known_by_all_that_its_mapper_depends_on(tmp_path, image, tiny_model, part) -> None:
+    settings, found = _config(tiny_model).classify, find_image(image)
+    mapper, cell = Mapper(settings, read_card(tiny_model)), Cell(found, found.grid.whole, tmp_path / "cell.tif")
+    mapper.engine = ("keras", "3.0")
+    before = key_of(cell, settings, mapper)
+    assert key_of(cell, settings, mapper) == before
+    setattr(mapper, part, {"halo": 999, "engine": ("keras", "4.0")}.get(part, "another"))
+    assert key_of(cell, settings, mapper) != before
+
+
+@pytest.mark.parametrize("root", ["classify.predict", "classify.cells"])
+def test_a_cell_is_known_by_the_program_that_maps_and_cuts(tmp_path, image, tiny_model, monkeypatch, root) -> None:
+    settings, found = _config(tiny_model).classify, find_image(image)
+    mapper, cell = Mapper(settings, read_card(tiny_model)), Cell(found, found.grid.whole, tmp_path / "cell.tif")
+    mapper.engine = ("keras", "3.0")
+    before = key_of(cell, settings, mapper)
+    monkeypatch.setattr(cells, "code_digest", lambda name: "another" if name == root else code_digest(name))
+    assert key_of(cell, settings, mapper) != before

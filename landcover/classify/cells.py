@@ -88,6 +88,6 @@ def key_of(cell: Cell, settings: ClassifySettings, mapper: Mapper) -> str:
     options = settings.model_dump(mode="json", include=named)
     about = [
         cell.image.fingerprint(), list(cell.window.flatten()), mapper.digest, mapper.code, mapper.area, mapper.halo,
-        options, __version__, code_digest("classify.predict"), *mapper.engine,
+        options, __version__, code_digest("classify.predict"), code_digest("classify.cells"), *mapper.engine,
     ]  # fmt: skip
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()
