@@ -69,14 +69,16 @@ class Cluster:
         items: Iterable[Item],
         paths: Iterable[str] = (),
         full: Callable[[], bool] = bool,
+        libraries: tuple[str, ...] = (),
     ) -> Iterator[Outcome[Item, Result]]:
         """The outcome of work on each item, as they come. An item that fails, or whose worker dies, is done again, but
         not for ever: one that kills its workers, or raises each time, comes back with its trouble when the others are
-        done. `paths`: what all workers must see; `full`: tells when nothing new is to be begun.
+        done. `paths`: what all workers must see; `full`: tells when nothing new is to be begun; `libraries`: of which
+        they must have the same versions, beside those that always count.
 
         Work and items must be things that can be pickled. Raises LandcoverError for what concerns all items.
         """
-        with self._shared(work, tuple(paths)) as name:
+        with self._shared(work, tuple(paths), libraries) as name:
             yield from Flight(self, name, items, full).outcomes()
 
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -92,12 +94,18 @@ class Cluster:
                 yield from early.pop(following)
                 following += 1
 
-    def on_all(self, work: Callable[[Item], Result], item: Item, paths: Iterable[str] = ()) -> list[Result]:
-        """The results of the same work on each worker that there is now, all at once. Raises LandcoverError if one
-        fails, or if there is none."""
+    def on_all(
+        self,
+        work: Callable[[Item], Result],
+        item: Item,
+        paths: Iterable[str] = (),
+        libraries: tuple[str, ...] = (),
+    ) -> list[Result]:
+        """The results of the same work on each worker that there is now, all at once; one that fails is told of.
+        `paths`, `libraries`: as in `each`. Raises LandcoverError if all fail, or if there is none."""
         from landcover.remote import work as one
 
-        with self._shared(work, tuple(paths)) as name:
+        with self._shared(work, tuple(paths), libraries) as name:
             flying = {
                 self._client.submit(
                     one, name, item, key=f"{name}-{next(self._numbers)}", pure=False, workers=[address]
@@ -107,10 +115,12 @@ class Cluster:
             answers = list(self._landing(flying))
         if not answers:
             raise LandcoverError("the Dask cluster has no worker now: start some, then give the command again")
-        for answer in answers:
-            if answer.trouble is not None:
-                raise LandcoverError(answer.trouble.text)
-        return [answer.result for answer in answers]
+        troubles = [answer.trouble for answer in answers if answer.trouble is not None]
+        if len(troubles) == len(answers):
+            raise LandcoverError(troubles[0].text)
+        for trouble in troubles:
+            log.warning("Note: %s: %s", trouble.worker, trouble.text)
+        return [answer.result for answer in answers if answer.trouble is None]
 
     def _landing(self, flying: "dict[Future, str]") -> "Iterator[Answer]":
         """The answers of workers, each to an item of its own; what was of one that has gone away is dropped."""
@@ -135,13 +145,13 @@ class Cluster:
                 del flying[future]
 
     @contextmanager
-    def _shared(self, work: Callable[[Any], Any], paths: tuple[str, ...]) -> Iterator[str]:
+    def _shared(self, work: Callable[[Any], Any], paths: tuple[str, ...], libraries: tuple[str, ...]) -> Iterator[str]:
         """Give the work to all workers, those too that come later, and have each look whether it can do it."""
         from landcover.remote import Shared, reason_against
 
         name = f"landcover-{time.time_ns():x}-{next(self._numbers)}"
         try:
-            self._client.register_plugin(Shared(name, work, paths, list(sys.argv)), name=name)
+            self._client.register_plugin(Shared(name, work, paths, list(sys.argv), libraries), name=name)
         except ImportError as error:
             raise LandcoverError(
                 f"a worker cannot import what it needs ({error}): install the same landcover[dask] there"

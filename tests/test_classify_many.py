@@ -121,7 +121,7 @@ def test_maps_show_the_colours_of_the_configuration_if_it_names_the_model_s_clas
             Whole(image, tmp_path / f"w{number}.tif", 4096),
             Cell(found, found.grid.whole, tmp_path / f"c{number}.tif"),
         ):
-            map_piece(pickle.loads(pickle.dumps(settings)), {found.path: "float32"}, False, None, piece)
+            map_piece(pickle.loads(pickle.dumps(settings)), None, {found.path: "float32"}, False, None, piece)
             assert shown(piece.out) == expected
 
 

@@ -478,7 +478,7 @@ def test_another_program_or_unseen_files_are_told_of_in_a_line(machines, monkeyp
     with open_cluster(machines) as spread:
         with pytest.raises(LandcoverError, match="does not see /nowhere: put it on a disk that all machines share"):
             list(spread.each(abs, [1], ["/nowhere"]))
-        monkeypatch.setattr(remote, "facts", lambda: remote_facts | {"numpy": "1.0", "landcover": "9.9"})
+        monkeypatch.setattr(remote, "facts", lambda libraries: remote_facts | {"numpy": "1.0", "landcover": "9.9"})
         remote_facts = {name: "1" for name in ("Python", "landcover", "numpy")} | _facts
         with pytest.raises(LandcoverError, match=r"has landcover .*, not 9.9 and numpy .*, not 1.0 as there is here"):
             list(spread.each(abs, [1]))

@@ -47,11 +47,13 @@ _ready: dict[str, Mapper] = {}
 
 
 def map_whole(
-    config: Config, overwrite: bool, store: Store | None, piece: Whole
+    config: Config, precision: Format | None, overwrite: bool, store: Store | None, piece: Whole
 ) -> Classified | Kept | Outside | Failed:
-    """As `classify_all` maps each. Raises LandcoverError for what may go better elsewhere."""
+    """As `classify_all` maps each; `precision`: what "auto" is for all workers. Raises LandcoverError for what may go
+    better elsewhere."""
     with _turn:
         mapper = ready_mapper(config.classify)
+        mapper.settled = precision
         mapper.show_in(config.own_scheme)
         while True:
             try:
@@ -112,12 +114,17 @@ def seconds_a_pixel(settings: ClassifySettings) -> float:
 
 
 def map_piece(
-    config: Config, precisions: dict[str, Format], overwrite: bool, store: Store | None, piece: Whole | Cell
+    config: Config,
+    precision: Format | None,
+    precisions: dict[str, Format],
+    overwrite: bool,
+    store: Store | None,
+    piece: Whole | Cell,
 ) -> Made:
-    """A whole image, or a cell of an image that has its precision in `precisions`; `store`: where the map goes if not
-    to its path."""
+    """A whole image, in a precision if one was settled, or a cell of an image that has its own in `precisions`;
+    `store`: where the map goes if not to its path."""
     if isinstance(piece, Whole):
-        return map_whole(config, overwrite, store, piece)
+        return map_whole(config, precision, overwrite, store, piece)
     settings = config.classify.model_copy(update={"precision": precisions[piece.image.path]})
     return map_cell(settings, config.own_scheme, overwrite, store, piece)
 

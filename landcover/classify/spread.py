@@ -13,7 +13,7 @@ from landcover.classify.cells import Cell, cell_side, is_cut
 from landcover.classify.done import Done
 from landcover.classify.index import cells_folder
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
-from landcover.classify.mapper import needs_keras
+from landcover.classify.mapper import libraries_of, needs_keras
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
 from landcover.classify.tiles import BASE, ENOUGH
 from landcover.cluster import Cluster, Machines, open_cluster
@@ -22,7 +22,9 @@ from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelErro
 from landcover.files import make_folder, only_one
 from landcover.image import find_image
 from landcover.machine import check_workers
+from landcover.precision import Format
 from landcover.progress import Progress, silent
+from landcover.settings import ClassifySettings
 from landcover.sources import absolute, is_remote
 from landcover.store import Store
 
@@ -76,10 +78,14 @@ def classify_spread(
         paths += [str(path) for path in (config.classify.model, config.classify.aoi) if path is not None]
         paths += sorted({os.path.dirname(file) for plan in work.values() for file in _files(plan)})
         cluster = stack.enter_context(open_cluster(machines))
-        _choose(cluster, config, larges, store)
-        made = _run(cluster, config, work, overwrite, progress, paths, store)
-    results = (made.get(image, plan) for image, plan in plans.items())
-    return [result for result in results if not isinstance(result, Large | Whole)]
+        precision = _choose(cluster, config, work, store)
+        made = _run(cluster, config, work, precision, overwrite, progress, paths, store)
+    results = []
+    for image, plan in plans.items():
+        result = made.get(image, plan)
+        assert not isinstance(result, Large | Whole), f"{image}: nothing is known of it"
+        results.append(result)
+    return results
 
 
 def _absolute(config: Config) -> Config:
@@ -148,24 +154,40 @@ def _seen(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
             mark.unlink(missing_ok=True)
 
 
-def _choose(cluster: Cluster, config: Config, larges: list[Large], store: Store | None) -> None:
-    """All cells of a map are computed in one precision: a worker tries which, where it is not known."""
+def _choose(cluster: Cluster, config: Config, work: Mapping[str, Large | Whole], store: Store | None) -> Format | None:
+    """What "auto" is for all that is made now, so that no map depends on who made it; None where it is told, or was
+    settled before. A map in cells that was begun goes on in its own."""
+    larges = [plan for plan in work.values() if isinstance(plan, Large)]
     open_ones = [large for large in larges if large.precision is None]
-    if open_ones:
-        (outcome,) = cluster.each(chosen_precision, [config.classify], [str(config.classify.model)])
-        if outcome.result is None:
-            raise LandcoverError(outcome.trouble.text if outcome.trouble else "no worker could load the model")
-        for large in open_ones:
-            large.precision = outcome.result
+    chosen = None
+    if config.classify.precision == "auto" and (open_ones or len(larges) < len(work)):
+        chosen = _common_precision(cluster, config.classify)
+    for large in open_ones:
+        large.precision = chosen
     for large in larges:
         make_folder(cells_folder(large.index))
         large.note_choice(store)
+    return chosen
+
+
+def _common_precision(cluster: Cluster, settings: ClassifySettings) -> Format:
+    """The workers try which is the faster one for each: bfloat16 if it is for all that there are."""
+    paths, libraries = [str(settings.model)], libraries_of(settings.model)
+    # waits for a worker where there is none yet
+    (outcome,) = cluster.each(chosen_precision, [settings], paths, libraries=libraries)
+    if outcome.result is None:
+        raise LandcoverError(outcome.trouble.text if outcome.trouble else "no worker could load the model")
+    found: set[Format] = {outcome.result, *cluster.on_all(chosen_precision, settings, paths, libraries)}
+    chosen: Format = "bfloat16" if found == {"bfloat16"} else "float32"
+    log.info("Computing in %s%s", chosen, ", for not all workers are faster in bfloat16" if len(found) > 1 else "")
+    return chosen
 
 
 def _run(
     cluster: Cluster,
     config: Config,
     work: Mapping[str, Large | Whole],
+    precision: Format | None,
     overwrite: bool,
     progress: Progress,
     paths: list[str],
@@ -183,10 +205,11 @@ def _run(
     precisions = {large.image.path: large.precision or "float32" for large in larges}
     made: dict[str, Result] = {}
     done = failed = 0
-    task = partial(map_piece, config, precisions, overwrite, store)
+    task = partial(map_piece, config, precision, precisions, overwrite, store)
+    libraries = libraries_of(config.classify.model)
     try:
         with progress("classifying", sum(map(megapixels, pieces)), "Mpx") as advance:
-            for outcome in cluster.each(task, pieces, paths):
+            for outcome in cluster.each(task, pieces, paths, libraries=libraries):
                 image = owner[id(outcome.item)]
                 failed += outcome.trouble is not None
                 done += outcome.trouble is None

@@ -1,0 +1,146 @@
+"""What a run on a cluster settles for all of its workers; these are tried one after the other, in this process."""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import rasterio
+from conftest import textured, write_image
+
+from landcover import precision, remote
+from landcover.classify import Spread, onworker, spread
+from landcover.classify.predict import Classified
+from landcover.classraster import PRECISION_TAG
+from landcover.cluster import Machines
+from landcover.config import Config
+from landcover.errors import Interrupted, LandcoverError
+from landcover.flight import Outcome
+
+pytest.importorskip("distributed")
+
+
+class Workers:
+    """Stand in for a cluster: each takes the next item, with a model of its own, on a processor with these flags."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, *flags: str, items: int | None = None) -> None:
+        self._patch, self._flags, self._left = patch, flags, items
+        self._own: list[dict[str, Any]] = [{} for _ in flags]
+        self.libraries: set[tuple[str, ...]] = set()
+
+    def each(
+        self,
+        work: Callable[[Any], Any],
+        items: Iterable[Any],
+        paths: Iterable[str] = (),
+        full: Callable[[], bool] = bool,
+        libraries: tuple[str, ...] = (),
+    ) -> Iterator[Outcome[Any, Any]]:
+        self.libraries.add(libraries)
+        many = list(items)
+        for number, item in enumerate(many):
+            if len(many) > 1 and number == self._left:
+                raise KeyboardInterrupt
+            self._become(number % len(self._flags))
+            try:
+                yield Outcome(item, work(item))
+            except LandcoverError as error:
+                yield Outcome(item, None, remote.Trouble(type(error), str(error), "one"))
+
+    def on_all(self, work: Callable[[Any], Any], item: Any, paths: object, libraries: tuple[str, ...]) -> list[Any]:
+        self.libraries.add(libraries)
+        return [work(item) for number in range(len(self._flags)) if self._become(number)]
+
+    def _become(self, number: int) -> bool:
+        self._patch.setattr(onworker, "_ready", self._own[number])
+        self._patch.setattr(precision, "_processor_has", lambda wanted: self._flags[number] in wanted)
+        return True
+
+
+@pytest.fixture
+def config(tmp_path: Path, tiny_model: Path) -> Config:
+    given = {"model": str(tiny_model), "precision": "auto", "cell": 512}
+    return Config.model_validate({"paths": {"data": str(tmp_path / "data")}, "classify": given})
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> dict[str, Path]:
+    """Two that are mapped whole, and one in four cells."""
+    sides = {"a": 64, "b": 64, "large": 520}
+    made = {name: write_image(tmp_path / f"{name}.tif", textured(side, side)) for name, side in sides.items()}
+    return {str(path): tmp_path / f"maps/{name}.tif" for name, path in made.items()}
+
+
+def _map(patch: pytest.MonkeyPatch, workers: Workers, config: Config, images: dict[str, Path]) -> list[Any]:
+    @contextmanager
+    def opened(machines: Machines) -> Iterator[Workers]:
+        yield workers
+
+    patch.setattr(spread, "open_cluster", opened)
+    return spread.classify_spread(config, images, Machines(scheduler="here"))
+
+
+def _precisions(folder: Path) -> dict[str, str]:
+    found = {}
+    for path in (*folder.rglob("*.tif"), *folder.glob("*.vrt")):
+        with rasterio.open(path) as dataset:
+            found[path.name] = dataset.tags()[PRECISION_TAG]
+    return found
+
+
+def test_all_workers_compute_in_the_precision_that_suits_them_all(
+    tmp_path, config, images, monkeypatch, caplog
+) -> None:
+    caplog.set_level(logging.INFO, "landcover.classify.spread")
+    workers = Workers(monkeypatch, "amx_bf16", "none")
+    made = _map(monkeypatch, workers, config, images)
+    assert [type(result) for result in made] == [Classified, Classified, Spread]
+    found = _precisions(tmp_path / "maps")
+    assert len(found) == 2 + 4 + 1
+    assert set(found.values()) == {"float32"}
+    told = [record.getMessage() for record in caplog.records if record.name == "landcover.classify.spread"]
+    assert told == ["Computing in float32, for not all workers are faster in bfloat16"]
+    assert workers.libraries == {("keras",)}
+    # what was settled for one run is not so for the next
+    again = {image: out.with_name(f"again_{out.name}") for image, out in images.items()}
+    _map(monkeypatch, Workers(monkeypatch, "amx_bf16", "amx_bf16"), config, again)
+    assert {kind for name, kind in _precisions(tmp_path / "maps").items() if name.startswith("again")} == {"bfloat16"}
+
+
+def test_a_run_that_goes_on_computes_cells_in_the_precision_of_those_that_are_done(
+    tmp_path, config, images, monkeypatch
+) -> None:
+    large = {image: out for image, out in images.items() if out.name == "large.tif"}
+    with pytest.raises(Interrupted):
+        _map(monkeypatch, Workers(monkeypatch, "amx_bf16", items=2), config, large)
+    assert len(_precisions(tmp_path / "maps")) == 2
+    (made,) = _map(monkeypatch, Workers(monkeypatch, "none"), config, large)
+    assert isinstance(made, Spread)
+    assert (made.cells, made.kept) == (4, 2)
+    assert set(_precisions(tmp_path / "maps").values()) == {"bfloat16"}
+
+
+def test_an_image_of_which_nothing_came_back_is_not_left_out(config, images, monkeypatch) -> None:
+    class Forgetful(Workers):
+        def each(self, *given: Any, **more: Any) -> Iterator[Outcome[Any, Any]]:
+            yield from list(super().each(*given, **more))[:1]
+
+    with pytest.raises(AssertionError, match="nothing is known of it"):
+        _map(monkeypatch, Forgetful(monkeypatch, "none"), config, dict(list(images.items())[:2]))
+
+
+def test_what_computes_a_model_has_to_be_alike(tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    always, keras = remote.facts(), remote.facts(("keras",))
+    assert keras == always | {"Keras's backend": f"tensorflow {always['tensorflow']}"}
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')
+    assert remote.facts(("keras",))["Keras's backend"].startswith("torch ")
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert remote.facts(("keras",))["Keras's backend"].startswith("jax ")
+    assert remote.facts() == always
+    for name in ("onnxruntime", "scikit-learn"):
+        assert name not in always
+        assert remote.facts((name,)) == always | {name: remote.version(name)}
