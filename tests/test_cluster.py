@@ -640,7 +640,7 @@ def test_workers_that_take_more_memory_than_there_is(tmp_path, config, monkeypat
 
     images = {str(write_image(tmp_path / "a.tif", textured(64, 64))): tmp_path / "maps/a.tif"}
     monkeypatch.setattr("landcover.machine.memory", lambda: Memory(64 * 10**9, 5 * 10**9, 8 * 10**9))
-    monkeypatch.setattr(spread, "_seen", lambda folders, store: pytest.skip("went on"))
+    monkeypatch.setattr(spread, "marked", lambda folders, store: pytest.skip("went on"))
     with pytest.raises(LandcoverError, match=r"--workers 11: this machine has 8.0 GB .* 1.0 GB before .*: give it 3"):
         classify_spread(config, images, Machines(workers=11))
     for machines, notes in ((Machines(workers=3), 0), (Machines(scheduler="tcp://there:1"), 0), (Machines(4), 1)):

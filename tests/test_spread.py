@@ -1,6 +1,10 @@
 """What a run on a cluster settles for all of its workers; these are tried one after the other, in this process."""
 
 import logging
+import os
+import platform
+import subprocess
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +16,7 @@ from conftest import textured, write_image
 
 from landcover import precision, remote
 from landcover.classify import Spread, onworker, spread
+from landcover.classify.marks import SEEN, marked
 from landcover.classify.predict import Classified
 from landcover.classraster import PRECISION_TAG
 from landcover.cluster import Machines
@@ -129,6 +134,31 @@ def test_an_image_of_which_nothing_came_back_is_not_left_out(config, images, mon
 
     with pytest.raises(AssertionError, match="nothing is known of it"):
         _map(monkeypatch, Forgetful(monkeypatch, "none"), config, dict(list(images.items())[:2]))
+
+
+def test_of_two_runs_into_one_folder_the_first_ends_without_harm_to_the_other(tmp_path) -> None:
+    first, second = (marked({tmp_path / "maps"}, None) for _ in range(2))
+    with second as (own,):
+        with first as (other,):
+            assert own != other
+            assert Path(other).exists()
+        assert Path(own).exists()
+        assert not Path(other).exists()
+    assert not list((tmp_path / "maps").iterdir())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a process cannot be looked for")
+def test_marks_of_runs_that_were_killed_are_removed(tmp_path) -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
+    theirs = [
+        tmp_path / f"{SEEN}-{host}-{process}-1"
+        for host, process in ((platform.node(), ended.pid), (platform.node(), os.getpid()), ("there", ended.pid))
+    ]
+    for mark in theirs:
+        mark.touch()
+    with marked({tmp_path}, None):
+        assert [mark.exists() for mark in theirs] == [False, True, True]
 
 
 def test_what_computes_a_model_has_to_be_alike(tmp_path, monkeypatch) -> None:

@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from landcover.classify.done import Done
 from landcover.classify.index import cells_folder
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
 from landcover.classify.mapper import libraries_of, needs_keras
+from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
 from landcover.classify.tiles import BASE, ENOUGH
 from landcover.cluster import Cluster, Machines, open_cluster
@@ -30,9 +31,6 @@ from landcover.store import Store
 
 if TYPE_CHECKING:
     from landcover.classify import Result
-
-SEEN = ".seen-by-all"
-"""A file in the folder of the maps, as long as workers write there: they look for it, to know that it is the same."""
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +72,7 @@ def classify_spread(
         for large in larges:
             stack.enter_context(only_one(large.index, (large.index,)))
         outs = [plan.index if isinstance(plan, Large) else plan.out for plan in work.values()]
-        paths = stack.enter_context(_seen({out.parent for out in outs}, store))
+        paths = stack.enter_context(marked({out.parent for out in outs}, store))
         paths += [str(path) for path in (config.classify.model, config.classify.aoi) if path is not None]
         paths += sorted({os.path.dirname(file) for plan in work.values() for file in _files(plan)})
         cluster = stack.enter_context(open_cluster(machines))
@@ -133,25 +131,6 @@ def _files(plan: Large | Whole) -> list[str]:
     """The files on disk of an image."""
     files = plan.image.files if isinstance(plan, Large) else (plan.image,)
     return [file for file in files if not is_remote(file)]
-
-
-@contextmanager
-def _seen(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
-    """The paths of marks in folders, or the URLs of those in a store, as long as the context."""
-    marks = [folder / SEEN for folder in sorted(folders)]
-    try:
-        for mark in marks:
-            make_folder(mark.parent)
-            mark.touch()
-            if store is not None:
-                store.put(mark)
-        yield [store.place(mark) if store else str(mark) for mark in marks]
-    finally:
-        for mark in marks:
-            if store is not None and mark.exists():
-                with suppress(LandcoverError):
-                    store.remove(mark)
-            mark.unlink(missing_ok=True)
 
 
 def _choose(cluster: Cluster, config: Config, work: Mapping[str, Large | Whole], store: Store | None) -> Format | None:
