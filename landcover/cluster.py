@@ -101,8 +101,9 @@ class Cluster:
         paths: Iterable[str] = (),
         libraries: tuple[str, ...] = (),
     ) -> list[Result]:
-        """The results of the same work on each worker that there is now, all at once; one that fails is told of.
-        `paths`, `libraries`: as in `each`. Raises LandcoverError if all fail, or if there is none."""
+        """The results of the same work on each worker that there is now, all at once; one that fails is told of, and
+        one that is paused is left out. `paths`, `libraries`: as in `each`. Raises LandcoverError if all fail, or if
+        there is none."""
         from landcover.remote import work as one
 
         with self._shared(work, tuple(paths), libraries) as name:
@@ -110,11 +111,13 @@ class Cluster:
                 self._client.submit(
                     one, name, item, key=f"{name}-{next(self._numbers)}", pure=False, workers=[address]
                 ): address
-                for address in self.workers()
+                for address in self.workers().keys() - self.paused()
             }
             answers = list(self._landing(flying))
         if not answers:
-            raise LandcoverError("the Dask cluster has no worker now: start some, then give the command again")
+            raise LandcoverError(
+                "the Dask cluster has no worker now, or all are paused: start some, then give the command again"
+            )
         troubles = [answer.trouble for answer in answers if answer.trouble is not None]
         if len(troubles) == len(answers):
             raise LandcoverError(troubles[0].text)
@@ -132,13 +135,15 @@ class Cluster:
         for future in flying:
             future.add_done_callback(landed.put)
         while flying:
-            with suppress(queue.Empty):
+            there = set(self.workers())
+            try:
                 landed.get(timeout=LOOK)
+            except queue.Empty:
+                there -= self.paused()
             for future in [future for future in flying if future.done()]:
                 with suppress(TooLate, CancelledError, KilledWorker):
                     yield future.result(timeout=LOOK)
                 del flying[future]
-            there = self.workers()
             gone = [future for future, address in flying.items() if address not in there]
             self.cancel(gone)
             for future in gone:
@@ -189,6 +194,11 @@ class Cluster:
                 )
             self._threads, self._looked = dict(self._client.nthreads()), now
         return self._threads
+
+    def paused(self) -> set[str]:
+        """The workers that Dask gives nothing to, for they take too much of the memory that they are allowed."""
+        there = self._client.scheduler_info(n_workers=-1)["workers"]
+        return {address for address, told in there.items() if told.get("status") == "paused"}
 
     @property
     def room(self) -> int:

@@ -459,6 +459,29 @@ def test_what_was_of_a_worker_that_has_gone_is_not_waited_for(machines) -> None:
         assert spread.on_all(work, victim) == [other]
 
 
+def test_a_worker_that_is_paused_is_not_waited_for_by_what_all_are_asked(machines) -> None:
+    def turn(status: str, dask_worker: object) -> None:
+        dask_worker.status = distributed.Status[status]
+
+    with distributed.Client(machines.scheduler, set_as_default=False) as client, open_cluster(machines) as spread:
+        # those that were killed before come back
+        client.wait_for_workers(2)
+        one, other = there = sorted(client.nthreads())
+        try:
+            for left, workers in ((other, [one]), (None, there)):
+                client.run(turn, "paused", workers=workers)
+                while spread.paused() != set(workers):
+                    time.sleep(0.01)
+                if left:
+                    assert spread.on_all(lambda number: distributed.get_worker().address, 1) == [left]
+            with pytest.raises(LandcoverError, match="has no worker now, or all are paused"):
+                spread.on_all(abs, -1)
+        finally:
+            client.run(turn, "running")
+            while spread.paused():
+                time.sleep(0.01)
+
+
 def test_an_index_that_cannot_be_put_fails_its_image_alone(tmp_path, monkeypatch) -> None:
     def cannot(large: Large, store: object) -> None:
         raise errors.pop()

@@ -6,8 +6,9 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,13 +17,17 @@ from conftest import textured, write_image
 
 from landcover import precision, remote
 from landcover.classify import Spread, onworker, spread
+from landcover.classify.cells import Cell
+from landcover.classify.journal import open_journal
 from landcover.classify.marks import SEEN, marked
+from landcover.classify.onworker import Whole
 from landcover.classify.predict import Classified
 from landcover.classraster import PRECISION_TAG
 from landcover.cluster import Machines
 from landcover.config import Config
-from landcover.errors import Interrupted, LandcoverError
+from landcover.errors import Busy, Interrupted, LandcoverError
 from landcover.flight import Outcome
+from landcover.image import find_image
 
 pytest.importorskip("distributed")
 
@@ -134,6 +139,27 @@ def test_an_image_of_which_nothing_came_back_is_not_left_out(config, images, mon
 
     with pytest.raises(AssertionError, match="nothing is known of it"):
         _map(monkeypatch, Forgetful(monkeypatch, "none"), config, dict(list(images.items())[:2]))
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_a_map_that_another_run_is_making_is_waited_for_but_not_for_ever(tmp_path, config, monkeypatch, whole) -> None:
+    image, out = write_image(tmp_path / "a.tif", textured(64, 64)), tmp_path / "map.tif"
+    found = find_image(image)
+    piece = Whole(str(image), out, 4096) if whole else Cell(found, found.grid.whole, out)
+    monkeypatch.setattr(onworker, "_ready", {})
+
+    def mapped() -> object:
+        return onworker.map_piece(config, "float32", {found.path: "float32"}, False, None, piece)
+
+    with ExitStack() as others:
+        others.enter_context(open_journal(out))
+        with monkeypatch.context() as hurry:
+            hurry.setattr(onworker, "LONGEST", 0.0)
+            with pytest.raises(Busy, match="another run is making this map: wait for it"):
+                mapped()
+        monkeypatch.setattr(onworker, "time", SimpleNamespace(monotonic=float, sleep=lambda seconds: others.close()))
+        assert mapped()
+    assert out.exists()
 
 
 def test_of_two_runs_into_one_folder_the_first_ends_without_harm_to_the_other(tmp_path) -> None:

@@ -28,6 +28,9 @@ from landcover.store import Store
 PATIENCE = 1.0
 """Seconds between looks at an output that a worker of a client that is gone may still be making."""
 
+LONGEST = 900.0
+"""Seconds after which it is given up: more than a cell takes, and the worker can do nothing else meanwhile."""
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -55,6 +58,7 @@ def map_whole(
         mapper = ready_mapper(config.classify)
         mapper.settled = precision
         mapper.show_in(config.own_scheme)
+        began = time.monotonic()
         while True:
             try:
                 if store is not None:
@@ -64,8 +68,8 @@ def map_whole(
                 return Outside(piece.image)
             except OutputExists as error:
                 return Failed(piece.image, str(error))
-            except Busy:
-                time.sleep(PATIENCE)
+            except Busy as error:
+                _wait(began, error)
 
 
 def _map_whole_stored(
@@ -88,6 +92,7 @@ def map_cell(
         key = key_of(cell, settings, mapper)
         if store is not None:
             return map_stored(store, cell, settings, mapper, key, overwrite, whole=False)[0]
+        began = time.monotonic()
         while True:
             if not overwrite and is_done(cell.out, key, settings) and cell.image.known:
                 return read_done(cell.out, settings, kept=True)
@@ -97,8 +102,15 @@ def map_cell(
             except (NoData, OutsideArea):
                 remove_done(cell.out)
                 return Done({}, 0, "", False)
-            except Busy:
-                time.sleep(PATIENCE)
+            except Busy as error:
+                _wait(began, error)
+
+
+def _wait(began: float, error: Busy) -> None:
+    """Until the next look. Raises what was found if it has been so for too long."""
+    if time.monotonic() - began >= LONGEST:
+        raise error
+    time.sleep(PATIENCE)
 
 
 def chosen_precision(settings: ClassifySettings) -> Format:

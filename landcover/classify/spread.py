@@ -156,7 +156,10 @@ def _common_precision(cluster: Cluster, settings: ClassifySettings) -> Format:
     (outcome,) = cluster.each(chosen_precision, [settings], paths, libraries=libraries)
     if outcome.result is None:
         raise LandcoverError(outcome.trouble.text if outcome.trouble else "no worker could load the model")
-    found: set[Format] = {outcome.result, *cluster.on_all(chosen_precision, settings, paths, libraries)}
+    found: set[Format] = {outcome.result}
+    # if none can answer any more, those that come take what the one has chosen
+    with suppress(LandcoverError):
+        found.update(cluster.on_all(chosen_precision, settings, paths, libraries))
     chosen: Format = "bfloat16" if found == {"bfloat16"} else "float32"
     log.info("Computing in %s%s", chosen, ", for not all workers are faster in bfloat16" if len(found) > 1 else "")
     return chosen
