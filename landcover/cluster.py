@@ -111,7 +111,7 @@ class Cluster:
                 self._client.submit(
                     one, name, item, key=f"{name}-{next(self._numbers)}", pure=False, workers=[address]
                 ): address
-                for address in self.workers().keys() - self.paused()
+                for address in self.workers()
             }
             answers = list(self._landing(flying))
         if not answers:
@@ -126,7 +126,8 @@ class Cluster:
         return [answer.result for answer in answers if answer.trouble is None]
 
     def _landing(self, flying: "dict[Future, str]") -> "Iterator[Answer]":
-        """The answers of workers, each to an item of its own; what was of one that has gone away is dropped."""
+        """The answers of workers, each to an item of its own; what was of one that has gone away, or is paused while
+        none answers, is dropped."""
         from distributed import CancelledError
         from distributed import TimeoutError as TooLate
         from distributed.scheduler import KilledWorker
