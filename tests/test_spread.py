@@ -16,9 +16,10 @@ import rasterio
 from conftest import textured, write_image
 
 from landcover import precision, remote
-from landcover.classify import Spread, onworker, spread
+from landcover.classify import Outside, Spread, onworker, spread
 from landcover.classify.cells import Cell
 from landcover.classify.journal import open_journal
+from landcover.classify.large import Large
 from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Whole
 from landcover.classify.predict import Classified
@@ -130,6 +131,17 @@ def test_a_run_that_goes_on_computes_cells_in_the_precision_of_those_that_are_do
     assert isinstance(made, Spread)
     assert (made.cells, made.kept) == (4, 2)
     assert set(_precisions(tmp_path / "maps").values()) == {"bfloat16"}
+
+
+def test_images_that_are_cut_share_what_is_known_of_the_model(tmp_path, config, monkeypatch) -> None:
+    """That of an exported one is a session of its runtime, of megabytes and threads."""
+    images = {str(write_image(tmp_path / f"{name}.tif", textured(520, 520))): tmp_path / f"{name}.vrt" for name in "ab"}
+    work: dict[str, Large] = {}
+    monkeypatch.setattr(spread, "_choose", lambda cluster, config, plans, store: work.update(plans))
+    monkeypatch.setattr(spread, "_run", lambda *given: dict.fromkeys(images, Outside("")))
+    _map(monkeypatch, Workers(monkeypatch, "none"), config, images)
+    one, other = work.values()
+    assert one.mapper is other.mapper
 
 
 def test_an_image_of_which_nothing_came_back_is_not_left_out(config, images, monkeypatch) -> None:

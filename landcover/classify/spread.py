@@ -13,7 +13,7 @@ from landcover.classify.cells import Cell, cell_side, is_cut
 from landcover.classify.done import Done
 from landcover.classify.index import cells_folder
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
-from landcover.classify.mapper import libraries_of, needs_keras
+from landcover.classify.mapper import Mapper, libraries_of, needs_keras
 from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
 from landcover.classify.tiles import BASE, ENOUGH
@@ -57,11 +57,13 @@ def classify_spread(
         # one that refuses does so for all images
         store.holds(store.staging / SEEN)
     # what depends on tiling would show the borders of cells
-    side = None if basis(config.classify).card.blended else cell_side(config.classify)
+    mapper = basis(config.classify)
+    side = None if mapper.card.blended else cell_side(config.classify)
     plans: dict[str, Large | Whole | Result] = {}
     with progress("looking at images", len(images), "images") as advance:
         for image, out in images.items():
-            plans[image] = _plan(config, absolute(image), Path(os.path.abspath(out)), side, overwrite, named, store)
+            path = Path(os.path.abspath(out))
+            plans[image] = _plan(config, absolute(image), path, side, overwrite, named, store, mapper)
             advance(1)
     work = {image: plan for image, plan in plans.items() if isinstance(plan, Large | Whole)}
     if not work:
@@ -99,7 +101,14 @@ def _absolute(config: Config) -> Config:
 
 
 def _plan(
-    config: Config, image: str, out: Path, side: int | None, overwrite: bool, named: bool, store: Store | None
+    config: Config,
+    image: str,
+    out: Path,
+    side: int | None,
+    overwrite: bool,
+    named: bool,
+    store: Store | None,
+    mapper: Mapper,
 ) -> "Large | Whole | Result":
     """`side`: pixels of a cell, None where images are not cut."""
     settings = config.classify
@@ -116,7 +125,7 @@ def _plan(
             with suppress(OutputExists):
                 if not overwrite and not named and (whole := find_recorded(config, image, out)):
                     return whole
-            return plan_large(config, image, found, out.with_suffix(".vrt"), overwrite, store)
+            return plan_large(config, mapper, image, found, out.with_suffix(".vrt"), overwrite, store)
         kept = None if overwrite or store else find_recorded(config, image, out)
         return kept or Whole(image, out, found.grid.height * found.grid.width)
     except OutsideArea:
