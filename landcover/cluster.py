@@ -19,7 +19,7 @@ from landcover.parallel import Each, on_all_cores
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from landcover.remote import Answer
+    from landcover.remote import Answer, Trouble
 
 
 Item = TypeVar("Item")
@@ -88,11 +88,16 @@ class Cluster:
         following = 0
         for outcome in self.each(partial(_several, work), numbered, full=lambda: len(early) >= AHEAD * self.room):
             if outcome.trouble is not None:
-                raise LandcoverError(outcome.trouble.text)
+                raise LandcoverError(self._told(outcome.trouble))
             early[outcome.item[0]] = outcome.result or []
             while following in early:
                 yield from early.pop(following)
                 following += 1
+
+    def _told(self, trouble: "Trouble") -> str:
+        """Of one of many machines also which: it may lack what the others have."""
+        text, worker = trouble.text, trouble.worker
+        return text if self._local or not worker or worker in text else f"{text} (on the worker {worker})"
 
     def on_all(
         self,
@@ -120,7 +125,7 @@ class Cluster:
             )
         troubles = [answer.trouble for answer in answers if answer.trouble is not None]
         if len(troubles) == len(answers):
-            raise LandcoverError(troubles[0].text)
+            raise LandcoverError(self._told(troubles[0]))
         for trouble in troubles:
             log.warning("Note: %s: %s", trouble.worker, trouble.text)
         return [answer.result for answer in answers if answer.trouble is None]

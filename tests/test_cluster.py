@@ -33,6 +33,7 @@ from landcover.cluster import HERE, UNREACHABLE, Cluster, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError, ModelError
 from landcover.flight import Task
+from landcover.image import describe
 from landcover.machine import Memory
 from landcover.model import read_card
 from landcover.prepare.chips import chips
@@ -505,6 +506,20 @@ def test_another_program_or_unseen_files_are_told_of_in_a_line(machines, monkeyp
         remote_facts = {name: "1" for name in ("Python", "landcover", "numpy")} | _facts
         with pytest.raises(LandcoverError, match=r"has landcover .*, not 9.9 and numpy .*, not 1.0 as there is here"):
             list(spread.each(abs, [1]))
+
+
+def test_what_fails_on_a_worker_names_it_if_it_is_of_another_machine(machines, monkeypatch) -> None:
+    with open_cluster(machines) as spread:
+        for ask in (lambda: list(spread(describe, ["/nowhere.tif"])), lambda: spread.on_all(describe, "/nowhere.tif")):
+            with pytest.raises(LandcoverError) as told:
+                ask()
+            text, _, worker = str(told.value).partition(" (on the worker ")
+            assert text == "/nowhere.tif: no such file"
+            assert worker.removesuffix(")") in spread.workers()
+        # it is this one's
+        monkeypatch.setattr(spread, "_local", True)
+        with pytest.raises(LandcoverError, match=r"^/nowhere.tif: no such file$"):
+            list(spread(describe, ["/nowhere.tif"]))
 
 
 _facts = remote.facts()
