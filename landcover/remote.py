@@ -143,8 +143,8 @@ def _version(package: str) -> str:
 def _backend() -> str:
     """What Keras computes with, found as it does itself: to import it takes long."""
     told = os.environ.get("KERAS_BACKEND")
-    home = Path(os.environ.get("KERAS_HOME") or "~/.keras").expanduser()
-    with suppress(OSError, ValueError):
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
+    with suppress(OSError, ValueError, AttributeError):
         told = told or json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
     return told or "tensorflow"
 

@@ -2,7 +2,6 @@
 
 import logging
 import os
-import platform
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -189,14 +188,15 @@ def test_of_two_runs_into_one_folder_the_first_ends_without_harm_to_the_other(tm
 def test_marks_of_runs_that_were_killed_are_removed(tmp_path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
-    theirs = [
-        tmp_path / f"{SEEN}-{host}-{process}-1"
-        for host, process in ((platform.node(), ended.pid), (platform.node(), os.getpid()), ("there", ended.pid))
-    ]
+    with marked({tmp_path}, None) as (own,):
+        start, _, when = own.rpartition(f"-{os.getpid()}-")
+    others = start.replace(SEEN, f"{SEEN}-my"), f"{start}-2"
+    hosts = (start, ended.pid), (start, os.getpid()), *((other, ended.pid) for other in others)
+    theirs = [Path(f"{host}-{process}-{when}") for host, process in hosts]
     for mark in theirs:
         mark.touch()
     with marked({tmp_path}, None):
-        assert [mark.exists() for mark in theirs] == [False, True, True]
+        assert [mark.exists() for mark in theirs] == [False, True, True, True]
 
 
 def test_what_computes_a_model_has_to_be_alike(tmp_path, monkeypatch) -> None:

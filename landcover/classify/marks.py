@@ -19,7 +19,7 @@ SEEN = ".seen-by-all"
 def marked(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
     """The paths of marks in folders, or the URLs of those in a store, as long as the context. They are this run's own:
     of two that map into one folder the first one ends without harm to the other."""
-    name = f"{SEEN}-{platform.node()}-{os.getpid()}-{time.time_ns():x}"
+    name = f"{_ours()}{os.getpid()}-{time.time_ns():x}"
     marks = [folder / name for folder in sorted(folders)]
     try:
         for mark in marks:
@@ -39,10 +39,16 @@ def marked(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
 
 def _sweep(folder: Path) -> None:
     """Remove the marks of runs of this machine that were killed."""
-    for mark in folder.glob(f"{SEEN}-{platform.node()}-*-*"):
-        process = mark.name.split("-")[-2]
-        if process.isdigit() and not _runs(int(process)):
+    for mark in folder.glob(f"{SEEN}-*"):
+        process, _, when = mark.name.removeprefix(_ours()).partition("-")
+        if process.isdigit() and when.isalnum() and not _runs(int(process)):
             mark.unlink(missing_ok=True)
+
+
+def _ours() -> str:
+    """How the names of marks of this machine begin. Containers of one name do not see each other's processes."""
+    processes = Path("/proc/self/ns/pid")
+    return f"{SEEN}-{platform.node()}-{processes.stat().st_ino if processes.exists() else 0}-"
 
 
 def _runs(process: int) -> bool:
