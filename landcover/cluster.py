@@ -19,7 +19,7 @@ from landcover.parallel import Each, on_all_cores
 if TYPE_CHECKING:
     from distributed import Client, Future
 
-    from landcover.remote import Answer
+    from landcover.remote import Answer, Trouble
 
 
 Item = TypeVar("Item")
@@ -69,14 +69,16 @@ class Cluster:
         items: Iterable[Item],
         paths: Iterable[str] = (),
         full: Callable[[], bool] = bool,
+        libraries: tuple[str, ...] = (),
     ) -> Iterator[Outcome[Item, Result]]:
         """The outcome of work on each item, as they come. An item that fails, or whose worker dies, is done again, but
         not for ever: one that kills its workers, or raises each time, comes back with its trouble when the others are
-        done. `paths`: what all workers must see; `full`: tells when nothing new is to be begun.
+        done. `paths`: what all workers must see; `full`: tells when nothing new is to be begun; `libraries`: of which
+        they must have the same versions, beside those that always count.
 
         Work and items must be things that can be pickled. Raises LandcoverError for what concerns all items.
         """
-        with self._shared(work, tuple(paths)) as name:
+        with self._shared(work, tuple(paths), libraries) as name:
             yield from Flight(self, name, items, full).outcomes()
 
     def __call__(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -86,18 +88,30 @@ class Cluster:
         following = 0
         for outcome in self.each(partial(_several, work), numbered, full=lambda: len(early) >= AHEAD * self.room):
             if outcome.trouble is not None:
-                raise LandcoverError(outcome.trouble.text)
+                raise LandcoverError(self._told(outcome.trouble))
             early[outcome.item[0]] = outcome.result or []
             while following in early:
                 yield from early.pop(following)
                 following += 1
 
-    def on_all(self, work: Callable[[Item], Result], item: Item, paths: Iterable[str] = ()) -> list[Result]:
-        """The results of the same work on each worker that there is now, all at once. Raises LandcoverError if one
-        fails, or if there is none."""
+    def _told(self, trouble: "Trouble") -> str:
+        """Of one of many machines also which: it may lack what the others have."""
+        text, worker = trouble.text, trouble.worker
+        return text if self._local or not worker or worker in text else f"{text} (on the worker {worker})"
+
+    def on_all(
+        self,
+        work: Callable[[Item], Result],
+        item: Item,
+        paths: Iterable[str] = (),
+        libraries: tuple[str, ...] = (),
+    ) -> list[Result]:
+        """The results of the same work on each worker that there is now, all at once; one that fails is told of, and
+        one that is paused is left out. `paths`, `libraries`: as in `each`. Raises LandcoverError if all fail, or if
+        there is none."""
         from landcover.remote import work as one
 
-        with self._shared(work, tuple(paths)) as name:
+        with self._shared(work, tuple(paths), libraries) as name:
             flying = {
                 self._client.submit(
                     one, name, item, key=f"{name}-{next(self._numbers)}", pure=False, workers=[address]
@@ -106,14 +120,19 @@ class Cluster:
             }
             answers = list(self._landing(flying))
         if not answers:
-            raise LandcoverError("the Dask cluster has no worker now: start some, then give the command again")
-        for answer in answers:
-            if answer.trouble is not None:
-                raise LandcoverError(answer.trouble.text)
-        return [answer.result for answer in answers]
+            raise LandcoverError(
+                "the Dask cluster has no worker now, or all are paused: start some, then give the command again"
+            )
+        troubles = [answer.trouble for answer in answers if answer.trouble is not None]
+        if len(troubles) == len(answers):
+            raise LandcoverError(self._told(troubles[0]))
+        for trouble in troubles:
+            log.warning("Note: %s: %s", trouble.worker, trouble.text)
+        return [answer.result for answer in answers if answer.trouble is None]
 
     def _landing(self, flying: "dict[Future, str]") -> "Iterator[Answer]":
-        """The answers of workers, each to an item of its own; what was of one that has gone away is dropped."""
+        """The answers of workers, each to an item of its own; what was of one that has gone away, or is paused while
+        none answers, is dropped."""
         from distributed import CancelledError
         from distributed import TimeoutError as TooLate
         from distributed.scheduler import KilledWorker
@@ -122,26 +141,28 @@ class Cluster:
         for future in flying:
             future.add_done_callback(landed.put)
         while flying:
-            with suppress(queue.Empty):
+            there = set(self.workers())
+            try:
                 landed.get(timeout=LOOK)
+            except queue.Empty:
+                there -= self.paused()
             for future in [future for future in flying if future.done()]:
                 with suppress(TooLate, CancelledError, KilledWorker):
                     yield future.result(timeout=LOOK)
                 del flying[future]
-            there = self.workers()
             gone = [future for future, address in flying.items() if address not in there]
             self.cancel(gone)
             for future in gone:
                 del flying[future]
 
     @contextmanager
-    def _shared(self, work: Callable[[Any], Any], paths: tuple[str, ...]) -> Iterator[str]:
+    def _shared(self, work: Callable[[Any], Any], paths: tuple[str, ...], libraries: tuple[str, ...]) -> Iterator[str]:
         """Give the work to all workers, those too that come later, and have each look whether it can do it."""
         from landcover.remote import Shared, reason_against
 
         name = f"landcover-{time.time_ns():x}-{next(self._numbers)}"
         try:
-            self._client.register_plugin(Shared(name, work, paths, list(sys.argv)), name=name)
+            self._client.register_plugin(Shared(name, work, paths, list(sys.argv), libraries), name=name)
         except ImportError as error:
             raise LandcoverError(
                 f"a worker cannot import what it needs ({error}): install the same landcover[dask] there"
@@ -179,6 +200,11 @@ class Cluster:
                 )
             self._threads, self._looked = dict(self._client.nthreads()), now
         return self._threads
+
+    def paused(self) -> set[str]:
+        """The workers that Dask gives nothing to, for they take too much of the memory that they are allowed."""
+        there = self._client.scheduler_info(n_workers=-1)["workers"]
+        return {address for address, told in there.items() if told.get("status") == "paused"}
 
     @property
     def room(self) -> int:

@@ -1,6 +1,7 @@
 """The files that belong to another one: those that make up a shapefile with it, those that tell of a raster where it
 lies and where it has no data, and those that a virtual raster shows."""
 
+import os
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
@@ -23,6 +24,9 @@ NODATA, ALL_NODATA = "NoDataValue", "NODATA_VALUES"
 CELLS_TAG = "LANDCOVER_CELLS_SHA256"
 """Metadata item of an index of cells: the fingerprint of their content, so that the index changes with them."""
 
+FEW = 8
+"""Files of a folder of which each looks for its own; for more the folder is listed."""
+
 SHOWN = ("SourceFilename", "SourceDataset")
 """Elements of a virtual raster that name what it shows."""
 
@@ -35,7 +39,7 @@ def with_companions(paths: Iterable[str | Path]) -> list[str]:
 
 def companions_of_each(paths: Iterable[str | Path]) -> Iterator[list[str]]:
     """The same file by file; one that several show comes with each."""
-    listed: dict[Path, dict[str, list[Path]]] = {}
+    folders: dict[Path, _Folder] = {}
     for path in paths:
         files: dict[str, None] = {}
         left = [str(path)]
@@ -44,20 +48,65 @@ def companions_of_each(paths: Iterable[str | Path]) -> Iterator[list[str]]:
             if name not in files:
                 files[name] = None
                 left += reversed(_shown_by(Path(name)))
-                files |= dict.fromkeys(_beside(name, listed))
+                files |= dict.fromkeys(_beside(name, folders))
         yield list(files)
 
 
-def _beside(path: str, listed: dict[Path, dict[str, list[Path]]]) -> Iterator[str]:
-    """What belongs to a file in its folder; `listed`: the files of folders that were looked into."""
+def _beside(path: str, folders: dict[Path, "_Folder"]) -> Iterator[str]:
+    """What belongs to a file in its folder; `folders`: those that were looked into."""
     own = Path(path)
     names = [] if is_remote(path) else list(_names(own))
-    if names and own.parent not in listed:
-        listed[own.parent] = _by_name(own.parent)
-    for name in names:
-        for beside in listed[own.parent].get(name.casefold(), []):
+    if names:
+        folder = folders.setdefault(own.parent, _Folder(own.parent))
+        for beside in folder.find(names):
             if not beside.name.casefold().endswith(TOLD) or told_of_raster(beside):
                 yield str(beside)
+
+
+class _Folder:
+    """Looks for names in a folder, in upper or lower case: for those that belong to a FEW files by themselves, for more
+    in a list of all. A folder may have many thousands."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._asked = 0
+        self._listed: frozenset[str] | None = None
+
+    def find(self, names: Iterable[tuple[str, str]]) -> Iterator[Path]:
+        """Those that are there, of stems and endings."""
+        self._asked += 1
+        if self._asked == FEW + 1:
+            self._listed = _listed(self._path)
+        found: set[tuple[int, int]] = set()
+        for stem, ending in names:
+            for name in sorted(_spelled(stem, ending)):
+                # where case is nothing, a file has all these names
+                if (file := self._look(name)) is not None and file not in found:
+                    found.add(file)
+                    yield self._path / name
+
+    def _look(self, name: str) -> tuple[int, int] | None:
+        """Which file has a name."""
+        if self._listed is not None and name not in self._listed:
+            return None
+        try:
+            stat = os.lstat(self._path / name)
+        except OSError:
+            return None
+        return stat.st_dev, stat.st_ino
+
+
+def _listed(folder: Path) -> frozenset[str] | None:
+    """The names in a folder; None where they cannot be listed."""
+    try:
+        return frozenset(os.listdir(folder))
+    except OSError:
+        return None
+
+
+def _spelled(stem: str, ending: str) -> set[str]:
+    upper = ending.upper()
+    return {stem + ending, stem + upper, stem.lower() + ending, stem.upper() + upper}
 
 
 def told_of_raster(sidecar: Path) -> bytes:
@@ -94,20 +143,13 @@ def _shown_by(own: Path) -> list[str]:
     return [str(own.parent / str(part.text)) if part.get("relativeToVRT") == "1" else str(part.text) for part in named]
 
 
-def _names(own: Path) -> Iterator[str]:
+def _names(own: Path) -> Iterator[tuple[str, str]]:
+    """Stems and endings of what may belong to a file."""
     suffix = own.suffix.lower()
     if suffix == ".shp":
-        yield from (f"{own.stem}{other}" for other in OF_SHAPES)
+        yield from ((own.stem, other) for other in OF_SHAPES)
     elif suffix in RASTER_SUFFIXES:
-        yield f"{own.name}{MASK}"
-        yield f"{own.name}{TOLD}"
+        yield own.name, MASK
+        yield own.name, TOLD
         # world files, in GDAL's order, and MapInfo's
-        yield from (f"{own.stem}{world}" for world in (f".{suffix[1]}{suffix[-1]}w", f"{suffix}w", ".wld", ".tab"))
-
-
-def _by_name(folder: Path) -> dict[str, list[Path]]:
-    """The files of a folder by their names without regard to case."""
-    found: dict[str, list[Path]] = {}
-    for place in sorted(folder.iterdir()) if folder.is_dir() else ():
-        found.setdefault(place.name.casefold(), []).append(place)
-    return found
+        yield from ((own.stem, world) for world in (f".{suffix[1]}{suffix[-1]}w", f"{suffix}w", ".wld", ".tab"))

@@ -2,6 +2,7 @@
 
 import logging
 import queue
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ TRIES = 3
 
 LOOK = 1.0
 """Seconds between looks at which workers there are: they come and go."""
+
+SILENCE = 60.0
+"""Seconds between what is said of workers that nothing comes from."""
 
 FATAL = (ConfigError, ModelError)
 """What is wrong with one item because of it is wrong with all."""
@@ -64,6 +68,7 @@ class Flight(Generic[Item]):
         """Whose workers died: each is tried by itself in the end, for it may not have been to blame."""
         self._flying: dict[Future, Task] = {}
         self._landed: queue.Queue[Future] = queue.Queue()
+        self._told = time.monotonic()
 
     def outcomes(self) -> Iterator[Outcome[Item, Any]]:
         try:
@@ -72,6 +77,7 @@ class Flight(Generic[Item]):
                     future = self._landed.get(timeout=LOOK)
                 except queue.Empty:
                     self._release()
+                    self._tell()
                     continue
                 if future not in self._flying:
                     # taken back meanwhile
@@ -108,6 +114,20 @@ class Flight(Generic[Item]):
         self._again.extend(self._flying.pop(future) for future in stranded)
         if stranded:
             self._cluster.cancel(stranded)
+
+    def _tell(self) -> None:
+        """Say from time to time that workers have stopped. They may come back: what is on its way waits for them."""
+        if time.monotonic() - self._told < SILENCE:
+            return
+        self._told = time.monotonic()
+        there, paused = len(self._cluster.workers()), len(self._cluster.paused())
+        if not there:
+            log.warning("Note: the Dask cluster has no worker now: waiting for one")
+        elif paused:
+            log.warning(
+                "Note: %d of %d workers are paused, for they take more than 80 %% of their memory limit: start them "
+                "with a higher one, or with --memory-limit 0", paused, there,
+            )  # fmt: skip
 
     def _next(self) -> Task | None:
         for item in islice(self._fresh, 0 if self._full() else 1):

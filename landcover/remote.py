@@ -1,12 +1,14 @@
 """What runs on the workers of a Dask cluster: one item of a work that the client shared with all of them."""
 
+import json
 import logging
 import os
 import platform
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -53,8 +55,16 @@ class Shared(WorkerPlugin):
     """A work as each worker holds it, those too that come later: the function, packed, and what it needs of a worker:
     the same program (`facts`), and to see the files in `paths`."""
 
-    def __init__(self, name: str, function: Callable[[Any], Any], paths: tuple[str, ...], command: list[str]) -> None:
-        self.name, self.facts, self.paths, self.command = name, facts(), paths, command
+    def __init__(
+        self,
+        name: str,
+        function: Callable[[Any], Any],
+        paths: tuple[str, ...],
+        command: list[str],
+        libraries: tuple[str, ...],
+    ) -> None:
+        self.name, self.paths, self.command = name, paths, command
+        self.libraries, self.facts = libraries, facts(libraries)
         # unpacked in the thread that works: what it imports takes a while
         self._packed = pickle.dumps(function)
         self._function: Callable[[Any], Any] | None = None
@@ -80,7 +90,7 @@ class Shared(WorkerPlugin):
 
     def reason(self) -> str | None:
         """Why this worker cannot take part."""
-        here = facts()
+        here = facts(self.libraries)
         differ = [f"{name} {here[name]}, not {there}" for name, there in self.facts.items() if here[name] != there]
         if differ:
             return (
@@ -112,15 +122,31 @@ class _Ear(logging.Handler):
         _said.append(record.getMessage())
 
 
-def facts() -> dict[str, str]:
-    """What must be the same on all machines."""
+def facts(libraries: Iterable[str] = ()) -> dict[str, str]:
+    """What must be the same on all machines, for a work that computes with libraries."""
     found = {"landcover": f"{__version__} ({package_digest()[:8]})", "Python": "{}.{}".format(*sys.version_info[:2])}
-    for name in ALIKE:
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "none"
+    for name in dict.fromkeys((*ALIKE, *libraries)):
+        found[name] = _version(name)
+    if "keras" in libraries:
+        backend = _backend()
+        found["Keras's backend"] = f"{backend} {_version(backend)}"
     return found
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+def _backend() -> str:
+    """What Keras computes with, found as it does itself: to import it takes long."""
+    told = os.environ.get("KERAS_BACKEND")
+    home = Path(os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras"))
+    with suppress(OSError, ValueError, AttributeError):
+        told = told or json.loads((home / "keras.json").read_text(encoding="utf-8")).get("backend")
+    return told or "tensorflow"
 
 
 def threads_here() -> int:

@@ -66,6 +66,10 @@ class Store:
         """Whether it is there. Raises LandcoverError."""
         return is_stored(self.place(path))
 
+    def state(self, path: Path) -> str | None:
+        """As `state_of` an object."""
+        return state_of(self.place(path))
+
     def listed(self, folder: Path) -> list[Path]:
         """What is in a folder, and not in one below it. Raises LandcoverError."""
         with _system(self.place(folder)) as (system, name):

@@ -123,7 +123,7 @@ def test_maps_show_the_colours_of_the_configuration_if_it_names_the_model_s_clas
             Cell(found, found.grid.whole, tmp_path / f"c{number}.tif"),
         ):
             given = given_by(settings.classify)
-            map_piece(pickle.loads(pickle.dumps(settings)), {found.path: "float32"}, False, None, piece, given)
+            map_piece(pickle.loads(pickle.dumps(settings)), None, {found.path: "float32"}, False, None, piece, given)
             assert shown(piece.out) == expected
 
 

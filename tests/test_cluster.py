@@ -33,6 +33,7 @@ from landcover.cluster import HERE, UNREACHABLE, Cluster, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError, ModelError
 from landcover.flight import Task
+from landcover.image import describe
 from landcover.machine import Memory
 from landcover.model import read_card
 from landcover.prepare.chips import chips
@@ -459,6 +460,29 @@ def test_what_was_of_a_worker_that_has_gone_is_not_waited_for(machines) -> None:
         assert spread.on_all(work, victim) == [other]
 
 
+def test_a_worker_that_is_paused_is_not_waited_for_by_what_all_are_asked(machines) -> None:
+    def turn(status: str, dask_worker: object) -> None:
+        dask_worker.status = distributed.Status[status]
+
+    with distributed.Client(machines.scheduler, set_as_default=False) as client, open_cluster(machines) as spread:
+        # those that were killed before come back
+        client.wait_for_workers(2)
+        one, other = there = sorted(client.nthreads())
+        try:
+            for left, workers in ((other, [one]), (None, there)):
+                client.run(turn, "paused", workers=workers)
+                while spread.paused() != set(workers):
+                    time.sleep(0.01)
+                if left:
+                    assert spread.on_all(lambda number: distributed.get_worker().address, 1) == [left]
+            with pytest.raises(LandcoverError, match="has no worker now, or all are paused"):
+                spread.on_all(abs, -1)
+        finally:
+            client.run(turn, "running")
+            while spread.paused():
+                time.sleep(0.01)
+
+
 def test_an_index_that_cannot_be_put_fails_its_image_alone(tmp_path, monkeypatch) -> None:
     def cannot(large: Large, store: object) -> None:
         raise errors.pop()
@@ -478,10 +502,24 @@ def test_another_program_or_unseen_files_are_told_of_in_a_line(machines, monkeyp
     with open_cluster(machines) as spread:
         with pytest.raises(LandcoverError, match="does not see /nowhere: put it on a disk that all machines share"):
             list(spread.each(abs, [1], ["/nowhere"]))
-        monkeypatch.setattr(remote, "facts", lambda: remote_facts | {"numpy": "1.0", "landcover": "9.9"})
+        monkeypatch.setattr(remote, "facts", lambda libraries: remote_facts | {"numpy": "1.0", "landcover": "9.9"})
         remote_facts = {name: "1" for name in ("Python", "landcover", "numpy")} | _facts
         with pytest.raises(LandcoverError, match=r"has landcover .*, not 9.9 and numpy .*, not 1.0 as there is here"):
             list(spread.each(abs, [1]))
+
+
+def test_what_fails_on_a_worker_names_it_if_it_is_of_another_machine(machines, monkeypatch) -> None:
+    with open_cluster(machines) as spread:
+        for ask in (lambda: list(spread(describe, ["/nowhere.tif"])), lambda: spread.on_all(describe, "/nowhere.tif")):
+            with pytest.raises(LandcoverError) as told:
+                ask()
+            text, _, worker = str(told.value).partition(" (on the worker ")
+            assert text == "/nowhere.tif: no such file"
+            assert worker.removesuffix(")") in spread.workers()
+        # it is this one's
+        monkeypatch.setattr(spread, "_local", True)
+        with pytest.raises(LandcoverError, match=r"^/nowhere.tif: no such file$"):
+            list(spread(describe, ["/nowhere.tif"]))
 
 
 _facts = remote.facts()
@@ -640,7 +678,7 @@ def test_workers_that_take_more_memory_than_there_is(tmp_path, config, monkeypat
 
     images = {str(write_image(tmp_path / "a.tif", textured(64, 64))): tmp_path / "maps/a.tif"}
     monkeypatch.setattr("landcover.machine.memory", lambda: Memory(64 * 10**9, 5 * 10**9, 8 * 10**9))
-    monkeypatch.setattr(spread, "_seen", lambda folders, store: pytest.skip("went on"))
+    monkeypatch.setattr(spread, "marked", lambda folders, store: pytest.skip("went on"))
     with pytest.raises(LandcoverError, match=r"--workers 11: this machine has 8.0 GB .* 1.0 GB before .*: give it 3"):
         classify_spread(config, images, Machines(workers=11))
     for machines, notes in ((Machines(workers=3), 0), (Machines(scheduler="tcp://there:1"), 0), (Machines(4), 1)):

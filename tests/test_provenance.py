@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from conftest import write_image, write_polygons
 
-from landcover import __version__
+from landcover import __version__, companions
 from landcover.companions import with_companions
 from landcover.config import load_config
 from landcover.fingerprint import LARGE, PIECE, PIECES, WHOLE, fingerprint, located, shown, told_from
@@ -113,16 +113,42 @@ def test_edits_that_a_gis_has_not_written_into_the_file_yet_are_seen(tmp_path, m
         ("L.SHP", ["L.DBF", "L.SHX"]),
         ("a.tif", ["a.tif.msk", "a.tfw"]),
         ("A.TIF", ["A.TIF.MSK", "a.tifw", "A.wld", "a.tab"]),
+        ("a.tif", ["a.TFW", "A.WLD"]),
         ("a.jpg", ["a.jgw"]),
         ("a.gpkg", []),
     ],
 )
-def test_files_that_belong_to_another_are_found_in_any_case(tmp_path, name, belong) -> None:
+@pytest.mark.parametrize("few", [0, 8])
+def test_files_that_belong_to_another_are_found_in_any_case(tmp_path, monkeypatch, name, belong, few) -> None:
+    monkeypatch.setattr(companions, "FEW", few)
     for other in (name, *belong, "b.dbf", "b.tif.msk", "a.txt", "l.txt"):
         (tmp_path / other).write_text("1")
     found = with_companions([tmp_path / name, "https://example.org/a.tif"])
     assert found == [str(tmp_path / other) for other in (name, *belong)] + ["https://example.org/a.tif"]
     assert with_companions([tmp_path / "nowhere" / name]) == [str(tmp_path / "nowhere" / name)]
+
+
+def test_a_folder_is_listed_for_many_files_and_once(tmp_path, monkeypatch) -> None:
+    images = [tmp_path / f"{number}.tif" for number in range(40)]
+    for image in images:
+        image.touch()
+        image.with_suffix(".TFW").touch()
+    listed = []
+    plain = companions._listed
+    monkeypatch.setattr(companions, "_listed", lambda folder: listed.append(folder) or plain(folder))
+    together = with_companions(images)
+    assert listed == [tmp_path]
+    # of a folder that cannot be listed each is found all the same
+    monkeypatch.setattr(companions, "_listed", lambda folder: None)
+    assert with_companions(images) == together
+    # image by image, as they are mapped: a folder of a whole state is not read for each
+    monkeypatch.setattr(companions, "_listed", listed.append)
+    assert [name for image in images for name in with_companions([image])] == together
+    assert listed == [tmp_path]
+    assert len(together) == 80
+    # a disk that knows no case has one file under both names
+    os.link(tmp_path / "7.TFW", tmp_path / "7.tfw")
+    assert with_companions([images[7]]) == [str(images[7]), str(tmp_path / "7.TFW")]
 
 
 def test_a_virtual_raster_is_followed_by_what_it_shows(tmp_path) -> None:

@@ -11,7 +11,7 @@ from objectstore import object_store
 from rasterio.windows import Window
 
 from landcover import image as images
-from landcover.classify import Kept, classify_one
+from landcover.classify import Kept, classify_one, stored
 from landcover.classify.cells import Cell
 from landcover.classify.index import Shown, cells_folder, sweep_cells
 from landcover.classify.mapper import Mapper, open_mapper
@@ -76,6 +76,62 @@ def test_a_map_leaves_nothing_in_a_store_that_is_not_of_it(tmp_path, objects, st
     done, _ = map_stored(store, replace(cell, image=empty), plain, mapper, "four", overwrite=False, whole=False)
     assert not done.content
     assert not _names(objects)
+
+
+def _cell(tmp_path: Path, store: Store, name: str, turned: bool) -> Cell:
+    pixels = textured(100, 120)
+    image = find_image(write_image(tmp_path / name, pixels[:, ::-1] if turned else pixels))
+    return Cell(image, image.grid.whole, store.staging / "a.tif")
+
+
+def test_a_map_that_another_replaced_is_not_taken_for_the_one_before(
+    tmp_path, objects, store, settings, mapper, monkeypatch
+) -> None:
+    def made(key: str, overwrite: bool = False, to: Store = store) -> bool:
+        """Whether it was not there."""
+        return not map_stored(to, cells[key], settings, mapper, key, overwrite, whole=False)[0].kept
+
+    cells = {"one": _cell(tmp_path, store, "one.tif", False), "two": _cell(tmp_path, store, "two.tif", True)}
+    place = objects / "maps/here"
+    made("one")
+    ours = {name: (place / name).read_bytes() for name in ("a.tif", "a_confidence.tif")}
+    made("two", overwrite=True)
+    theirs = {name: (place / name).read_bytes() for name in ours}
+
+    class CutOff(Store):
+        def put(self, path: Path, file: Path | None = None) -> None:
+            if path.name == "a.tif":
+                raise KeyboardInterrupt
+            super().put(path, file)
+
+    # no map is better than one beside another's confidence
+    made("one", overwrite=True)
+    with pytest.raises(KeyboardInterrupt):
+        made("two", overwrite=True, to=CutOff(store.url, store.staging))
+    assert not {"a.tif", "a.tif.made.json"} & _names(objects)
+    assert made("one")
+    assert {name: (place / name).read_bytes() for name in ours} == ours
+    # of two at once the last one's map is there, whoever tells last
+    tell = stored._tell
+
+    def late(*given: object) -> None:
+        monkeypatch.setattr(stored, "_tell", tell)
+        made("two", overwrite=True)
+        tell(*given)
+
+    monkeypatch.setattr(stored, "_tell", late)
+    made("one", overwrite=True)
+    assert not made("two")
+    assert made("one")
+    # somebody else's files under the same names
+    for name, content in (("a.tif", b"no map at all"), *theirs.items()):
+        assert not made("one")
+        (place / name).write_bytes(content)
+        if content == b"no map at all":
+            with pytest.raises(OutputExists):
+                map_stored(store, cells["one"], settings, mapper, "one", overwrite=False, whole=True)
+        assert made("one")
+        assert {name: (place / name).read_bytes() for name in ours} == ours
 
 
 def test_cells_of_another_size_are_swept_from_a_store(objects, store) -> None:

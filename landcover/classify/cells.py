@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass, replace
+from itertools import product
 from math import isqrt
 from pathlib import Path
 
@@ -51,12 +52,29 @@ def cut_image(image: Image, side: int, halo: int, multiple: int, folder: Path) -
     if side % multiple:
         raise ConfigError(f"classify.cell {side}: must be a multiple of {multiple} for this model")
     found = []
+    near = _layers_near(image, side, halo)
     for window in cut(image.grid.whole, side):
-        part = part_of(image, window, halo)
+        numbers = near.get((window.row_off // side, window.col_off // side), [])
+        layers = tuple(image.layers[number] for number in numbers)
+        behind = tuple(image.behind[number] for number in numbers)
+        part = part_of(replace(image, layers=layers, behind=behind), window, halo)
         if _touched(part):
             name = f"r{window.row_off:07d}_c{window.col_off:07d}.tif"
             found.append(Cell(part, window, folder / name))
     return found
+
+
+def _layers_near(image: Image, side: int, halo: int) -> dict[tuple[int, int], list[int]]:
+    """The layers, by their numbers, that may lie in a cell or its halo, by row and column of the cell: a mosaic of a
+    state has thousands of both."""
+    near: dict[tuple[int, int], list[int]] = {}
+    for number, layer in enumerate(image.layers):
+        at = grow(layer.window, halo)
+        rows = range(int(at.row_off) // side, int(at.row_off + at.height - 1) // side + 1)
+        columns = range(int(at.col_off) // side, int(at.col_off + at.width - 1) // side + 1)
+        for cell in product(rows, columns):
+            near.setdefault(cell, []).append(number)
+    return near
 
 
 def part_of(image: Image, window: Window, margin: int) -> Image:

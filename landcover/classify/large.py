@@ -70,15 +70,14 @@ class Large:
 
 
 def plan_large(
-    config: Config, name: str, image: Image, index: Path, overwrite: bool, store: Store | None = None
+    config: Config, mapper: Mapper, name: str, image: Image, index: Path, overwrite: bool, store: Store | None = None
 ) -> Large | Kept:
-    """What there is to do for an image; `store`: where the map goes if not to its path. Raises LandcoverError,
-    OutsideArea."""
+    """What there is to do for an image; `mapper`: as from `basis`, one for all images, for it may hold much; `store`:
+    where the map goes if not to its path. Raises LandcoverError, OutsideArea."""
     settings = config.classify
     kept = None if overwrite else find_recorded(config, name, index)
     if kept is not None:
         return kept
-    mapper = basis(settings)
     mapper.show_in(config.own_scheme)
     fingerprint = image.fingerprint()
     if store is not None:

@@ -42,6 +42,9 @@ class Mapper:
 
     engine: tuple[str, ...]
 
+    settled: Format | None = None
+    """What a map that is begun now is computed in, where that was settled for more than this process."""
+
     def __init__(self, settings: ClassifySettings, card: ModelCard) -> None:
         self.card = self._own_card = card
         self.given = given_by(settings)
@@ -124,6 +127,13 @@ def check_given(settings: ClassifySettings, now: Given, before: Given, where: st
 
 def needs_keras(model: Path) -> bool:
     return model.suffix.lower() not in (*EXPORTED, PIXELS)
+
+
+def libraries_of(model: Path) -> tuple[str, ...]:
+    """What computes a model: where machines have other versions of it, their maps may differ."""
+    if needs_keras(model):
+        return ("keras",)
+    return ("scikit-learn",) if model.suffix.lower() == PIXELS else ("onnxruntime",)
 
 
 def open_mapper(settings: ClassifySettings, scheme: ClassScheme | None = None) -> Mapper:

@@ -30,6 +30,9 @@ from landcover.store import Store
 PATIENCE = 1.0
 """Seconds between looks at an output that a worker of a client that is gone may still be making."""
 
+LONGEST = 900.0
+"""Seconds after which it is given up: more than a cell takes, and the worker can do nothing else meanwhile."""
+
 
 @dataclass(frozen=True)
 class Whole:
@@ -49,12 +52,20 @@ _ready: dict[str, Mapper] = {}
 
 
 def map_whole(
-    config: Config, overwrite: bool, store: Store | None, piece: Whole, given: Given
+    config: Config,
+    precision: Format | None,
+    overwrite: bool,
+    store: Store | None,
+    piece: Whole,
+    given: Given,
 ) -> Classified | Kept | Outside | Failed:
-    """As `classify_all` maps each. Raises LandcoverError for what may go better elsewhere."""
+    """As `classify_all` maps each; `precision`: what "auto" is for all workers. Raises LandcoverError for what may go
+    better elsewhere."""
     with _turn:
         mapper = _mapper_of(config.classify, given)
+        mapper.settled = precision
         mapper.show_in(config.own_scheme)
+        began = time.monotonic()
         while True:
             try:
                 if store is not None:
@@ -64,8 +75,8 @@ def map_whole(
                 return Outside(piece.image)
             except OutputExists as error:
                 return Failed(piece.image, str(error))
-            except Busy:
-                time.sleep(PATIENCE)
+            except Busy as error:
+                _wait(began, error)
 
 
 def _map_whole_stored(
@@ -93,6 +104,7 @@ def map_cell(
         key = key_of(cell, settings, mapper)
         if store is not None:
             return map_stored(store, cell, settings, mapper, key, overwrite, whole=False)[0]
+        began = time.monotonic()
         while True:
             if not overwrite and is_done(cell.out, key, settings) and cell.image.known:
                 # one that is damaged is mapped anew
@@ -104,8 +116,15 @@ def map_cell(
             except (NoData, OutsideArea) as error:
                 remove_done(cell.out)
                 return Done({}, getattr(error, "unreadable", ()), "", False)
-            except Busy:
-                time.sleep(PATIENCE)
+            except Busy as error:
+                _wait(began, error)
+
+
+def _wait(began: float, error: Busy) -> None:
+    """Until the next look. Raises what was found if it has been so for too long."""
+    if time.monotonic() - began >= LONGEST:
+        raise error
+    time.sleep(PATIENCE)
 
 
 def chosen_precision(settings: ClassifySettings) -> Format:
@@ -122,17 +141,18 @@ def seconds_a_pixel(settings: ClassifySettings) -> float:
 
 def map_piece(
     config: Config,
+    precision: Format | None,
     precisions: dict[str, Format],
     overwrite: bool,
     store: Store | None,
     piece: Whole | Cell,
     given: Given,
 ) -> Made:
-    """A whole image, or a cell of an image that has its precision in `precisions`; `store`: where the map goes if not
-    to its path; `given`: what the files of the settings were when the command began. Raises ModelError where they are
-    others."""
+    """A whole image, in a precision if one was settled, or a cell of an image that has its own in `precisions`;
+    `store`: where the map goes if not to its path; `given`: what the files of the settings were when the command began.
+    Raises ModelError where they are others."""
     if isinstance(piece, Whole):
-        return map_whole(config, overwrite, store, piece, given)
+        return map_whole(config, precision, overwrite, store, piece, given)
     settings = config.classify.model_copy(update={"precision": precisions[piece.image.path]})
     return map_cell(settings, config.own_scheme, overwrite, store, piece, given)
 

@@ -151,7 +151,7 @@ def _check_room(out: Path, job: Job, journal: Journal, settings: ClassifySetting
 
 def _precision(journal: Journal, mapper: Mapper) -> Format:
     """That of the tiles that are done, else the mapper's."""
-    chosen = journal.noted("precision") or mapper.precision
+    chosen = journal.noted("precision") or mapper.settled or mapper.precision
     journal.note("precision", chosen)
     return "bfloat16" if chosen == "bfloat16" else "float32"
 

@@ -2,8 +2,8 @@
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,8 @@ from landcover.classify.cells import Cell, cell_side, is_cut
 from landcover.classify.done import Done
 from landcover.classify.index import cells_folder, withdraw_index
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
-from landcover.classify.mapper import Given, needs_keras
+from landcover.classify.mapper import Given, Mapper, libraries_of, needs_keras
+from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
 from landcover.classify.tiles import BASE, ENOUGH
 from landcover.cluster import Cluster, Machines, open_cluster
@@ -22,15 +23,14 @@ from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelErro
 from landcover.files import make_folder, only_one
 from landcover.image import find_image
 from landcover.machine import check_workers
+from landcover.precision import Format
 from landcover.progress import Progress, silent
+from landcover.settings import ClassifySettings
 from landcover.sources import absolute, is_remote
 from landcover.store import Store
 
 if TYPE_CHECKING:
     from landcover.classify import Result
-
-SEEN = ".seen-by-all"
-"""A file in the folder of the maps, as long as workers write there: they look for it, to know that it is the same."""
 
 log = logging.getLogger(__name__)
 
@@ -57,12 +57,13 @@ def classify_spread(
         # one that refuses does so for all images
         store.holds(store.staging / SEEN)
     # what depends on tiling would show the borders of cells
-    known = basis(config.classify)
-    side = None if known.card.blended else cell_side(config.classify)
+    mapper = basis(config.classify)
+    side = None if mapper.card.blended else cell_side(config.classify)
     plans: dict[str, Large | Whole | Result] = {}
     with progress("looking at images", len(images), "images") as advance:
         for image, out in images.items():
-            plans[image] = _plan(config, absolute(image), Path(os.path.abspath(out)), side, overwrite, named, store)
+            path = Path(os.path.abspath(out))
+            plans[image] = _plan(config, absolute(image), path, side, overwrite, named, store, mapper)
             advance(1)
     work = {image: plan for image, plan in plans.items() if isinstance(plan, Large | Whole)}
     if not work:
@@ -73,16 +74,20 @@ def classify_spread(
         for large in larges:
             stack.enter_context(only_one(large.index, (large.index,)))
         outs = [plan.index if isinstance(plan, Large) else plan.out for plan in work.values()]
-        paths = stack.enter_context(_seen({out.parent for out in outs}, store))
+        paths = stack.enter_context(marked({out.parent for out in outs}, store))
         paths += [str(path) for path in (config.classify.model, config.classify.aoi) if path is not None]
         paths += sorted({os.path.dirname(file) for plan in work.values() for file in _files(plan)})
         cluster = stack.enter_context(open_cluster(machines))
-        _choose(cluster, config, larges, store)
+        precision = _choose(cluster, config, work, store)
         for large in larges:
             withdraw_index(large.index, store)
-        made = _run(cluster, config, work, overwrite, progress, paths, store, known.given)
-    results = (made.get(image, plan) for image, plan in plans.items())
-    return [result for result in results if not isinstance(result, Large | Whole)]
+        made = _run(cluster, config, work, precision, overwrite, progress, paths, store, mapper.given)
+    results = []
+    for image, plan in plans.items():
+        result = made.get(image, plan)
+        assert not isinstance(result, Large | Whole), f"{image}: nothing is known of it"
+        results.append(result)
+    return results
 
 
 def _absolute(config: Config) -> Config:
@@ -98,7 +103,14 @@ def _absolute(config: Config) -> Config:
 
 
 def _plan(
-    config: Config, image: str, out: Path, side: int | None, overwrite: bool, named: bool, store: Store | None
+    config: Config,
+    image: str,
+    out: Path,
+    side: int | None,
+    overwrite: bool,
+    named: bool,
+    store: Store | None,
+    mapper: Mapper,
 ) -> "Large | Whole | Result":
     """`side`: pixels of a cell, None where images are not cut."""
     settings = config.classify
@@ -115,7 +127,7 @@ def _plan(
             with suppress(OutputExists):
                 if not overwrite and not named and (whole := find_recorded(config, image, out)):
                     return whole
-            return plan_large(config, image, found, out.with_suffix(".vrt"), overwrite, store)
+            return plan_large(config, mapper, image, found, out.with_suffix(".vrt"), overwrite, store)
         kept = None if overwrite or store else find_recorded(config, image, out)
         return kept or Whole(image, out, found.grid.height * found.grid.width)
     except OutsideArea:
@@ -132,43 +144,43 @@ def _files(plan: Large | Whole) -> list[str]:
     return [file for file in files if not is_remote(file)]
 
 
-@contextmanager
-def _seen(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
-    """The paths of marks in folders, or the URLs of those in a store, as long as the context."""
-    marks = [folder / SEEN for folder in sorted(folders)]
-    try:
-        for mark in marks:
-            make_folder(mark.parent)
-            mark.touch()
-            if store is not None:
-                store.put(mark)
-        yield [store.place(mark) if store else str(mark) for mark in marks]
-    finally:
-        for mark in marks:
-            if store is not None and mark.exists():
-                with suppress(LandcoverError):
-                    store.remove(mark)
-            mark.unlink(missing_ok=True)
-
-
-def _choose(cluster: Cluster, config: Config, larges: list[Large], store: Store | None) -> None:
-    """All cells of a map are computed in one precision: a worker tries which, where it is not known."""
+def _choose(cluster: Cluster, config: Config, work: Mapping[str, Large | Whole], store: Store | None) -> Format | None:
+    """What "auto" is for all that is made now, so that no map depends on who made it; None where it is told, or was
+    settled before. A map in cells that was begun goes on in its own."""
+    larges = [plan for plan in work.values() if isinstance(plan, Large)]
     open_ones = [large for large in larges if large.precision is None]
-    if open_ones:
-        (outcome,) = cluster.each(chosen_precision, [config.classify], [str(config.classify.model)])
-        if outcome.result is None:
-            raise LandcoverError(outcome.trouble.text if outcome.trouble else "no worker could load the model")
-        for large in open_ones:
-            large.precision = outcome.result
+    chosen = None
+    if config.classify.precision == "auto" and (open_ones or len(larges) < len(work)):
+        chosen = _common_precision(cluster, config.classify)
+    for large in open_ones:
+        large.precision = chosen
     for large in larges:
         make_folder(cells_folder(large.index))
         large.note_choice(store)
+    return chosen
+
+
+def _common_precision(cluster: Cluster, settings: ClassifySettings) -> Format:
+    """The workers try which is the faster one for each: bfloat16 if it is for all that there are."""
+    paths, libraries = [str(settings.model)], libraries_of(settings.model)
+    # waits for a worker where there is none yet
+    (outcome,) = cluster.each(chosen_precision, [settings], paths, libraries=libraries)
+    if outcome.result is None:
+        raise LandcoverError(outcome.trouble.text if outcome.trouble else "no worker could load the model")
+    found: set[Format] = {outcome.result}
+    # if none can answer any more, those that come take what the one has chosen
+    with suppress(LandcoverError):
+        found.update(cluster.on_all(chosen_precision, settings, paths, libraries))
+    chosen: Format = "bfloat16" if found == {"bfloat16"} else "float32"
+    log.info("Computing in %s%s", chosen, ", for not all workers are faster in bfloat16" if len(found) > 1 else "")
+    return chosen
 
 
 def _run(
     cluster: Cluster,
     config: Config,
     work: Mapping[str, Large | Whole],
+    precision: Format | None,
     overwrite: bool,
     progress: Progress,
     paths: list[str],
@@ -187,10 +199,11 @@ def _run(
     precisions = {large.image.path: large.precision or "float32" for large in larges}
     made: dict[str, Result] = {}
     done = failed = 0
-    task = partial(map_piece, config, precisions, overwrite, store, given=given)
+    task = partial(map_piece, config, precision, precisions, overwrite, store, given=given)
+    libraries = libraries_of(config.classify.model)
     try:
         with progress("classifying", sum(map(megapixels, pieces)), "Mpx") as advance:
-            for outcome in cluster.each(task, pieces, paths):
+            for outcome in cluster.each(task, pieces, paths, libraries=libraries):
                 image = owner[id(outcome.item)]
                 failed += outcome.trouble is not None
                 done += outcome.trouble is None

@@ -1,7 +1,7 @@
 """Maps that go to an object store: made in a folder of the worker's own, put there when whole, known again by what they
 were made of."""
 
-from dataclasses import asdict
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,12 +12,23 @@ from landcover.classify.done import Done, files_of, is_done, read_done
 from landcover.classify.mapper import Mapper
 from landcover.classify.predict import GOES_ON, Classified, classify_image
 from landcover.classraster import confidence_path
-from landcover.errors import LandcoverError, NoData, OutputExists, OutsideArea
+from landcover.errors import ImageError, LandcoverError, NoData, OutputExists, OutsideArea
+from landcover.raster import open_raster
 from landcover.settings import ClassifySettings
 from landcover.store import Store
 
-Told = TypeAdapter(dict[str, Done])
-"""What is told of a map in an object beside it, by the fingerprint of all that the map depends on."""
+
+@dataclass(frozen=True)
+class Told:
+    """What is told of a map in an object beside it: the fingerprint of all that it depends on, what is in it, and the
+    state of its objects when they were put."""
+
+    key: str
+    done: Done
+    states: dict[str, str]
+
+
+TOLD = TypeAdapter(Told)
 
 
 def told_path(out: Path) -> Path:
@@ -53,43 +64,75 @@ def map_stored(
             error.args = (str(error).replace(folder, str(out.parent)).removesuffix(GOES_ON),)
             raise
         done = read_done(made.path, settings, kept=False)
-        # as long as it says nothing, what is there is not taken for whole; the map is the last of its files
-        store.remove(told_path(out))
+        # the map goes first and comes last: who is cut off leaves none, rather than one beside what is of another
+        for path in (told_path(out), out):
+            store.remove(path)
+        states = {}
         for path in files_of(out):
             file = scratch / path.name
             if file.exists():
                 store.put(path, file)
+                states[path.name] = _state(store, path, file)
             else:
                 # of the map before
                 store.remove(path)
-        _tell(store, out, key, done, scratch)
+        _tell(store, out, key, done, {path.name: states[path.name] for path in _rasters(out, settings)}, scratch)
         return done, made
 
 
 def _find(store: Store, out: Path, settings: ClassifySettings, key: str, scratch: Path) -> Done | None:
     """What is known of a map that is stored and was made of what has this fingerprint."""
-    if not store.holds(out) or (settings.confidence and not store.holds(confidence_path(out))):
+    rasters = _rasters(out, settings)
+    if not all(map(store.holds, rasters)):
         return None
-    if store.fetch(told_path(out), scratch / "told"):
-        try:
-            told = Told.validate_json((scratch / "told").read_bytes())
-        except ValidationError:
-            return None
-        done = told.get(key)
-        return done if done is not None and (settings.skip_bad or not done.unreadable) else None
-    # of a run that was cut off before it told of it, which its map does itself
-    files = [out, confidence_path(out)] if settings.confidence else [out]
-    for file in files:
-        store.fetch(file, scratch / file.name)
+    told = _told(store, out, scratch)
+    if told is not None and all(store.state(path) == told.states.get(path.name, "") for path in rasters):
+        return told.done if told.key == key and (settings.skip_bad or not told.done.unreadable) else None
+    # nothing is told of what is there: by a run that was cut off before it told, or whose map another has replaced; the
+    # map does so itself
+    states = {}
+    for path in rasters:
+        store.fetch(path, scratch / path.name)
+        states[path.name] = _state(store, path, scratch / path.name)
     done = None
-    if is_done(scratch / out.name, key, settings):
+    if is_done(scratch / out.name, key, settings) and all(_key(scratch / path.name) == key for path in rasters):
         done = read_done(scratch / out.name, settings, kept=True)
-        _tell(store, out, key, done, scratch)
-    for file in files:
-        (scratch / file.name).unlink(missing_ok=True)
+        _tell(store, out, key, done, states, scratch)
+    for path in rasters:
+        (scratch / path.name).unlink(missing_ok=True)
     return done
 
 
-def _tell(store: Store, out: Path, key: str, done: Done, scratch: Path) -> None:
-    (scratch / "told").write_bytes(Told.dump_json({key: Done(**{**asdict(done), "kept": True})}))
-    store.put(told_path(out), scratch / "told")
+def _rasters(out: Path, settings: ClassifySettings) -> list[Path]:
+    return [out, confidence_path(out)] if settings.confidence else [out]
+
+
+def _key(path: Path) -> str | None:
+    try:
+        with open_raster(path) as dataset:
+            return dataset.tags().get(CELL_TAG)
+    except ImageError:
+        return None
+
+
+def _state(store: Store, path: Path, file: Path) -> str | None:
+    """That of an object which is a copy of a file; None where it is not told, or another was put there since."""
+    state = store.state(path)
+    return state if state is not None and state.split()[0] == str(file.stat().st_size) else None
+
+
+def _told(store: Store, out: Path, scratch: Path) -> Told | None:
+    if not store.fetch(told_path(out), scratch / "told"):
+        return None
+    try:
+        return TOLD.validate_json((scratch / "told").read_bytes())
+    except ValidationError:
+        return None
+
+
+def _tell(store: Store, out: Path, key: str, done: Done, states: dict[str, str | None], scratch: Path) -> None:
+    """Nothing where the state of an object is not known: it would be true of another, too."""
+    told = {name: state for name, state in states.items() if state is not None}
+    if told.keys() == states.keys():
+        (scratch / "told").write_bytes(TOLD.dump_json(Told(key, replace(done, kept=True), told)))
+        store.put(told_path(out), scratch / "told")
