@@ -55,7 +55,9 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
         def __init__(self, before: Before) -> None:
             self._before = before
 
-        def each(self, work: Callable[[object], object], items: Sequence[Cell], paths: object) -> Iterator[Outcome]:
+        def each(
+            self, work: Callable[[object], object], items: Sequence[Cell], paths: object, libraries: object
+        ) -> Iterator[Outcome]:
             for number, item in enumerate(items):
                 try:
                     if isinstance(item, Cell | Whole):
@@ -68,6 +70,9 @@ def make(monkeypatch: pytest.MonkeyPatch) -> Callable[..., object]:
                 if isinstance(item, Cell | Whole) and number + 1 == len(items):
                     self._before(number + 1, item)
                 yield Outcome(item, result, trouble)
+
+        def on_all(self, work: Callable[[object], object], item: object, *about: object) -> list[object]:
+            return [work(item)]
 
     def made(
         config: Config,

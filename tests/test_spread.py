@@ -19,6 +19,7 @@ from landcover.classify import Outside, Spread, onworker, spread
 from landcover.classify.cells import Cell
 from landcover.classify.journal import open_journal
 from landcover.classify.large import Large
+from landcover.classify.mapper import given_by
 from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Whole
 from landcover.classify.predict import Classified
@@ -160,7 +161,8 @@ def test_a_map_that_another_run_is_making_is_waited_for_but_not_for_ever(tmp_pat
     monkeypatch.setattr(onworker, "_ready", {})
 
     def mapped() -> object:
-        return onworker.map_piece(config, "float32", {found.path: "float32"}, False, None, piece)
+        given = given_by(config.classify)
+        return onworker.map_piece(config, "float32", {found.path: "float32"}, False, None, piece, given)
 
     with ExitStack() as others:
         others.enter_context(open_journal(out))
