@@ -1,6 +1,7 @@
 """The receptive field of a network: how far a pixel of the map looks."""
 
 from collections.abc import Sequence
+from math import gcd, lcm
 from typing import Any
 
 import keras
@@ -29,7 +30,7 @@ def receptive_field(network: keras.Model) -> tuple[int | None, int]:
         return None, size_multiple(network)
     multiple = _total_stride(network)
     reach = max(-low, high - (multiple - 1))
-    return -(-reach // multiple) * multiple, multiple
+    return _rounded(reach, multiple), multiple
 
 
 def size_multiple(network: keras.Model) -> int:
@@ -72,6 +73,36 @@ def spans(network: keras.Model) -> dict[int, Span]:
                 before = needed.get(id(tensor), (low, high))
                 needed[id(tensor)] = (min(low, before[0]), max(high, before[1]))
     return needed
+
+
+def margins(network: keras.Model) -> dict[int, int]:
+    """How many pixels of each tensor around the centre of a tile bear on that centre, on the side where they are more,
+    by the tensor's id: rounded up so that pooling on the way to the output divides them. Raises ModelError where that
+    is not known."""
+    needed = spans(network)
+    blocks, divided = {id(network.inputs[0]): _total_stride(network)}, {id(network.outputs[0]): 1}
+    order = [(layer, node) for layer in network.layers for node in layer._inbound_nodes if node.input_tensors]
+    order = [(layer, node) for layer, node in order if id(node.output_tensors[0]) in needed]
+    for layer, node in order:
+        down, up = scale(layer)
+        blocks[id(node.output_tensors[0])] = blocks[id(node.input_tensors[0])] // down * up
+    for layer, node in reversed(order):
+        down, up = scale(layer)
+        after = divided[id(node.output_tensors[0])]
+        for tensor in node.input_tensors:
+            divided[id(tensor)] = lcm(divided.get(id(tensor), 1), down * (after // gcd(after, up)))
+    return {key: _rounded(max(-low, high - (blocks[key] - 1)), divided[key]) for key, (low, high) in needed.items()}
+
+
+def scale(layer: Any) -> tuple[int, int]:
+    """(down, up): what a layer divides sizes by, and what it multiplies them by."""
+    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
+        return int(layer.strides[0]), 1
+    return 1, int(layer.strides[0]) if isinstance(layer, layers.Conv2DTranspose) else 1
+
+
+def _rounded(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
 
 
 def _looked_at(layer: Any, span: Span) -> Span:
@@ -119,6 +150,5 @@ def _one(layer: Any, strides: Sequence[int]) -> int:
 def _total_stride(network: keras.Model) -> int:
     total = 1
     for layer in network.layers:
-        if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
-            total *= layer.strides[0]
+        total *= scale(layer)[0]
     return total
