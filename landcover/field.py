@@ -12,6 +12,9 @@ from landcover.pooling import GLOBAL
 
 Span = tuple[int, int]
 
+BANDS = (-1, 3, [-1], [3], (-1,), (3,))
+"""How layers name the axis of the bands."""
+
 MULTIPLES = tuple(2**power for power in range(9))
 """What sizes of tiles may have to be multiples of."""
 
@@ -132,12 +135,19 @@ def _looked_at(layer: Any, span: Span) -> Span:
     pointwise = (
         layers.InputLayer, layers.Normalization, layers.Rescaling, layers.Dropout, layers.SpatialDropout2D,
         layers.Concatenate, layers.Add, layers.Multiply, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
-        layers.Softmax, layers.BatchNormalization,
+        layers.Softmax, layers.BatchNormalization, layers.LayerNormalization,
     )  # fmt: skip
-    over_bands = isinstance(layer, layers.LayerNormalization) and layer.axis in (-1, [-1], 3, [3])
-    if isinstance(layer, pointwise) or over_bands:
+    if isinstance(layer, pointwise):
+        if not over_bands(layer):
+            raise ModelError(f"layer {layer.name} ({type(layer).__name__}): looks along rows or columns")
         return span
     raise ModelError(f"layer {layer.name} ({type(layer).__name__}): its receptive field is not known")
+
+
+def over_bands(layer: Any) -> bool:
+    """Whether a layer that works along an axis does so along that of the bands: of each pixel by itself."""
+    along = (layers.Softmax, layers.LayerNormalization, layers.Concatenate)
+    return not isinstance(layer, along) or layer.axis in BANDS
 
 
 def _one(layer: Any, strides: Sequence[int]) -> int:

@@ -46,3 +46,19 @@ def even_kernels_behind_a_skip(bands: int, classes: int) -> keras.Model:
     wide = _convolved(image)
     x = layers.Concatenate()([_doubled(_convolved(layers.MaxPooling2D()(wide))), wide])
     return _ended(image, _convolved(_convolved(x, 2), 4), classes)
+
+
+def softmax_over_rows(bands: int, classes: int) -> keras.Model:
+    image = _image(bands)
+    x = _convolved(image)
+    return _ended(image, layers.Concatenate()([x, layers.Softmax(axis=1)(x)]), classes)
+
+
+def softmax_over_rows_and_columns(bands: int, classes: int) -> keras.Model:
+    image = _image(bands)
+    return _ended(image, layers.Softmax(axis=(1, 2))(_convolved(image)), classes)
+
+
+def softmax_over_bands(bands: int, classes: int) -> keras.Model:
+    image = _image(bands)
+    return _ended(image, layers.Softmax(axis=3)(_convolved(image)), classes)

@@ -4,6 +4,7 @@ from functools import cache
 
 import keras
 import numpy as np
+import onnxruntime
 import pytest
 from conftest import textured, write_image
 
@@ -11,13 +12,14 @@ from landcover.classify.kerasmapper import KerasMapper
 from landcover.classify.network import map_network
 from landcover.classify.predict import classify_image
 from landcover.errors import ModelError
+from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
 from landcover.model import ModelCard
 from landcover.settings import ClassifySettings, TrainSettings
 from landcover.train.networks import build_network
 
 SIDE = 96
-EXACT = ["joined_before_pooling", "joined_before_pooling_with_skip", "even_kernels_behind_a_skip"]
+EXACT = ["joined_before_pooling", "joined_before_pooling_with_skip", "even_kernels_behind_a_skip", "softmax_over_bands"]
 
 
 @cache
@@ -69,3 +71,19 @@ def test_a_map_of_another_size_than_its_tile_is_refused(tmp_path, tiny_model, mo
     settings = ClassifySettings(model=tiny_model, precision="float32", tile=64, halo=0)
     with pytest.raises(ModelError, match=r"model\.keras: gives 63 x 64 pixels for 64 x 64: its network cannot be map"):
         classify_image(path, settings, tmp_path / "m.tif")
+
+
+@pytest.mark.parametrize("name", ["softmax_over_rows", "softmax_over_rows_and_columns"])
+def test_what_looks_along_rows_is_blended_and_no_onnx(name: str) -> None:
+    network = _network(name)
+    assert receptive_field(network) == (None, 1)
+    with pytest.raises(ModelError, match=r"layer softmax.*: a Softmax along rows or columns cannot be written as ONNX"):
+        to_onnx(network)
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_onnx_gives_the_same(name: str) -> None:
+    network, pixels = _network(name), _pixels().astype(np.float32)
+    session = onnxruntime.InferenceSession(to_onnx(network).SerializeToString(), providers=["CPUExecutionProvider"])
+    (made,) = session.run(None, {"image": np.moveaxis(pixels, -1, 1)})
+    np.testing.assert_allclose(np.moveaxis(made, 1, -1), network.predict_on_batch(pixels), atol=1e-4)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from landcover.errors import ModelError
+from landcover.field import over_bands
 
 OPSET, IR = 17, 8
 """What ONNX Runtime 1.14 and later understand."""
@@ -87,6 +88,8 @@ def _converted(graph: _Graph, layer: keras.Layer, inputs: Sequence[str], outputs
         raise ModelError(
             f"layer {layer.name}: a {type(layer).__name__} cannot be written as ONNX: export to h5 or savedmodel"
         )
+    if not over_bands(layer):
+        raise ModelError(f"layer {layer.name}: a {type(layer).__name__} along rows or columns cannot be written as ONNX")
     if layer.name == "logits" and outputs is not None:
         return _convolution(graph, layer, inputs, list(outputs))
     return convert(graph, layer, inputs)
