@@ -1,7 +1,7 @@
 """The receptive field of a network: how far a pixel of the map looks."""
 
 from collections.abc import Sequence
-from math import gcd, lcm
+from math import gcd, lcm, prod
 from typing import Any
 
 import keras
@@ -58,23 +58,31 @@ def _same_size(network: keras.Model, rows: int, columns: int) -> bool:
     return tuple(made.shape[:3]) == tuple(image.shape[:3])
 
 
+def nodes(network: keras.Model) -> list[Any]:
+    """The calls of layers and operations that the output is made by, each after those that make its inputs. A layer
+    that is used several times has as many, and may have others, of networks that it was part of before."""
+    place = {id(operation): number for number, operation in enumerate(network.operations)}
+    made: list[Any] = []
+    for depth in sorted(network._nodes_by_depth, reverse=True):
+        calls = [node for node in network._nodes_by_depth[depth] if node.input_tensors]
+        made += sorted(calls, key=lambda node: place[id(node.operation)])
+    return made
+
+
 def spans(network: keras.Model) -> dict[int, Span]:
     """Which pixels of each tensor, along one axis, bear on a block of output pixels as long as the network's total
     stride, by the tensor's id. Raises ModelError where that is not known."""
-    for operation in network.operations:
-        if not isinstance(operation, keras.Layer):
-            raise ModelError(f"{operation.name} ({type(operation).__name__}): its receptive field is not known")
+    calls = nodes(network)
+    for node in calls:
+        if not isinstance(node.operation, keras.Layer):
+            told = f"{node.operation.name} ({type(node.operation).__name__})"
+            raise ModelError(f"{told}: its receptive field is not known")
     needed: dict[int, Span] = {id(network.outputs[0]): (0, _total_stride(network) - 1)}
-    for layer in reversed(network.layers):
-        for node in layer._inbound_nodes:
-            spans = [needed[id(t)] for t in node.output_tensors if id(t) in needed]
-            if not spans or not node.input_tensors:
-                continue
-            wanted = (min(s[0] for s in spans), max(s[1] for s in spans))
-            for tensor in node.input_tensors:
-                low, high = _looked_at(layer, wanted)
-                before = needed.get(id(tensor), (low, high))
-                needed[id(tensor)] = (min(low, before[0]), max(high, before[1]))
+    for node in reversed(calls):
+        low, high = _looked_at(node.operation, needed[id(node.output_tensors[0])])
+        for tensor in node.input_tensors:
+            before = needed.get(id(tensor), (low, high))
+            needed[id(tensor)] = (min(low, before[0]), max(high, before[1]))
     return needed
 
 
@@ -82,15 +90,13 @@ def margins(network: keras.Model) -> dict[int, int]:
     """How many pixels of each tensor around the centre of a tile bear on that centre, on the side where they are more,
     by the tensor's id: rounded up so that pooling on the way to the output divides them. Raises ModelError where that
     is not known."""
-    needed = spans(network)
+    needed, calls = spans(network), nodes(network)
     blocks, divided = {id(network.inputs[0]): _total_stride(network)}, {id(network.outputs[0]): 1}
-    order = [(layer, node) for layer in network.layers for node in layer._inbound_nodes if node.input_tensors]
-    order = [(layer, node) for layer, node in order if id(node.output_tensors[0]) in needed]
-    for layer, node in order:
-        down, up = scale(layer)
+    for node in calls:
+        down, up = scale(node.operation)
         blocks[id(node.output_tensors[0])] = blocks[id(node.input_tensors[0])] // down * up
-    for layer, node in reversed(order):
-        down, up = scale(layer)
+    for node in reversed(calls):
+        down, up = scale(node.operation)
         after = divided[id(node.output_tensors[0])]
         for tensor in node.input_tensors:
             divided[id(tensor)] = lcm(divided.get(id(tensor), 1), down * (after // gcd(after, up)))
@@ -158,7 +164,4 @@ def _one(layer: Any, strides: Sequence[int]) -> int:
 
 
 def _total_stride(network: keras.Model) -> int:
-    total = 1
-    for layer in network.layers:
-        total *= scale(layer)[0]
-    return total
+    return prod(scale(node.operation)[0] for node in nodes(network))

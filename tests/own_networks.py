@@ -62,3 +62,22 @@ def softmax_over_rows_and_columns(bands: int, classes: int) -> keras.Model:
 def softmax_over_bands(bands: int, classes: int) -> keras.Model:
     image = _image(bands)
     return _ended(image, layers.Softmax(axis=3)(_convolved(image)), classes)
+
+
+def one_layer_three_times(bands: int, classes: int) -> keras.Model:
+    image = _image(bands)
+    x = _convolved(image)
+    again, found = layers.Conv2D(CHANNELS, 5, padding="same", activation="relu"), [x]
+    for _ in range(3):
+        found.append(again(found[-1]))
+    return _ended(image, layers.Concatenate()(found), classes)
+
+
+def one_pooling_throughout(bands: int, classes: int) -> keras.Model:
+    image = _image(bands)
+    pool, active = layers.MaxPooling2D(), layers.ReLU()
+    wide = active(layers.Conv2D(CHANNELS, 3, padding="same")(image))
+    half = active(layers.Conv2D(CHANNELS, 3, padding="same")(pool(wide)))
+    x = layers.Concatenate()([_doubled(_convolved(pool(half))), half])
+    x = layers.Concatenate()([_doubled(active(layers.Conv2D(CHANNELS, 3, padding="same")(x))), wide])
+    return _ended(image, _convolved(x), classes)

@@ -14,12 +14,17 @@ from landcover.classify.predict import classify_image
 from landcover.errors import ModelError
 from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
+from landcover.memory import bytes_a_pixel
 from landcover.model import ModelCard
 from landcover.settings import ClassifySettings, TrainSettings
 from landcover.train.networks import build_network
 
 SIDE = 96
-EXACT = ["joined_before_pooling", "joined_before_pooling_with_skip", "even_kernels_behind_a_skip", "softmax_over_bands"]
+EXACT = {
+    "joined_before_pooling": (20, 4), "joined_before_pooling_with_skip": (8, 2), "even_kernels_behind_a_skip": (8, 2),
+    "softmax_over_bands": (1, 1), "one_layer_three_times": (7, 1), "one_pooling_throughout": (12, 4),
+}  # fmt: skip
+"""Halo and multiple, by the network."""
 
 
 @cache
@@ -43,6 +48,7 @@ def _pixels() -> np.ndarray:
 def test_tiles_of_any_size_show_what_the_whole_network_gives(name: str, scheme) -> None:
     network, pixels = _network(name), _pixels()
     halo, multiple = receptive_field(network)
+    assert (halo, multiple) == EXACT[name]
     card = ModelCard(
         scheme=scheme, bands=4, dtype="uint8", mean=(120.0,) * 4, deviation=(60.0,) * 4, pixel_size=(1, 1),
         chip_size=64, halo=halo, multiple=multiple, split="blocks", pixels={}, scores={},
@@ -87,3 +93,8 @@ def test_onnx_gives_the_same(name: str) -> None:
     session = onnxruntime.InferenceSession(to_onnx(network).SerializeToString(), providers=["CPUExecutionProvider"])
     (made,) = session.run(None, {"image": np.moveaxis(pixels, -1, 1)})
     np.testing.assert_allclose(np.moveaxis(made, 1, -1), network.predict_on_batch(pixels), atol=1e-4)
+
+
+def test_memory_counts_each_use_of_a_layer() -> None:
+    # where the last two branches meet: 6 bands each, and both of them joined
+    assert bytes_a_pixel(_network("one_pooling_throughout")) == 4 * (6 + 6 + 12)
