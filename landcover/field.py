@@ -1,6 +1,7 @@
 """The receptive field of a network: how far a pixel of the map looks."""
 
 from collections.abc import Sequence
+from math import gcd, lcm, prod
 from typing import Any
 
 import keras
@@ -10,6 +11,9 @@ from landcover.errors import ModelError
 from landcover.pooling import GLOBAL
 
 Span = tuple[int, int]
+
+BANDS = (-1, 3, [-1], [3], (-1,), (3,))
+"""How layers name the axis of the bands."""
 
 MULTIPLES = tuple(2**power for power in range(9))
 """What sizes of tiles may have to be multiples of."""
@@ -29,7 +33,7 @@ def receptive_field(network: keras.Model) -> tuple[int | None, int]:
         return None, size_multiple(network)
     multiple = _total_stride(network)
     reach = max(-low, high - (multiple - 1))
-    return -(-reach // multiple) * multiple, multiple
+    return _rounded(reach, multiple), multiple
 
 
 def size_multiple(network: keras.Model) -> int:
@@ -54,24 +58,60 @@ def _same_size(network: keras.Model, rows: int, columns: int) -> bool:
     return tuple(made.shape[:3]) == tuple(image.shape[:3])
 
 
+def nodes(network: keras.Model) -> list[Any]:
+    """The calls of layers and operations that the output is made by, each after those that make its inputs. A layer
+    that is used several times has as many, and may have others, of networks that it was part of before."""
+    place = {id(operation): number for number, operation in enumerate(network.operations)}
+    made: list[Any] = []
+    for depth in sorted(network._nodes_by_depth, reverse=True):
+        calls = [node for node in network._nodes_by_depth[depth] if node.input_tensors]
+        made += sorted(calls, key=lambda node: place[id(node.operation)])
+    return made
+
+
 def spans(network: keras.Model) -> dict[int, Span]:
     """Which pixels of each tensor, along one axis, bear on a block of output pixels as long as the network's total
     stride, by the tensor's id. Raises ModelError where that is not known."""
-    for operation in network.operations:
-        if not isinstance(operation, keras.Layer):
-            raise ModelError(f"{operation.name} ({type(operation).__name__}): its receptive field is not known")
+    calls = nodes(network)
+    for node in calls:
+        if not isinstance(node.operation, keras.Layer):
+            told = f"{node.operation.name} ({type(node.operation).__name__})"
+            raise ModelError(f"{told}: its receptive field is not known")
     needed: dict[int, Span] = {id(network.outputs[0]): (0, _total_stride(network) - 1)}
-    for layer in reversed(network.layers):
-        for node in layer._inbound_nodes:
-            spans = [needed[id(t)] for t in node.output_tensors if id(t) in needed]
-            if not spans or not node.input_tensors:
-                continue
-            wanted = (min(s[0] for s in spans), max(s[1] for s in spans))
-            for tensor in node.input_tensors:
-                low, high = _looked_at(layer, wanted)
-                before = needed.get(id(tensor), (low, high))
-                needed[id(tensor)] = (min(low, before[0]), max(high, before[1]))
+    for node in reversed(calls):
+        low, high = _looked_at(node.operation, needed[id(node.output_tensors[0])])
+        for tensor in node.input_tensors:
+            before = needed.get(id(tensor), (low, high))
+            needed[id(tensor)] = (min(low, before[0]), max(high, before[1]))
     return needed
+
+
+def margins(network: keras.Model) -> dict[int, int]:
+    """How many pixels of each tensor around the centre of a tile bear on that centre, on the side where they are more,
+    by the tensor's id: rounded up so that pooling on the way to the output divides them. Raises ModelError where that
+    is not known."""
+    needed, calls = spans(network), nodes(network)
+    blocks, divided = {id(network.inputs[0]): _total_stride(network)}, {id(network.outputs[0]): 1}
+    for node in calls:
+        down, up = scale(node.operation)
+        blocks[id(node.output_tensors[0])] = blocks[id(node.input_tensors[0])] // down * up
+    for node in reversed(calls):
+        down, up = scale(node.operation)
+        after = divided[id(node.output_tensors[0])]
+        for tensor in node.input_tensors:
+            divided[id(tensor)] = lcm(divided.get(id(tensor), 1), down * (after // gcd(after, up)))
+    return {key: _rounded(max(-low, high - (blocks[key] - 1)), divided[key]) for key, (low, high) in needed.items()}
+
+
+def scale(layer: Any) -> tuple[int, int]:
+    """(down, up): what a layer divides sizes by, and what it multiplies them by."""
+    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
+        return int(layer.strides[0]), 1
+    return 1, int(layer.strides[0]) if isinstance(layer, layers.Conv2DTranspose) else 1
+
+
+def _rounded(number: int, multiple: int) -> int:
+    return -(-number // multiple) * multiple
 
 
 def _looked_at(layer: Any, span: Span) -> Span:
@@ -101,12 +141,19 @@ def _looked_at(layer: Any, span: Span) -> Span:
     pointwise = (
         layers.InputLayer, layers.Normalization, layers.Rescaling, layers.Dropout, layers.SpatialDropout2D,
         layers.Concatenate, layers.Add, layers.Multiply, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
-        layers.Softmax, layers.BatchNormalization,
+        layers.Softmax, layers.BatchNormalization, layers.LayerNormalization,
     )  # fmt: skip
-    over_bands = isinstance(layer, layers.LayerNormalization) and layer.axis in (-1, [-1], 3, [3])
-    if isinstance(layer, pointwise) or over_bands:
+    if isinstance(layer, pointwise):
+        if not over_bands(layer):
+            raise ModelError(f"layer {layer.name} ({type(layer).__name__}): looks along rows or columns")
         return span
     raise ModelError(f"layer {layer.name} ({type(layer).__name__}): its receptive field is not known")
+
+
+def over_bands(layer: Any) -> bool:
+    """Whether a layer that works along an axis does so along that of the bands: of each pixel by itself."""
+    along = (layers.Softmax, layers.LayerNormalization, layers.Concatenate)
+    return not isinstance(layer, along) or layer.axis in BANDS
 
 
 def _one(layer: Any, strides: Sequence[int]) -> int:
@@ -117,8 +164,4 @@ def _one(layer: Any, strides: Sequence[int]) -> int:
 
 
 def _total_stride(network: keras.Model) -> int:
-    total = 1
-    for layer in network.layers:
-        if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
-            total *= layer.strides[0]
-    return total
+    return prod(scale(node.operation)[0] for node in nodes(network))

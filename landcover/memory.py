@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import tree
 
+from landcover.field import nodes
+
 SIDE = 256
 """Pixels a side of the image that the sizes of tensors are told for: a multiple of all strides."""
 
@@ -26,20 +28,17 @@ def _most(network: keras.Model, image: keras.KerasTensor) -> float:
     def sized(value: Any) -> Any:
         return made.get(id(value), value)
 
-    for operation in network.operations:
-        for node in operation._inbound_nodes:
-            sources = [id(t) for t in node.input_tensors]
-            if not sources or any(source not in made for source in sources):
-                continue
-            args, kwargs = tree.map_structure(sized, (node.arguments.args, node.arguments.kwargs))
-            results = tree.flatten(operation.compute_output_spec(*args, **kwargs))
-            inner = 0.0
-            if isinstance(operation, keras.Model) and hasattr(operation, "operations"):
-                inner = _most(operation, made[sources[0]])
-            read_last.update(dict.fromkeys(sources, len(steps)))
-            for old, new in zip(node.output_tensors, results, strict=True):
-                made[id(old)] = new
-                steps.append((id(old), _bytes(new), inner))
+    for node in nodes(network):
+        operation, sources = node.operation, [id(tensor) for tensor in node.input_tensors]
+        args, kwargs = tree.map_structure(sized, (node.arguments.args, node.arguments.kwargs))
+        results = tree.flatten(operation.compute_output_spec(*args, **kwargs))
+        inner = 0.0
+        if isinstance(operation, keras.Model) and hasattr(operation, "operations"):
+            inner = _most(operation, made[sources[0]])
+        read_last.update(dict.fromkeys(sources, len(steps)))
+        for old, new in zip(node.output_tensors, results, strict=True):
+            made[id(old)] = new
+            steps.append((id(old), _bytes(new), inner))
     alive, most = {id(network.inputs[0]): _bytes(image)}, 0.0
     for number, (key, size, inner) in enumerate(steps):
         alive[key] = size

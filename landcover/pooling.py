@@ -1,5 +1,6 @@
-"""Layers that look at all of an image at once, which Keras lacks for images of any size."""
+"""Layers that Keras lacks for images of any size: which look at all of an image at once, or enlarge it smoothly."""
 
+from functools import cache
 from typing import Any
 
 import keras
@@ -49,6 +50,38 @@ class Enlarged(keras.layers.Layer):
         return small[0], like[1], like[2], small[3]
 
 
+@keras.saving.register_keras_serializable(package="landcover")
+class AnyUpSampling2D(keras.layers.UpSampling2D):
+    """The bilinear UpSampling2D, also of images whose size is not known before a graph runs. Keras 3.15 asks in Python
+    whether that size is above 0, which ends in an error there."""
+
+    def call(self, image: keras.KerasTensor) -> keras.KerasTensor:
+        values = ops.cast(image, "float32")
+        sizes = ops.shape(values)[1:3]
+        rows, columns = (_nearness(n * times, n) for n, times in zip(sizes, self.size, strict=True))
+        wide = ops.einsum("cj,bijd->bicd", columns, values)
+        return ops.cast(ops.einsum("ri,bicd->brcd", rows, wide), self.compute_dtype)
+
+
+def of_any_size(network: keras.Model) -> keras.Model:
+    """A functional network with the same weights that takes images of several sizes, and can be written as a graph for
+    all of them; the network itself where it does."""
+
+    def enlarges(layer: keras.Layer) -> bool:
+        return type(layer) is keras.layers.UpSampling2D and layer.interpolation == "bilinear"
+
+    @cache
+    def anew(layer: keras.Layer) -> keras.Layer:
+        kind = AnyUpSampling2D if enlarges(layer) else type(layer)
+        return kind.from_config(layer.get_config())
+
+    if not any(map(enlarges, network._flatten_layers())):
+        return network
+    again = keras.models.clone_model(network, clone_function=anew, recursive=True)
+    again.set_weights(network.get_weights())
+    return again
+
+
 GLOBAL = (PartMeans, keras.layers.GlobalAveragePooling2D, keras.layers.GlobalMaxPooling2D)
 """Layers of which each output depends on all of the image, or on as large a part of it as it has."""
 
@@ -61,9 +94,9 @@ def _shares(length: Any, bins: int) -> keras.KerasTensor:
     return inside / ops.sum(inside, axis=1, keepdims=True)
 
 
-def _nearness(length: Any, small: int) -> keras.KerasTensor:
+def _nearness(length: Any, small: Any) -> keras.KerasTensor:
     """(length, small) how much each of the few rows counts in each of the many."""
-    size = ops.cast(length, "float32")
-    place = (ops.cast(ops.arange(length), "float32") + 0.5) * small / size - 0.5
-    place = ops.clip(place, 0.0, small - 1.0)
-    return ops.maximum(1.0 - ops.abs(place[:, None] - ops.arange(small, dtype="float32")[None]), 0.0)
+    many, few = ops.cast(length, "float32"), ops.cast(small, "float32")
+    place = (ops.cast(ops.arange(length), "float32") + 0.5) * few / many - 0.5
+    place = ops.clip(place, 0.0, few - 1.0)
+    return ops.maximum(1.0 - ops.abs(place[:, None] - ops.cast(ops.arange(small), "float32")[None]), 0.0)

@@ -212,6 +212,23 @@ def test_seams_are_counted_against_neighbours_that_lie_alike() -> None:
     assert Seams(4).ratio is None
 
 
+def test_tiles_of_one_model_differ_in_size(settings) -> None:
+    mapper, network = open_mapper(settings), load_network(settings.model)
+    for rows, columns in ((32, 48), (64, 32), (48, 80)):
+        image = np.moveaxis(textured(rows, columns)[None], 1, -1)
+        expected = np.asarray(network(image.astype(np.float32)))[..., 1:]
+        found = mapper.scores(image, np.ones(image.shape[:3], bool), "float32")
+        np.testing.assert_allclose(found, expected / expected.sum(axis=-1, keepdims=True), atol=1e-5)
+
+
+def test_a_network_that_sees_all_of_a_tile_is_served_for_any_size(pooling_model, tmp_path) -> None:
+    network = load_network(pooling_model)
+    served = keras.layers.TFSMLayer(export(pooling_model, "savedmodel", tmp_path / "served"), call_endpoint="serve")
+    for rows, columns in ((64, 96), (112, 48)):
+        images = np.moveaxis(textured(rows, columns)[None], 1, -1).astype(np.float32)
+        np.testing.assert_allclose(served(images), network(images), atol=1e-5)
+
+
 def test_a_halo_is_at_most_half_a_tile(tmp_path, settings) -> None:
     path = write_image(tmp_path / "a.tif", textured(100, 100))
     with pytest.raises(ConfigError, match=r"--halo 24: is blended over half of a tile at most, 16 px of 32"):

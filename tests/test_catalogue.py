@@ -13,6 +13,7 @@ from landcover.errors import ConfigError, LandcoverError
 from landcover.export.stac_model import _parameters
 from landcover.owncode import source_files
 from landcover.pipeline import train_stage
+from landcover.settings import BackboneSettings, TrainSettings
 from landcover.stage import compared
 from landcover.train.origin import check_origin, origin_of
 
@@ -94,6 +95,24 @@ def test_a_network_of_ones_own_is_all_the_files_that_it_is_made_of(tmp_path, mon
         assert set(train_stage(config).inputs[2:]) == {str(file) for file in found}
         told = origin_of_trial(config, SimpleNamespace(key="k"), config.train)
         assert {key for key in told if key.endswith(".py")} == behind
+
+
+def test_a_training_does_not_go_on_with_other_code_or_weights(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    files = {name: Path(name) for name in ("net.py", "helper.py", "own.weights.h5")}
+    for path in files.values():
+        path.write_text("import helper" if path.name == "net.py" else "")
+    settings = TrainSettings(model="net:build", backbone=BackboneSettings(weights="own.weights.h5"))
+    began = origin_of(SimpleNamespace(key="k"), settings, load_config(None, []).scheme)
+    for name, path in files.items():
+        before = path.read_text()
+        path.write_text(before + "\n# another")
+        now = origin_of(SimpleNamespace(key="k"), settings, load_config(None, []).scheme)
+        with pytest.raises(LandcoverError, match=rf"began with another value of {name}"):
+            check_origin(tmp_path, began, now)
+        path.write_text(before)
+    forest = settings.model_copy(update={"model": "random-forest"})
+    assert not set(files) & set(origin_of(SimpleNamespace(key="k"), forest, load_config(None, []).scheme))
 
 
 def test_a_training_goes_on_whatever_the_colours_and_not_with_other_classes(tmp_path) -> None:

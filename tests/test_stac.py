@@ -34,6 +34,7 @@ from landcover.export.footprint import footprint
 from landcover.export.stac import is_own, item_path, map_item, model_item, write_map_item, write_model_item
 from landcover.grid import Grid
 from landcover.model import load_network, read_card, save_model
+from landcover.pixelmodel import load_estimator
 from landcover.prepare.mosaic import mosaic
 from landcover.scheme import ClassScheme
 from landcover.settings import MosaicSettings
@@ -547,6 +548,19 @@ def test_a_model_of_pixels_has_an_item_that_keeps_to_the_schemas(tmp_path, schem
     # without metrics.json it tells less
     (model.parent / "metrics.json").unlink()
     assert "mlm:hyperparameters" not in check(write_model_item(model))["properties"]
+
+
+def test_the_item_of_a_model_of_pixels_lists_classes_as_the_model_gives_them(tmp_path, scheme, monkeypatch) -> None:
+    monkeypatch.setattr(estimators, "TREES", 3)
+    never = {"value": 9, "name": "never", "color": "#123456"}
+    other = ClassScheme.model_validate([*reversed(scheme.model_dump()), never])
+    paths = _stores(tmp_path, other, number=4)
+    model = fit_pixels(paths, QUICK.model_copy(update={"model": "random-forest", "name": "forest"}), other).path
+    [output] = model_item(model)["properties"]["mlm:output"]
+    listed = [c["value"] for c in output["classification:classes"]]
+    assert listed == load_estimator(model, read_card(model)).classes_.tolist() == [1, 2, 7]
+    assert output["result"]["shape"][-1] == 3
+    assert output["description"].endswith("is mapped. Not among them: never, of which there was no training pixel.")
 
 
 def test_a_training_leaves_an_item_and_its_maps_link_to_it(tmp_path, scheme, run, check, monkeypatch) -> None:

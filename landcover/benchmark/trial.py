@@ -14,8 +14,6 @@ from landcover.catalogue import Kind, find_kind
 from landcover.config import Config
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import make_folder, whole_file
-from landcover.fingerprint import digest
-from landcover.owncode import source_files
 from landcover.progress import Progress
 from landcover.provenance import peak_memory
 from landcover.quietly import import_quietly
@@ -70,18 +68,14 @@ def settings_of(config: Config, model: str) -> TrainSettings:
 
 def origin_of_trial(config: Config, part: Chips, settings: TrainSettings) -> dict[str, Any]:
     """What must be the same for a trial to count: what must be so for a training to go on, and what speeds depend on;
-    of a network the time, too, and its files."""
+    of a network the time, too."""
     told, classify = origin_of(part, settings, config.scheme), config.classify
     told |= {"classify.memory": classify.memory, "classify.batch": classify.batch}
     kind = find_kind(settings.model)
     if kind.family == "pixels":
         heeded = {f"train.{key}" for key in OF_PIXELS}
         return {key: value for key, value in told.items() if not key.startswith("train.") or key in heeded}
-    told |= {"classify.precision": classify.precision, "benchmark.minutes": config.benchmark.minutes}
-    files = [] if settings.backbone.weights is None else [settings.backbone.weights]
-    if kind.source:
-        files += source_files(kind)
-    return told | {str(path): digest(path) for path in files if path.exists()}
+    return told | {"classify.precision": classify.precision, "benchmark.minutes": config.benchmark.minutes}
 
 
 def is_done(folder: Path, origin: dict[str, Any]) -> bool:

@@ -16,6 +16,7 @@ from landcover.classify.suitable import fits_in, too_bright
 from landcover.classify.tiles import Tile, Tiling
 from landcover.classify.workers import Behind, Stopwatch
 from landcover.classraster import NO_PERCENT
+from landcover.errors import ModelError
 from landcover.image import Cell, Image, ImageReader
 from landcover.parallel import ahead
 from landcover.precision import Format
@@ -134,8 +135,7 @@ def compute(job: Job, journal: Journal, progress: Progress) -> Timing:
 
 def _map(job: Job, batch: list[Ready], watch: Stopwatch, hand_over: Behind[Made]) -> None:
     with watch():
-        pixels, valid = stack([r.pixels for r in batch]), stack([r.valid for r in batch])
-        layers = job.mapper.map(pixels, valid, job.precision)
+        layers = _mapped(job, stack([r.pixels for r in batch]), stack([r.valid for r in batch]))
     for number, ready in enumerate(batch):
         hand_over((ready, [((slice(None), slice(None)), [layer[number] for layer in layers])]))
 
@@ -144,9 +144,23 @@ def _map_parts(job: Job, ready: Ready) -> list[tuple[Part, Layers]]:
     computed: list[tuple[Part, Layers]] = []
     for part in ready.parts:
         seen = tuple(slice(side.start, side.stop + 2 * job.tiling.halo) for side in part)
-        layers = job.mapper.map(ready.pixels[seen][None], ready.valid[seen][None], job.precision)
+        layers = _mapped(job, ready.pixels[seen][None], ready.valid[seen][None])
         computed.append((part, [layer[0] for layer in layers]))
     return computed
+
+
+def _mapped(job: Job, pixels: NDArray[Any], valid: NDArray[np.bool_]) -> Layers:
+    """What the model makes of tiles with their halo. Raises ModelError where that is not as large as their centre."""
+    layers = list(job.mapper.map(pixels, valid, job.precision))
+    number, rows, columns = valid.shape
+    centre = number, rows - 2 * job.tiling.halo, columns - 2 * job.tiling.halo
+    for layer in layers:
+        if layer.shape != centre:
+            raise ModelError(
+                f"{job.mapper.settings.model}: gives {layer.shape[1]} x {layer.shape[2]} pixels for {centre[1]} x "
+                f"{centre[2]}: its network cannot be mapped"
+            )
+    return layers
 
 
 def stack(arrays: list[NDArray[Any]]) -> NDArray[Any]:

@@ -15,6 +15,7 @@ from landcover.errors import ModelError
 from landcover.fingerprint import digest
 from landcover.memory import bytes_a_pixel
 from landcover.model import in_precision, load_network, read_card
+from landcover.pooling import of_any_size
 from landcover.precision import Format, choose_precision
 from landcover.settings import ClassifySettings
 
@@ -66,7 +67,8 @@ class KerasMapper(Mapper):
         network = load_network(self.settings.model, code=self.settings.code)
         if digest(self.settings.model) != self.digest:
             raise ModelError(f"{self.settings.model}: has changed while it was read: give the command again")
-        return network
+        # tiles of one image differ in size from those of the next
+        return of_any_size(network)
 
     def _seconds(self, precision: Format) -> float:
         times = []

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from landcover.field import spans
+from landcover.field import margins, nodes, scale
 from landcover.model import ModelCard
 
 Margins = dict[int, tuple[keras.KerasTensor, int]]
@@ -71,35 +71,24 @@ def _centre(network: keras.Model, image: keras.KerasTensor, halo: int) -> keras.
     """The network's output for the centre of an image with a halo, on the same weights.
 
     The way down needs the whole halo, the way up only a few pixels of it at each level: where two branches meet, and
-    before sizes double, what cannot reach the centre is cut away. With a full halo not a pixel of the output changes;
-    with less of one, the rim is computed from what there is.
+    before sizes double, what cannot reach the centre is cut away, but for what keeps the pooling behind where it was.
+    With a full halo not a pixel of the output changes; with less of one, the rim is computed from what there is.
     """
-    needed = spans(network)
+    needed = margins(network)
     made: Margins = {id(network.inputs[0]): (image, halo)}
-    for layer in network.layers:
-        for node in layer._inbound_nodes:
-            inputs = [made[id(tensor)] for tensor in node.input_tensors if id(tensor) in made]
-            if not inputs or len(inputs) < len(node.input_tensors):
-                continue
-            wanted = None
-            if len(inputs) > 1:
-                wanted = -needed[id(node.output_tensors[0])][0]
-            elif isinstance(layer, layers.Conv2DTranspose):
-                wanted = -needed[id(node.input_tensors[0])][0]
-            margin = min(m for _, m in inputs)
-            if wanted is not None:
-                margin = min(margin, wanted)
-            cropped = [_without(tensor, m - margin) for tensor, m in inputs]
-            output = layer(cropped if len(cropped) > 1 else cropped[0])
-            made[id(node.output_tensors[0])] = output, _rescaled(layer, margin)
+    for node in nodes(network):
+        layer, inputs = node.operation, [made[id(tensor)] for tensor in node.input_tensors]
+        margin = min(m for _, m in inputs)
+        if len(inputs) > 1:
+            margin = min(margin, needed[id(node.output_tensors[0])])
+        elif isinstance(layer, layers.Conv2DTranspose):
+            margin = min(margin, needed[id(node.input_tensors[0])])
+        cropped = [_without(tensor, m - margin) for tensor, m in inputs]
+        output = layer(cropped if len(cropped) > 1 else cropped[0])
+        down, up = scale(layer)
+        made[id(node.output_tensors[0])] = output, margin // down * up
     return _without(*made[id(network.outputs[0])])
 
 
 def _without(tensor: keras.KerasTensor, margin: int) -> keras.KerasTensor:
     return layers.Cropping2D(margin)(tensor) if margin else tensor
-
-
-def _rescaled(layer: keras.Layer, margin: int) -> int:
-    if isinstance(layer, layers.MaxPooling2D | layers.AveragePooling2D):
-        return margin // layer.strides[0]
-    return margin * layer.strides[0] if isinstance(layer, layers.Conv2DTranspose) else margin

@@ -121,8 +121,10 @@ def _write(network: "keras.Model", card: "ModelCard", folder: Path, to: str, nam
         with whole_file(out) as temporary:
             network.save(temporary)
     else:
+        from landcover.pooling import of_any_size
+
         with whole_folder(out) as made:
-            network.export(made, format="tf_saved_model", verbose=False)
+            of_any_size(network).export(made, format="tf_saved_model", verbose=False)
 
 
 def _describe(path: Path, out: Path | None, overwrite: bool, made_by: Path | None) -> Path:

@@ -1,6 +1,7 @@
 """The network as an ONNX graph: bands first, any number of images of any size that the net allows, float32."""
 
 from collections.abc import Callable, Sequence
+from itertools import count
 from typing import Any
 
 import keras
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from landcover.errors import ModelError
+from landcover.field import nodes, over_bands
 
 OPSET, IR = 17, 8
 """What ONNX Runtime 1.14 and later understand."""
@@ -23,18 +25,23 @@ IMAGE, PROBABILITIES = "image", "probabilities"
 
 
 class _Graph:
-    """Nodes and weights as they are gathered."""
+    """Nodes and weights as they are gathered. A layer that is used several times has nodes for each, and its weights
+    once."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self.weights: list[onnx.TensorProto] = []
+        self.weights: dict[str, onnx.TensorProto] = {}
+        self._taken: set[str] = set()
 
     def weight(self, name: str, values: NDArray[Any]) -> str:
-        self.weights.append(numpy_helper.from_array(np.ascontiguousarray(values), name))
+        self.weights[name] = numpy_helper.from_array(np.ascontiguousarray(values), name)
         return name
 
     def node(self, kind: str, inputs: Sequence[str], name: str, **attributes: Any) -> str:
         """Add an operation; the name of its output."""
+        free = (f"{name}_again{number}" if number else name for number in count())
+        name = next(one for one in free if one not in self._taken)
+        self._taken.add(name)
         self.nodes.append(helper.make_node(kind, list(inputs), [f"/{name}"], name=name, **attributes))
         return f"/{name}"
 
@@ -54,11 +61,9 @@ def to_onnx(
     if scale != 1.0:
         factor = graph.weight("scale", np.float32(scale))
         made[id(network.inputs[0])] = graph.node("Mul", [IMAGE, factor], "grey_values")
-    for layer in network.operations:
-        for node in layer._inbound_nodes:
-            inputs = [made[id(tensor)] for tensor in node.input_tensors if id(tensor) in made]
-            if inputs and len(inputs) == len(node.input_tensors):
-                made[id(node.output_tensors[0])] = _converted(graph, layer, inputs, outputs)
+    for node in nodes(network):
+        inputs = [made[id(tensor)] for tensor in node.input_tensors]
+        made[id(node.output_tensors[0])] = _converted(graph, node.operation, inputs, outputs)
     last = made[id(network.outputs[0])]
     graph.nodes.append(helper.make_node("Identity", [last], [PROBABILITIES], name="output"))
     bands, number = network.inputs[0].shape[-1], len(outputs or range(network.outputs[0].shape[-1]))
@@ -70,7 +75,11 @@ def to_onnx(
 
     model = helper.make_model(
         helper.make_graph(
-            graph.nodes, network.name, [described(IMAGE, bands)], [described(PROBABILITIES, number)], graph.weights
+            graph.nodes,
+            network.name,
+            [described(IMAGE, bands)],
+            [described(PROBABILITIES, number)],
+            list(graph.weights.values()),
         ),
         opset_imports=[helper.make_opsetid("", OPSET)],
         ir_version=IR,
@@ -86,6 +95,10 @@ def _converted(graph: _Graph, layer: keras.Layer, inputs: Sequence[str], outputs
     if convert is None:
         raise ModelError(
             f"layer {layer.name}: a {type(layer).__name__} cannot be written as ONNX: export to h5 or savedmodel"
+        )
+    if not over_bands(layer):
+        raise ModelError(
+            f"layer {layer.name}: a {type(layer).__name__} along rows or columns cannot be written as ONNX"
         )
     if layer.name == "logits" and outputs is not None:
         return _convolution(graph, layer, inputs, list(outputs))

@@ -11,6 +11,7 @@ from landcover.catalogue import KINDS
 from landcover.export.acquired import file_time, stamp
 from landcover.export.stac_parts import SOFTWARE, STAC_VERSION, class_objects, extensions, file_fields, href
 from landcover.model import ModelCard, read_card
+from landcover.scheme import BACKGROUND as NOTHING
 
 BACKGROUND = {"name": "background", "title": "background", "description": "unlabelled; never mapped"}
 TASK = "semantic-segmentation"
@@ -141,16 +142,21 @@ def _edge(card: ModelCard) -> str:
 
 
 def _output(card: ModelCard) -> dict[str, Any]:
-    classes = class_objects(card.scheme, BACKGROUND)
-    # a model of pixels knows no background
-    known = classes[1:] if card.radii else classes
+    known = class_objects(card.scheme, BACKGROUND)
     unseen = [c.name for c in card.scheme if not card.pixels.get(c.name, 1)]
-    also = f", nor {', '.join(unseen)}, of which there was no training pixel" if unseen else ""
+    none = f"{', '.join(unseen)}, of which there was no training pixel"
+    if card.radii:
+        # a model of pixels knows no background, and has its classes in scikit-learn's order
+        shown = set(card.outputs) - {NOTHING}
+        known = sorted((c for c in known if c["value"] in shown), key=lambda c: c["value"])
+        mapped = "The likeliest is mapped." + (f" Not among them: {none}." if unseen else "")
+    else:
+        mapped = f"The likeliest is mapped, but never background{f', nor {none}' if unseen else ''}."
     return {
         "name": "probabilities",
         "description": (
-            "Probability of each class, in the order of the classes listed; their values are those that maps show. The "
-            f"likeliest is mapped, but never background{also}."
+            "Probability of each class, in the order of the classes listed; their values are those that maps show. "
+            + mapped
         ),
         "tasks": [TASK],
         "result": {

@@ -5,6 +5,8 @@ from typing import Any
 import keras
 from keras import tree
 
+from landcover.field import nodes
+
 
 def graft(network: keras.Model, image: keras.KerasTensor) -> list[keras.KerasTensor]:
     """The outputs of a functional network of one input for another input, on the same weights.
@@ -17,17 +19,8 @@ def graft(network: keras.Model, image: keras.KerasTensor) -> list[keras.KerasTen
     def anew(value: Any) -> Any:
         return made.get(id(value), value)
 
-    left = [node for operation in network.operations for node in operation._inbound_nodes if node.input_tensors]
-    before = len(left) + 1
-    # a layer that is called twice stands but once in the order
-    while len(left) < before:
-        before, waiting = len(left), []
-        for node in left:
-            if all(id(tensor) in made for tensor in node.input_tensors):
-                args, kwargs = tree.map_structure(anew, (node.arguments.args, node.arguments.kwargs))
-                results = tree.flatten(node.operation(*args, **kwargs))
-                made |= {id(old): new for old, new in zip(node.output_tensors, results, strict=True)}
-            else:
-                waiting.append(node)
-        left = waiting
+    for node in nodes(network):
+        args, kwargs = tree.map_structure(anew, (node.arguments.args, node.arguments.kwargs))
+        results = tree.flatten(node.operation(*args, **kwargs))
+        made |= {id(old): new for old, new in zip(node.output_tensors, results, strict=True)}
     return [made[id(output)] for output in network.outputs]

@@ -3,7 +3,10 @@
 from pathlib import Path
 from typing import Any
 
+from landcover.catalogue import find_kind
 from landcover.errors import LandcoverError
+from landcover.fingerprint import digest
+from landcover.owncode import source_files
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 from landcover.train.chipset import Chips
@@ -13,10 +16,21 @@ SETTINGS = ("train.", "benchmark.", "classify.")
 
 
 def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dict[str, Any]:
-    """What must be the same for a training to go on."""
+    """What must be the same for a training to go on; of a network its files, too: the code of one's own and the
+    weights of the backbone."""
     told = {f"train.{key}": value for key, value in settings.told().items()}
     # chips first, for a setting that is left open may follow from them
-    return {"the scheme": scheme.model_dump(mode="json"), "the chips": chips.key} | told
+    return {"the scheme": scheme.model_dump(mode="json"), "the chips": chips.key} | told | _files(settings)
+
+
+def _files(settings: TrainSettings) -> dict[str, str]:
+    kind = find_kind(settings.model)
+    if kind.family == "pixels":
+        return {}
+    files = [] if settings.backbone.weights is None else [settings.backbone.weights]
+    if kind.source:
+        files += source_files(kind)
+    return {str(path): digest(path) for path in files if path.is_file()}
 
 
 def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
