@@ -123,8 +123,9 @@ def test_a_map_that_another_replaced_is_not_taken_for_the_one_before(
     made("one", overwrite=True)
     assert not made("two")
     assert made("one")
-    # somebody else's files under the same names
-    for name, content in (("a.tif", b"no map at all"), *theirs.items()):
+    # somebody else's files under the same names, and one that is damaged
+    damaged = ours["a.tif"][: -len(ours["a.tif"]) // 4]
+    for name, content in (("a.tif", b"no map at all"), ("a.tif", damaged), *theirs.items()):
         assert not made("one")
         (place / name).write_bytes(content)
         if content == b"no map at all":

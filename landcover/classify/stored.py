@@ -1,6 +1,7 @@
 """Maps that go to an object store: made in a folder of the worker's own, put there when whole, known again by what they
 were made of."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,7 +14,6 @@ from landcover.classify.mapper import Mapper
 from landcover.classify.predict import GOES_ON, Classified, classify_image
 from landcover.classraster import confidence_path
 from landcover.errors import ImageError, LandcoverError, NoData, OutputExists, OutsideArea
-from landcover.raster import open_raster
 from landcover.settings import ClassifySettings
 from landcover.store import Store
 
@@ -95,9 +95,11 @@ def _find(store: Store, out: Path, settings: ClassifySettings, key: str, scratch
         store.fetch(path, scratch / path.name)
         states[path.name] = _state(store, path, scratch / path.name)
     done = None
-    if is_done(scratch / out.name, key, settings) and all(_key(scratch / path.name) == key for path in rasters):
-        done = read_done(scratch / out.name, settings, kept=True)
-        _tell(store, out, key, done, states, scratch)
+    # one that is damaged is mapped anew
+    with suppress(ImageError):
+        if is_done(scratch / out.name, key, settings):
+            done = read_done(scratch / out.name, settings, kept=True)
+            _tell(store, out, key, done, states, scratch)
     for path in rasters:
         (scratch / path.name).unlink(missing_ok=True)
     return done
@@ -105,14 +107,6 @@ def _find(store: Store, out: Path, settings: ClassifySettings, key: str, scratch
 
 def _rasters(out: Path, settings: ClassifySettings) -> list[Path]:
     return [out, confidence_path(out)] if settings.confidence else [out]
-
-
-def _key(path: Path) -> str | None:
-    try:
-        with open_raster(path) as dataset:
-            return dataset.tags().get(CELL_TAG)
-    except ImageError:
-        return None
 
 
 def _state(store: Store, path: Path, file: Path) -> str | None:
