@@ -95,6 +95,28 @@ def test_onnx_gives_the_same(name: str) -> None:
     np.testing.assert_allclose(np.moveaxis(made, 1, -1), network.predict_on_batch(pixels), atol=1e-4)
 
 
+@pytest.mark.parametrize("scale", [True, False])
+def test_normalisations_in_the_middle_are_the_same_in_onnx(scale: bool) -> None:
+    image = keras.Input((None, None, 2))
+    x = keras.layers.Normalization(mean=[100.0, 120.0], variance=[900.0, 400.0])(image)
+    x = keras.layers.Normalization(mean=[1.0, 0.0], variance=[4.0, 9.0])(x)
+    x = keras.layers.LayerNormalization(scale=scale, center=not scale)(x)
+    network = keras.Model(image, keras.layers.BatchNormalization(scale=scale, center=not scale)(x))
+    random = np.random.default_rng(0)
+    network.set_weights([random.uniform(0.5, 2, weight.shape) for weight in network.get_weights()])
+    pixels = _pixels()[..., :2].astype(np.float32)
+    session = onnxruntime.InferenceSession(to_onnx(network).SerializeToString(), providers=["CPUExecutionProvider"])
+    (made,) = session.run(None, {"image": np.moveaxis(pixels, -1, 1)})
+    np.testing.assert_allclose(np.moveaxis(made, 1, -1), network.predict_on_batch(pixels), atol=1e-3)
+
+
+def test_a_normalisation_backwards_is_no_onnx() -> None:
+    image = keras.Input((None, None, 2))
+    back = keras.layers.Normalization(mean=[1.0, 2.0], variance=[4.0, 9.0], invert=True)(image)
+    with pytest.raises(ModelError, match=r"layer normalization.*: a Normalization with invert cannot be written as ON"):
+        to_onnx(keras.Model(image, back))
+
+
 def test_memory_counts_each_use_of_a_layer() -> None:
     # where the last two branches meet: 6 bands each, and both of them joined
     assert bytes_a_pixel(_network("one_pooling_throughout")) == 4 * (6 + 6 + 12)

@@ -158,30 +158,39 @@ def _transposed(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
 
 
 def _normalisation(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
+    if layer.invert:
+        raise ModelError(f"layer {layer.name}: a Normalization with invert cannot be written as ONNX")
     mean, variance = (keras.ops.convert_to_numpy(v).reshape(-1, 1, 1) for v in (layer.mean, layer.variance))
     deviation = np.maximum(np.sqrt(variance), keras.backend.epsilon()).astype(np.float32)
-    centred = graph.node("Sub", [*inputs, graph.weight(f"{layer.name}_mean", mean.astype(np.float32))], "centred")
+    mean = graph.weight(f"{layer.name}_mean", mean.astype(np.float32))
+    centred = graph.node("Sub", [*inputs, mean], f"{layer.name}_centred")
     return graph.node("Div", [centred, graph.weight(f"{layer.name}_deviation", deviation)], layer.name)
 
 
 def _batch_norm(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
-    size = layer.moving_mean.shape
-    parts = {
-        "scale": layer.gamma if layer.scale else np.ones(size), "shift": layer.beta if layer.center else np.zeros(size),
-        "mean": layer.moving_mean, "variance": layer.moving_variance,
-    }  # fmt: skip
-    names = [
-        graph.weight(f"{layer.name}_{k}", np.asarray(keras.ops.convert_to_numpy(v), np.float32))
-        for k, v in parts.items()
-    ]
+    names = _scale_and_shift(graph, layer, layer.moving_mean.shape[0])
+    names += _vectors(graph, layer, {"mean": layer.moving_mean, "variance": layer.moving_variance})
     return graph.node("BatchNormalization", [*inputs, *names], layer.name, epsilon=layer.epsilon)
 
 
 def _layer_norm(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
-    names = [graph.weight(f"{layer.name}_{n}", w) for n, w in zip(("scale", "shift"), _weights(layer), strict=True)]
+    if getattr(layer, "rms_scaling", False):
+        raise ModelError(f"layer {layer.name}: a LayerNormalization with rms_scaling cannot be written as ONNX")
+    names = _scale_and_shift(graph, layer, layer.input.shape[-1])
     last = graph.node("Transpose", inputs, f"{layer.name}_last", perm=[0, 2, 3, 1])
     x = graph.node("LayerNormalization", [last, *names], f"{layer.name}_made", axis=-1, epsilon=layer.epsilon)
     return graph.node("Transpose", [x], layer.name, perm=[0, 3, 1, 2])
+
+
+def _scale_and_shift(graph: _Graph, layer: Any, bands: int) -> list[str]:
+    """Of a normalisation, also of one that does without."""
+    scale = layer.gamma if layer.scale else np.ones(bands)
+    return _vectors(graph, layer, {"scale": scale, "shift": layer.beta if layer.center else np.zeros(bands)})
+
+
+def _vectors(graph: _Graph, layer: Any, parts: dict[str, Any]) -> list[str]:
+    values = {part: keras.ops.convert_to_numpy(value).astype(np.float32) for part, value in parts.items()}
+    return [graph.weight(f"{layer.name}_{part}", value) for part, value in values.items()]
 
 
 def _pooling(kind: str) -> Callable[[_Graph, Any, Sequence[str]], str]:
