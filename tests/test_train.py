@@ -473,8 +473,13 @@ def test_interrupted_says_what_is_kept(tmp_path, scheme) -> None:
     def stop(figures, epochs):
         raise KeyboardInterrupt
 
-    with pytest.raises(Interrupted, match="epoch 1 is kept: go on with --resume"):
+    best = paths.models / "unet.training/model.keras"
+    told = rf"epoch 1 is kept: go on with --resume; the best one so far, epoch 1, is in {re.escape(str(best))}$"
+    with pytest.raises(Interrupted, match=told):
         fit(paths, QUICK, scheme, on_epoch=stop)
+    assert read_card(best).scores["epoch"] == 1
+    with pytest.raises(ModelError, match=rf"its training has not ended: .* name the best one so far, {best}"):
+        read_card(paths.models / "unet/model.keras")
 
 
 def test_a_loss_that_is_no_number_names_the_chips_and_keeps_the_best(tmp_path, scheme, monkeypatch) -> None:

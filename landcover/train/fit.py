@@ -151,7 +151,10 @@ def learn(
                     log.info("From epoch %d on the backbone is trained, too", done + 1)
                     begin_phase(learner, paced, learner.loss, len(task.feed), done)
         except KeyboardInterrupt:
-            kept = f"{folder}: epoch {len(watch.state.history)} is kept: go on with --resume"
+            kept = (
+                f"{folder}: epoch {len(watch.state.history)} is kept: go on with --resume; the best one so far, epoch "
+                f"{watch.state.best + 1}, is in {folder / 'model.keras'}"
+            )
             raise Interrupted(kept if watch.state.history else "no epoch was finished, nothing is kept") from None
         except Exception as error:
             # what went wrong in a thread comes back in the words of the library that ran it
