@@ -163,6 +163,17 @@ def test_the_mean_is_over_the_classes_of_the_reference(tmp_path, config) -> None
     assert "not in the reference, so not in the mean: bare land" in as_text(made.result)
 
 
+def test_how_much_of_each_class_was_compared_is_said_where_it_is_little(tmp_path, config) -> None:
+    shown = np.ones((20, 40), np.uint8)
+    shown[:, 20:], shown[:, 30:] = 2, 7
+    path = _raster(tmp_path / "map.tif", shown)
+    few = write_polygons(tmp_path / "few.gpkg", [(0, 0, 20, 10, 1), (20, 0, 25, 20, 2)])
+    told = "compared with the reference was, of what is mapped as each class: water 50 %, forest 50 %, bare land 0 %;"
+    assert told in as_text(assess(config, path, [str(few)]).result)
+    most = write_polygons(tmp_path / "most.gpkg", [(0, 0, 20, 20, 1), (20, 0, 30, 20, 2), (30, 0, 40, 14, 7)])
+    assert "of what is mapped as each class" not in as_text(assess(config, path, [str(most)], overwrite=True).result)
+
+
 def test_of_a_class_that_the_reference_never_shows_nothing_is_said(tmp_path, config) -> None:
     """Bare land is mapped where the reference says forest: whether it would know bare land, nobody can tell."""
     lacking = np.where(TRUTH == 7, 2, TRUTH).astype(np.uint8)

@@ -1,6 +1,6 @@
 """A map assessed by polygons or rasters, pixel by pixel."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,9 @@ from landcover.raster import grid_of
 from landcover.remap import Remap
 from landcover.sources import RASTER_SUFFIXES
 from landcover.words import counted as number_of
+
+MOSTLY = 0.9
+"""Where the figures are of less of the map than this, it is said of which part."""
 
 FEW = 10
 """Of fewer polygons or blocks that hold a class, an interval tells little."""
@@ -62,9 +65,24 @@ def assess_by_cover(
         design="every pixel with a class in the reference",
         intervals=f"95 %, bootstrap over {pieces}: they hold for ground such as theirs",
         mapped_share=mapped, spoken=float(table.counts.sum() / whole),
-        notes=(*_absent(table, absent, mapped), *_notes(table, pieces), *_unlabelled(labels)),
+        notes=(
+            *_uncompared(table, shown), *_absent(table, absent, mapped), *_notes(table, pieces), *_unlabelled(labels),
+        ),
         left_out=(("no data in the map", table.unmapped),) if table.unmapped else (),
     )  # fmt: skip
+
+
+def _uncompared(table: Contingency, shown: Mapping[int, int]) -> list[str]:
+    """How much of what is mapped as each class the figures are of: what lies beside drawn polygons may be worse."""
+    whole, compared = sum(shown.values()), table.counts.sum(axis=1).tolist()
+    if sum(compared) >= MOSTLY * whole:
+        return []
+    classes = zip(table.scheme.values, table.scheme.names, compared, strict=True)
+    listed = [f"{name} {100 * n / shown[value]:.0f} %" for value, name, n in classes if shown.get(value)]
+    return [
+        f"compared with the reference was, of what is mapped as each class: {', '.join(listed)}; the figures are of "
+        "that part, and the rest may be worse: `landcover points` draws a sample of the whole map"
+    ]
 
 
 def _unlabelled(labels: LabelSet) -> list[str]:
