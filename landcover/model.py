@@ -84,7 +84,7 @@ def save_model(network: "keras.Model", card: ModelCard, path: Path) -> None:
 def read_card(path: Path) -> ModelCard:
     """The description in a model file, read without Keras. Raises ModelError for a file that is none of ours."""
     if not path.exists():
-        unfinished = path.parent.with_name(f"{path.parent.name}.training") / path.name
+        unfinished = Path(f"{path.parent}.training", path.name)
         if unfinished.exists():
             raise ModelError(
                 f"{path}: no such model, for its training has not ended: run `landcover train --resume`, or name the "
