@@ -8,7 +8,8 @@ import rasterio
 from conftest import write_image, write_polygons
 from rasterio.windows import Window
 
-from landcover.image import ImageReader, find_image
+from landcover.image import find_image
+from landcover.imagereader import ImageReader
 from landcover.prepare.candidates import Candidates, find_candidates
 from landcover.prepare.labels import labels
 from landcover.prepare.mosaic import FOOTPRINTS, mosaic

@@ -15,7 +15,7 @@ from landcover.classify.tiles import SUMS, Tile, Tiling
 from landcover.classify.workers import Behind, Stopwatch
 from landcover.classraster import NO_PERCENT
 from landcover.grid import clip, within
-from landcover.image import Cell, ImageReader
+from landcover.imagereader import Cell, ImageReader
 from landcover.progress import Progress
 from landcover.scheme import BACKGROUND
 

@@ -17,7 +17,8 @@ from landcover.classify.tiles import Tile, Tiling
 from landcover.classify.workers import Behind, Stopwatch
 from landcover.classraster import NO_PERCENT
 from landcover.errors import ModelError
-from landcover.image import Cell, Image, ImageReader
+from landcover.image import Image
+from landcover.imagereader import Cell, ImageReader
 from landcover.parallel import ahead
 from landcover.precision import Format
 from landcover.progress import Progress

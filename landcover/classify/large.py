@@ -19,7 +19,8 @@ from landcover.companions import CELLS_TAG
 from landcover.config import Config
 from landcover.errors import ImageError, NoData
 from landcover.files import check_free, check_space, whole_file
-from landcover.image import CELL, Image
+from landcover.image import Image
+from landcover.imagereader import CELL
 from landcover.model import read_card
 from landcover.precision import Format
 from landcover.provenance import Recorder, as_tag, record_path

@@ -29,7 +29,8 @@ from landcover.classraster import (
 )
 from landcover.errors import ImageError, Interrupted, LandcoverError, NoData
 from landcover.files import check_free, check_space
-from landcover.image import CELL, Image, find_image
+from landcover.image import Image, find_image
+from landcover.imagereader import CELL
 from landcover.precision import Format
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder, as_tag, record_path

@@ -7,7 +7,8 @@ import numpy as np
 from rasterio.windows import Window
 
 from landcover.errors import ImageError
-from landcover.image import Image, ImageReader
+from landcover.image import Image
+from landcover.imagereader import ImageReader
 from landcover.model import ModelCard
 
 OTHER_SIZE = 0.25

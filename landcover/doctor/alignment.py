@@ -8,7 +8,7 @@ from rasterio.windows import Window
 from landcover.doctor.finding import BROKEN, Finding
 from landcover.doctor.shift import Match, Shift, estimate_shift, match_edges
 from landcover.grid import clip, cut
-from landcover.image import read_data
+from landcover.imagereader import read_data
 from landcover.labelset import LabelSet
 from landcover.progress import Progress
 from landcover.raster import connect

@@ -8,7 +8,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landcover.grid import clip
-from landcover.image import gaps_of, read_data
+from landcover.image import gaps_of
+from landcover.imagereader import read_data
 from landcover.raster import read_thinned, read_window
 
 SIDE = 1024

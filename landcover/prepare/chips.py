@@ -18,7 +18,8 @@ from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, check_made, whole_folder
 from landcover.grid import Grid
-from landcover.image import Image, ImageReader, find_image
+from landcover.image import Image, find_image
+from landcover.imagereader import ImageReader
 from landcover.parallel import Each, on_all_cores, one_by_one
 from landcover.prepare.bandcounts import BandCounts, Occurring
 from landcover.prepare.candidates import Candidates, find_candidates

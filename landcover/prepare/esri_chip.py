@@ -12,7 +12,8 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landcover.errors import ImageError, LabelError
-from landcover.image import IMAGE_TYPES, check_whole, gaps_of, read_data
+from landcover.image import IMAGE_TYPES, check_whole, gaps_of
+from landcover.imagereader import read_data
 from landcover.prepare.esri_export import Export
 from landcover.raster import open_raster, read_window
 from landcover.remap import NODATA, Remap, code_of

@@ -8,7 +8,7 @@ from rasterio.io import DatasetReader
 from rasterio.windows import Window
 
 from landcover.grid import cut, within
-from landcover.image import ImageReader
+from landcover.imagereader import ImageReader
 from landcover.raster import read_band, read_window, stored_blocks
 
 SQUARE = 64
