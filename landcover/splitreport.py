@@ -16,17 +16,21 @@ from landcover.files import whole_file
 from landcover.scheme import ClassScheme, NamedClass
 
 FILE = "split.json"
+FEW = 20
+"""Chips to validate by, of which more are wanted: one that overlaps its neighbours hardly counts for itself."""
 
 
 class Side(BaseModel):
     """Of one side: its chips; by class name the labelled pixels that they show, overlaps each time, and the hectares
-    of labelled ground under them, once, if it is known where they lie."""
+    of labelled ground under them, once, if it is known where they lie; `overlap`, how many of the chips show a pixel of
+    that ground, on average."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     chips: int
     pixels: dict[str, int]
     hectares: dict[str, float]
+    overlap: float | None = None
 
 
 class SplitReport(BaseModel):

@@ -148,6 +148,11 @@ def test_no_training_pixel_lies_in_a_validation_chip_and_every_class_is_on_both_
         assert all(n > 0 for n in getattr(made.report, side).pixels.values())
     held = sum(made.report.validation.pixels.values())
     assert 0.04 < held / (held + sum(made.report.train.pixels.values())) < 0.2
+    # squares of 25 pixels, 40 apart from the origin on
+    labelled = (np.indices((400, 400)) % 40 < 25).all(axis=0)
+    for side in (made.report.train, made.report.validation):
+        place = TRAIN if side is made.report.train else VALIDATION
+        assert side.overlap == pytest.approx(sum(side.pixels.values()) / (labelled & seen[place]).sum(), abs=1e-3)
 
 
 def test_a_window_belongs_to_the_region_that_it_meets(tmp_path, noise, scheme) -> None:

@@ -344,6 +344,7 @@ def test_chips_without_a_place_are_split_at_random_or_not_at_all(tmp_path, groun
     made = taken(folder, scheme=scheme, method="random", validation=0.3)
     report = read_report(made.path)
     assert (report.placed, report.nearest, report.leaks, report.train.hectares) == (False, None, True, {})
+    assert report.train.overlap is None
     assert "split by random: where the chips lie is not known; LEAKING SPLIT" in tell.split(report)
     assert any("do not tell where they lie" in note for note in made.unmet)
     stacks = stack(made.path, scheme, tmp_path / "processed")

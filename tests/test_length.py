@@ -6,14 +6,14 @@ import pytest
 
 from landcover.settings import BackboneSettings, TrainSettings
 from landcover.train.length import ENOUGH as CHIPS
-from landcover.train.length import settled
+from landcover.train.length import OFTEN, settled
 from landcover.train.phases import frozen_epochs
 
 ENOUGH = CHIPS["muon"]
 
 
-def chips(train: int, copies: int = 0) -> SimpleNamespace:
-    return SimpleNamespace(train=range(train), copies=range(copies))
+def chips(train: int, copies: int = 0, overlap: float | None = None) -> SimpleNamespace:
+    return SimpleNamespace(train=range(train), copies=range(copies), overlap=overlap)
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,16 @@ def chips(train: int, copies: int = 0) -> SimpleNamespace:
 )
 def test_epochs_of_auto_show_about_as_many_chips_of_few_and_of_many(found, epochs) -> None:
     assert settled(TrainSettings(), found).epochs == epochs
+
+
+def test_labelled_ground_is_not_shown_so_often_that_it_is_learnt_by_heart() -> None:
+    # of 100 chips that show each labelled pixel four times, with half as many copies: six times an epoch
+    few = chips(100, 50, overlap=4.0)
+    assert settled(TrainSettings(), few).epochs == round(OFTEN["muon"] / 6)
+    assert settled(TrainSettings(optimizer="adamw"), few).epochs == min(30, round(OFTEN["adamw"] / 6))
+    assert settled(TrainSettings(chips_per_epoch=300), few).epochs == round(OFTEN["muon"] / 12)
+    # where chips hardly overlap it is their number that tells
+    assert settled(TrainSettings(), chips(ENOUGH // 10, overlap=1.0)).epochs == 10
 
 
 def test_adamw_is_shown_more() -> None:

@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from landcover.cli import summary as tell
+from landcover.prepare.chips import Chips
 from landcover.prepare.ground import labelled_ground
 from landcover.splitreport import Side, SplitReport, nearest_distance, shared_pixels
 
@@ -48,6 +51,18 @@ def test_labelled_ground_is_counted_once_however_chips_overlap(monkeypatch) -> N
 
     counted = labelled_ground(label, corners, 24, (1, 2, 3))
     assert counted.tolist() == [int((labels[shown] == value).sum()) for value in (1, 2, 3)]
+
+
+def test_it_is_said_what_is_counted_more_than_once_and_of_how_few_chips_figures_are(scheme) -> None:
+    side = Side(chips=19, pixels=dict.fromkeys(scheme.names, 50), hectares=dict.fromkeys(scheme.names, 1), overlap=9.34)
+    told = {"method": "blocks", "key": "k", "scheme": scheme, "dropped": 0, "nearest": 1.0, "shared_pixels": 0}
+    report = SplitReport(train=side, validation=side, **told)
+    assert "ha: of the labelled ground, once; a pixel of it is in 9.3 training chips" in tell.split(report)
+    few = Chips(Path("chips"), report, 50, {}, ("no chip holds water",))
+    assert tell.notes(few)[0] == "Note: no chip holds water"
+    assert tell.notes(few)[1].startswith("Note: validation has no more than 19 chips, which say little")
+    enough = report.model_copy(update={"validation": side.model_copy(update={"chips": 20})})
+    assert tell.notes(Chips(Path("chips"), enough, 50, {}, ())) == []
 
 
 def test_a_leaking_split_is_said_in_capitals(scheme) -> None:

@@ -545,8 +545,10 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path, scheme, monkeypatch) -
 
 
 def test_what_is_not_there_is_named_and_left_out_of_the_mean(tmp_path, scheme, caplog) -> None:
+    caplog.set_level("INFO")
     paths = _stores(tmp_path, scheme, classes=(1, 2, 2, 0), held=(1, 1, 0, 0))
     made = fit(paths, QUICK.model_copy(update={"epochs": 1}), scheme)
+    assert "1 epoch at most, each of 8 chips; 8 chips to validate, too few to tell well which epoch" in caplog.text
     assert "no training pixel of bare land" in caplog.text
     assert "no validation pixel of forest, bare land" in caplog.text
     assert made.iou["forest"] is None

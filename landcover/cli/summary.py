@@ -66,7 +66,15 @@ def suspects(made: "Suspects", most: int = 10) -> str:
 
 def notes(made: "Chips") -> list[str]:
     """What the labels did not allow."""
-    return [f"Note: {text}" for text in made.unmet]
+    from landcover.splitreport import FEW
+
+    texts, held = list(made.unmet), made.report.validation.chips
+    if 0 < held < FEW:
+        texts.append(
+            f"validation has no more than {counted(held, 'chip')}, which say little of which epoch is best, and of how "
+            "good the map is: label more places, apart from one another, or raise split.validation"
+        )
+    return [f"Note: {text}" for text in texts]
 
 
 def chips(made: "Chips") -> str:
@@ -100,6 +108,9 @@ def split(report: "SplitReport") -> str:
     apart = "one side is empty" if report.nearest is None else f"nearest distance {report.nearest:,.1f} m"
     known = f"{report.shared_pixels:,} pixels on both sides, {apart}"
     leak = "; LEAKING SPLIT: figures of it are too good" if report.leaks else ""
+    if report.train.overlap:
+        each = f"; a pixel of it is in {report.train.overlap:.1f} training chips" if report.train.overlap > 1 else ""
+        lines.append(f"pixels: of all chips, overlaps each time; ha: of the labelled ground, once{each}")
     lines.append(f"split by {report.method}: {known if report.placed else 'where the chips lie is not known'}{leak}")
     return "\n".join(lines)
 

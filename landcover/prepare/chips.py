@@ -268,11 +268,13 @@ def _report(
             return read_label_chip(folder / "labels" / names[int(chosen[number])])
 
         hectares: dict[str, float] = {}
+        overlap, pixels = None, found.pixels[chosen].sum(axis=0)
         if found.placed:
             ground = labelled_ground(label, found.corners[chosen], found.size, scheme.values)
             hectares = dict(zip(scheme.names, (ground * x * y / 10_000).round(4).tolist(), strict=True))
-        pixels = dict(zip(scheme.names, found.pixels[chosen].sum(axis=0).tolist(), strict=True))
-        return Side(chips=len(chosen), pixels=pixels, hectares=hectares)
+            overlap = round(float(pixels.sum() / ground.sum()), 3) if ground.any() else None
+        shown = dict(zip(scheme.names, pixels.tolist(), strict=True))
+        return Side(chips=len(chosen), pixels=shown, hectares=hectares, overlap=overlap)
 
     one, other = found.corners[at[TRAIN]], found.corners[at[VALIDATION]]
     sides = (sided.sides == TRAIN, sided.sides == VALIDATION)

@@ -76,13 +76,14 @@ class ChipSet:
 @dataclass(frozen=True)
 class Chips:
     """What there is to train on: chips of each side; `copies`, changed ones of training chips; `slack` as in
-    `SplitReport`."""
+    `SplitReport`, `overlap` as in its `Side`, of the training chips."""
 
     train: ChipSet
     copies: ChipSet
     validation: ChipSet
     info: StoreInfo
     slack: int = 0
+    overlap: float | None = None
 
     @property
     def key(self) -> str:
@@ -130,7 +131,8 @@ def open_chips(paths: Paths, scheme: ClassScheme) -> Chips:
                 f"{store.path}: is not of the same chips as {train[0].path}: run `landcover prepare` again"
             )
     report = read_report(paths.stacks)
-    chips = Chips(ChipSet.of(train), ChipSet.of(copies), ChipSet.of(validation), train[0].info, report.slack)
+    learnt, held = ChipSet.of(train), ChipSet.of(validation)
+    chips = Chips(learnt, ChipSet.of(copies), held, train[0].info, report.slack, report.train.overlap)
     _check_split(paths, chips, report)
     return chips
 

@@ -19,6 +19,7 @@ from landcover.progress import Progress, silent
 from landcover.provenance import Essence, Recorder
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
+from landcover.splitreport import FEW
 from landcover.train.batches import output_table
 from landcover.train.checkpoint import Epoch, State, assign, load_state
 from landcover.train.chipset import Chips, open_chips
@@ -32,6 +33,7 @@ from landcover.train.result import Trained
 from landcover.train.task import Task, check_fits, prepare_task
 from landcover.train.unfinished import CHECKPOINT, is_begun, training_folder
 from landcover.train.watch import Watch
+from landcover.words import counted
 
 log = logging.getLogger(__name__)
 
@@ -128,6 +130,11 @@ def learn(
         assign(learner.variables, state.variables)
         if not begins_phase(done, settings):
             assign(learner.optimizer.variables, state.optimizer)
+    log.info(
+        "%s at most, each of %s; %s to validate%s", counted(settings.epochs, "epoch"),
+        counted(task.feed.chips, "chip"), counted(len(chips.validation), "chip"),
+        ", too few to tell well which epoch is best" if len(chips.validation) < FEW else "",
+    )  # fmt: skip
     typical = typical_chips(chips.validation, scheme)
 
     def keep(state: State) -> None:

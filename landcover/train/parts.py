@@ -110,4 +110,4 @@ def _part(chips: Chips, pool: ChipSet, held: NDArray[np.bool_]) -> Chips:
 
     # by place, whatever the split of the chips was
     info = replace(chips.info, split="blocks")
-    return Chips(apart(pool.part(~held)), apart(chips.copies), validation, info, chips.slack)
+    return replace(chips, train=apart(pool.part(~held)), copies=apart(chips.copies), validation=validation, info=info)
