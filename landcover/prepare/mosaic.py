@@ -1,6 +1,5 @@
 """Images as one raster: an index that GDAL opens, not a copy of the pixels."""
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,6 +19,7 @@ from landcover import vrt
 from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import ImageError
 from landcover.files import check_free, whole_folder
+from landcover.fingerprint import told_from
 from landcover.grid import Grid, name_of
 from landcover.image import describe
 from landcover.pipeline import MOSAIC
@@ -141,7 +141,7 @@ def _told_from(scene: Scene, folder: Path) -> Scene:
     """The scene with its source as seen from a folder, so that a project can be moved as a whole."""
     if scene.source.startswith("/vsi"):
         return scene
-    return replace(scene, source=os.path.relpath(scene.source, folder.resolve()))
+    return replace(scene, source=told_from(Path(scene.source), folder))
 
 
 def _write_scene(folder: Path, name: str, scene: Scene, grid: Grid, window: Window) -> str:
