@@ -61,6 +61,11 @@ class ModelCard(BaseModel):
         return self.halo if self.halo is not None else -(-3 * self.chip_size // 16 // self.multiple) * self.multiple
 
     @property
+    def unfinished(self) -> str | None:
+        """How far the training was, as "epoch 4 of 30", if it had not ended."""
+        return None if self.run is None else self.run.get("unfinished")
+
+    @property
     def outputs(self) -> list[int]:
         """The class value of each output of the network; 0 for what a map never shows: background, and a class that no
         training pixel showed."""

@@ -63,6 +63,8 @@ class Run(BaseModel):
     peak_memory: int
     heeded: tuple[str, ...] = ()
     """Settings that mattered this once, though as a rule they change how a stage works and not what it makes."""
+    unfinished: str | None = None
+    """Of a model whose training had not ended, and of a map by it: how far that was, as "epoch 4 of 30"."""
 
     @property
     def content(self) -> str:
@@ -89,8 +91,9 @@ def write_run(
     seconds: float,
     out: Path | None = None,
     heeded: tuple[str, ...] = (),
+    unfinished: str | None = None,
 ) -> Run:
-    """Record a run beside or in what it made; `out`: where that is as yet; `heeded` as in `Run`."""
+    """Record a run beside or in what it made; `out`: where that is as yet; `heeded` and `unfinished` as in `Run`."""
     place = record_path(out or stage.out)
     run = Run(
         stage=stage.name,
@@ -106,6 +109,7 @@ def write_run(
         seconds=round(seconds, 3),
         peak_memory=peak_memory(),
         heeded=heeded,
+        unfinished=unfinished,
     )
     with whole_file(place) as temporary:
         temporary.write_text(run.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -114,19 +118,21 @@ def write_run(
 
 @dataclass(frozen=True)
 class Recorder:
-    """Of a run that is to be: its stage, and the inputs as they were before it."""
+    """Of a run that is to be: its stage, and the inputs as they were before it; `unfinished` as in `Run`."""
 
     stage: Stage
     inputs: tuple[Fingerprint, ...]
+    unfinished: str | None = None
 
     @property
     def essence(self) -> Essence:
         """What the output may say of its making."""
-        return essence(self.stage, self.inputs)
+        told = essence(self.stage, self.inputs)
+        return told if self.unfinished is None else told | {"unfinished": self.unfinished}
 
     def write(self, seconds: float, out: Path | None = None, heeded: tuple[str, ...] = ()) -> None:
         """Record it now; `out`: where the output is as yet; `heeded` as in `Run`."""
-        write_run(self.stage, self.inputs, seconds, out, heeded)
+        write_run(self.stage, self.inputs, seconds, out, heeded, self.unfinished)
 
 
 @contextmanager

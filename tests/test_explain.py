@@ -12,12 +12,13 @@ from landcover import uptodate
 from landcover.assess import assess
 from landcover.classify import classify
 from landcover.config import Config, load_config
-from landcover.errors import LandcoverError
+from landcover.errors import Interrupted, LandcoverError
 from landcover.lineage import Origin, lineage
 from landcover.model import load_network, read_card, save_model
 from landcover.pipeline import train_stage
 from landcover.prepare import prepare
 from landcover.provenance import Recorder, taken
+from landcover.train import train
 
 SETTINGS = """
 scheme:
@@ -86,6 +87,44 @@ def test_a_report_is_told_back_to_the_raw_inputs(project, monkeypatch) -> None:
     raw = {path for path, origin in tree.items() if origin.raw}
     assert raw == {"data/raw/naip/m_1.tif", "data/raw/labels.gpkg", "data/raw/reference.gpkg"}
     assert {origin.since for origin in tree.values()} == {"same"}
+
+
+def test_a_map_by_a_training_that_has_not_ended_says_so_and_is_told_back_to_the_raw_inputs(
+    project, monkeypatch, undrawn
+) -> None:
+    monkeypatch.chdir(project)
+    small = ["train.name=two", "train.epochs=3", "train.net.filters=4", "train.precision=float32", "train.batch=4"]
+    config = load_config("c.yaml", small)
+
+    def stop(figures, epochs) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="epoch 1 is kept"):
+        train(config, on_epoch=stop)
+    best, out = Path("models/two.training/model.keras"), Path("two.tif")
+    told = "of a training that had not ended: epoch 1 of 3"
+    made = run("classify", "-c", "c.yaml", "data/raw/naip/m_1.tif", "-m", best, "-o", out)
+    assert [line for line in made.stderr.splitlines() if "training" in line] == [f"Note: {best}: is {told}"]
+    tree = _all(lineage(out))
+    assert {path for path, origin in tree.items() if origin.raw} == {"data/raw/naip/m_1.tif", "data/raw/labels.gpkg"}
+    assert {origin.since for origin in tree.values()} == {"same"}
+    assert {path for path, origin in tree.items() if origin.run and origin.run.unfinished} == {str(out), str(best)}
+    assert run("explain", out).stdout.count(f"the model is {told}") == 2
+    # away from its record, too
+    assert f"the model is {told}" in run("explain", shutil.copy2(best, "away.keras")).stdout
+    assessed = run("assess", "-c", "c.yaml", out)
+    assert f"note: the map is by a model {told}" in assessed.stdout
+    assert f"<li>the map is by a model {told}</li>" in Path("reports/two/report.html").read_text()
+    # the end of the training is told of the model, and as a change of the map
+    train(config, resume=True)
+    found = lineage(Path("models/two"))
+    assert found.run is not None
+    assert (found.since, found.run.unfinished, read_card(Path("models/two/model.keras")).unfinished) == (
+        "same",
+        None,
+        None,
+    )
+    assert not Path("models/two.training").exists()
 
 
 def test_the_words_say_what_is_not_the_default(project, monkeypatch) -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 
 from landcover.assess import assess, rebuild_report
 from landcover.assess.points import points
-from landcover.assess.report import _split
-from landcover.assess.report.charts import Bar, accuracy_bars, curves
+from landcover.assess.report import _margin, _split, charts
+from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view
 from landcover.config import Config
 from landcover.errors import ImageError, LandcoverError
@@ -71,6 +71,17 @@ def test_the_page_holds_all_that_it_shows(assessed) -> None:
     assert "bare &lt;/script&gt;" in text
     for part in ("Pontius", "SHA-256", "bootstrap over 4 polygons", "Image and map"):
         assert part in text
+    # what others reached elsewhere
+    assert "Alabama" not in text
+    # what few readers want is folded, and the record has all of it
+    record = json.loads((assessed / "accuracy.json").read_text())
+    seen_at_once = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
+    for used in record["provenance"]["inputs"]:
+        assert f"<code>{used['sha256'][:12]}…</code>" in text
+        assert used["path"] in seen_at_once
+        assert used["sha256"] not in text
+        assert used["sha256"][:12] not in seen_at_once
+    assert record["provenance"]["versions"]["numpy"] not in seen_at_once
 
 
 def test_the_figures_are_those_of_the_record(assessed) -> None:
@@ -198,13 +209,47 @@ def test_images_of_any_kind_are_stretched(tmp_path, pixels) -> None:
 
 
 def test_charts_say_what_is_not_known() -> None:
-    marked = accuracy_bars([Bar("a", 0.5, 0.4, 0.6, 1), Bar("b", 0.5, 0.4, 0.6, 2)], "t", [None, 0.865])
-    assert marked.count("Alabama: 86.5") == 1
     drawn = accuracy_bars([Bar("a & b", None, None, None, 1), Bar("c", 0.5, 0.4, 0.6, 2)], "t")
     assert "not known" in drawn
     assert "a &amp; b" in drawn
     assert "c: 50.0 (40.0 to 60.0)" in drawn
     assert curves([{"epoch": 1.0, "loss": 0.5, "val_loss": 0.7}], "loss", "loss").count("<polyline") == 2
+
+
+def test_an_error_that_is_none_has_no_margin() -> None:
+    assert _margin({"standard_error": 1e-17}) is None
+    assert _margin({"standard_error": 0.5}) == pytest.approx(0.98, abs=0.001)
+
+
+def test_charts_show_whole_names_and_lines_on_bars_of_any_colour(browser) -> None:
+    name = "harvested, open or bare land"
+    bars = [
+        Bar("forest", 0.9, 0.7, 0.95, 2),
+        Bar(name, 0.5, 0.4, 0.6, 1),
+        Bar("Wasserflächenrandbebauung", 0.5, 0.2, 0.6, 3),
+    ]
+    style = (Path(charts.__file__).parent / "page.css").read_text()
+    page = browser.new_page(viewport={"width": 640, "height": 400})
+    page.set_content(
+        f"<style>:root {{ --class-1: #1b1f24; --class-2: #1b1f24; --class-3: #1b1f24 }} {style}</style>"
+        f"<body style='padding: 0'>{accuracy_bars(bars, 't')}{area_bars(bars, [0.3, 0.3, 0.3], 't')}"
+    )
+    drawn = page.eval_on_selector_all(
+        "svg",
+        """charts => charts.map(chart => [...chart.querySelectorAll(".name")].map(text => {
+             const box = text.getBBox(); return [text.textContent, box.x, box.y, box.y + box.height]; }))""",
+    )
+    for names in drawn:
+        assert " ".join(text for text, *_ in names[1:3]) == name
+        assert "".join(text for text, *_ in names[3:]) == "Wasserflächenrandbebauung"
+        assert min(x for _, x, _, _ in names) >= 0
+        tops, ends = [top for *_, top, _ in names], [end for *_, end in names]
+        assert all(end <= top + 2 for end, top in zip(ends, tops[1:], strict=False))
+    # the line of an interval is dark as the bar is, with light on both sides
+    picture = np.asarray(Image.open(BytesIO(page.locator(".bar").nth(0).screenshot())).convert("L")).astype(int)
+    column = picture[:, picture.shape[1] - 12]
+    assert (column > 200).sum() >= 2
+    assert (np.diff(np.flatnonzero(column < 80)) > 1).sum() == 2
 
 
 @pytest.fixture

@@ -12,12 +12,15 @@ import pytest
 from conftest import CRS, ORIGIN, write_image
 
 from landcover.assess import as_text, assess
+from landcover.assess.amiss import areas_note
 from landcover.assess.compare import compare
+from landcover.assess.measures import Estimate
 from landcover.assess.points import points
 from landcover.assess.strata import probability
 from landcover.cli.summary import compared
 from landcover.config import Config
 from landcover.errors import LabelError
+from landcover.scheme import ClassScheme
 from landcover.settings import PointSettings
 
 SIDE = 400
@@ -350,3 +353,62 @@ def test_points_of_esris_own_making_are_taken_by_class(tmp_path, config, shown) 
     found = assess(config, shown, [str(tmp_path / "esri.shp")]).result
     assert "within each class of the map" in found.design
     assert not any("another class" in note for note in found.notes)
+
+
+def test_a_class_that_the_map_shows_much_too_much_of_is_named_with_its_area_by_the_sample(config, shown) -> None:
+    """Half of what is mapped as forest is bare land."""
+    out, frame = _drawn(shown, config, size=400)
+    forest = frame["Classified"].eq(2)
+    made = assess(
+        config, shown, [_judged(out, frame, np.where(forest & (frame["Point"] % 2 == 0), 7, frame["Classified"]))]
+    )
+    area = made.result.estimates.area
+    assert area is not None
+    told = {
+        name: f"{name} ({100 * made.result.mapped_share[i]:.1f} % of it, by the reference {100 * area.low[i]:.1f} to "
+        f"{100 * area.high[i]:.1f})"
+        for i, name in enumerate(config.scheme.names)
+    }
+    note = (
+        f"the map shows too much {told['forest']} and too little {told['bare land']}: take areas by the reference, not "
+        "those mapped"
+    )
+    assert json.loads((made.path / "accuracy.json").read_text())["areas_note"] == note
+    text = as_text(made.result)
+    assert text.count(f"note: {note}") == 1
+    assert text.index("by the reference") < text.index(note) < text.index("overall accuracy")
+    page = (made.path / "report.html").read_text()
+    assert page.count(note) == 1
+    assert page.index('id="areas"') < page.index(note)
+    # of half of the map nothing is said of all of it
+    half = np.where(frame["Point"] % 4 == 3, 0, np.where(forest & (frame["Point"] % 2 == 0), 7, frame["Classified"]))
+    assert assess(config, shown, [_judged(out, frame, half)], overwrite=True).result.areas_note is None
+
+
+def test_areas_are_remarked_only_where_chance_and_unseen_misses_do_not_explain_them() -> None:
+    two = [{"value": 1, "name": "roof", "color": "#000000"}, {"value": 2, "name": "other", "color": "#ffffff"}]
+    scheme = ClassScheme.model_validate(two)
+
+    def note(mapped: float, *known: float, spoken: float = 1.0, missed: int = 9) -> str | None:
+        """Of one class, whose share is `known` with its interval."""
+        value, low, high = (np.array([share, np.nan]) for share in known)
+        numbers = np.array([missed, missed])
+        return areas_note(scheme, np.array([mapped, 0.5]), Estimate(value, value, low, high), spoken, numbers, 0.004)
+
+    assert note(0.17, 0.11, 0.09, 0.13) == (
+        "the map shows too much roof (17.0 % of it, by the reference 9.0 to 13.0): take areas by the reference, not "
+        "those mapped"
+    )
+    # outside the interval, but not of all classes together
+    assert note(0.132, 0.11, 0.10, 0.13) is None
+    # surely more, but not by much
+    assert note(0.55, 0.52, 0.515, 0.525) is None
+    assert note(0.6, 0.52, 0.515, 0.525) is not None
+    # what nobody could tell may be the rest
+    assert note(0.17, 0.11, 0.09, 0.13, spoken=0.95) is None
+    assert note(0.3, 0.11, 0.09, 0.13, spoken=0.89) is None
+    # what is missed may have been seen by no point: 3 times 0.4 % of the map
+    assert note(0.14, 0.11, 0.09, 0.13, missed=9) is not None
+    assert note(0.14, 0.11, 0.09, 0.13, missed=4) is None
+    assert note(0.05, 0.11, 0.09, 0.13, missed=4) is None
+    assert "too little roof (5.0 % of it" in str(note(0.05, 0.11, 0.09, 0.13, missed=5))

@@ -80,7 +80,7 @@ def assess(
         with open_each(machines) as each:
             made = assess_by_cover(Path(there), references, config.remap, field, block, progress, each)
         made = replace(made, map=str(shown), reference=tuple(given[path] for path in made.reference))
-    made = replace(made, with_kappa=settings.kappa)
+    made = replace(made, with_kappa=settings.kappa, notes=(*_unfinished(shown), *made.notes))
     if settings.esri:
         made = replace(made, notes=(*made.notes, *esri_notes(made)))
     record = made.record() | {"provenance": _provenance(shown, paths, config)}
@@ -111,6 +111,13 @@ def rebuild_report(config: Config, map_path: Path | None = None) -> Path:
     """Make report.html anew from the figures of an assessment. Raises LandcoverError."""
     shown = map_path or config.assess.map or which_map(config.paths.maps)
     return _report(config, shown)
+
+
+def _unfinished(map_path: Path) -> list[str]:
+    """How far the training of the model was that made the map, if it had not ended."""
+    with open_raster(map_path) as dataset:
+        epoch = json.loads(dataset.tags().get(RUN_TAG, "{}")).get("unfinished")
+    return [] if epoch is None else [f"the map is by a model of a training that had not ended: {epoch}"]
 
 
 def _report(config: Config, shown: Path) -> Path:

@@ -12,7 +12,7 @@ from landcover.assess.contingency import Contingency, tabulate
 from landcover.assess.measures import measure
 from landcover.assess.pieces import described
 from landcover.assess.rawpairs import count_raw
-from landcover.assess.result import Assessment
+from landcover.assess.result import MOSTLY, Assessment
 from landcover.assess.survey import open_map, survey
 from landcover.labelset import UNTOUCHED, LabelSet, Pixels, open_labels
 from landcover.parallel import Each, on_all_cores
@@ -21,9 +21,6 @@ from landcover.raster import grid_of
 from landcover.remap import Remap
 from landcover.sources import RASTER_SUFFIXES
 from landcover.words import counted as number_of
-
-MOSTLY = 0.9
-"""Where the figures are of less of the map than this, it is said of which part."""
 
 FEW = 10
 """Of fewer polygons or blocks that hold a class, an interval tells little."""

@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 
 from landcover.area import DISTORTED, distortion
+from landcover.assess.amiss import areas_note
 from landcover.assess.designbased import Sampled, estimate
 from landcover.assess.extent import CLOSE, Extent, extent
-from landcover.assess.measures import MEASURED, Measures, measure
+from landcover.assess.measures import MEASURED, Array, Measures, measure
 from landcover.assess.points import NONE_NAME
 from landcover.assess.result import Assessment
 from landcover.assess.sampled import FEW as FEW_UNTOLD
@@ -59,6 +60,7 @@ def assess_by_sample(
         design=strata.how, intervals=WILSON, mapped_share=mapped / mapped.sum(), spoken=reached.spoken,
         mapped_m2=mapped, map_m2=reached.map, covered_m2=reached.covered, total_m2=reached.compared,
         notes=(*sample.notes, *_notes(sampled, scheme, sample, reached)),
+        areas_note=_areas_note(sampled, scheme, sample, reached, mapped),
         left_out=sample.left_out,
     )  # fmt: skip
 
@@ -68,6 +70,18 @@ def _measures(sampled: Sampled) -> Measures:
     iou = sampled.estimates.iou.value
     there = (sampled.counts.sum(axis=0)[: len(iou)] > 0) & ~np.isnan(iou)
     return replace(measure(sampled.shares), mean_iou=np.asarray(iou[there].mean() if there.any() else np.nan))
+
+
+def _areas_note(sampled: Sampled, scheme: ClassScheme, sample: Sample, reached: Extent, mapped: Array) -> str | None:
+    assert sampled.estimates.area is not None
+    strata = sample.strata
+    points = sampled.counts[:, : len(mapped)]
+    names, numbers = np.unique(strata.index, return_counts=True)
+    heaviest = max(strata.sizes[name] / n for name, n in zip(names.tolist(), numbers.tolist(), strict=True))
+    return areas_note(
+        scheme, mapped / reached.map, sampled.estimates.area, reached.spoken, points.sum(axis=0) - np.diag(points),
+        heaviest / sum(strata.sizes.values()),
+    )  # fmt: skip
 
 
 def _notes(sampled: Sampled, scheme: ClassScheme, sample: Sample, reached: Extent) -> list[str]:

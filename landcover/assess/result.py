@@ -13,6 +13,9 @@ from landcover.scheme import ClassScheme
 ALL = 0.9995
 """What speaks of this share of a map speaks of all of it, as far as one decimal tells."""
 
+MOSTLY = 0.9
+"""Where the figures are of less of a map than this, they are not taken for all of it."""
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -23,8 +26,8 @@ class Assessment:
     shows in all, by area for points, else by pixels; `spoken`: on what share of that the figures are. For points also
     square metres: `mapped_m2` (classes,) and `map_m2`, what the map shows; of that `covered_m2`, what was sampled, and
     of that `total_m2`, what the accuracies are of; `estimates.area` are shares of `map_m2`. `design`: how the reference
-    came about; `intervals`: what those of 95 % are; `notes`: what a reader must know beside. `with_kappa`: it was asked
-    for.
+    came about; `intervals`: what those of 95 % are; `notes`: what a reader must know beside; `areas_note`, in a line:
+    which areas the map shows far too large or small. `with_kappa`: it was asked for.
     """
 
     map: str
@@ -44,6 +47,7 @@ class Assessment:
     covered_m2: float | None = None
     total_m2: float | None = None
     notes: tuple[str, ...] = ()
+    areas_note: str | None = None
     left_out: tuple[tuple[str, int], ...] = ()
     with_kappa: bool = False
 
@@ -95,6 +99,7 @@ class Assessment:
                 "counts": self.counts.tolist(), "area_proportions": self.shares.tolist(),
             },
             "notes": list(self.notes),
+            "areas_note": self.areas_note,
         }  # fmt: skip
 
     def _of_class(self, index: int) -> dict[str, Any]:

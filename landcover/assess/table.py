@@ -17,7 +17,7 @@ def as_text(found: Assessment) -> str:
     wide = max(len(h) for h in (*heads, "map (rows)", *found.columns[len(heads) :], *found.rest())) + 2
     lines = [*_contingency(found, heads, wide), "", *_measures(found, heads, wide), ""]
     if found.estimates.area is not None:
-        lines += [*_areas(found, heads, wide), ""]
+        lines += [*_areas(found, heads, wide), *([f"note: {found.areas_note}"] if found.areas_note else []), ""]
     m = found.measures
     mean = "no mean IoU" if np.isnan(m.mean_iou) else f"mean IoU {percent(m.mean_iou)} %"
     kappa = f"; kappa {'not defined' if np.isnan(m.kappa) else f'{float(m.kappa):.3f}'}" if found.with_kappa else ""

@@ -77,17 +77,27 @@ def classify(
 def _classify(
     config: Config, image: str, out: Path, overwrite: bool, progress: Progress, mapper: "Mapper | None" = None
 ) -> "Classified":
-    from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import classify_image
 
-    mapper = mapper or open_mapper(config.classify, config.own_scheme)
-    return classify_image(image, config.classify, out, overwrite, progress, mapper, recorder_of(config, image, out))
+    mapper = mapper or _open(config)
+    recorder = recorder_of(config, image, out, mapper)
+    return classify_image(image, config.classify, out, overwrite, progress, mapper, recorder)
 
 
-def recorder_of(config: Config, image: str, out: Path) -> Recorder:
+def _open(config: Config) -> "Mapper":
+    """The model of the configuration, with a note where its training had not ended."""
+    from landcover.classify.mapper import note_unfinished, open_mapper
+
+    mapper = open_mapper(config.classify, config.own_scheme)
+    note_unfinished(mapper)
+    return mapper
+
+
+def recorder_of(config: Config, image: str, out: Path, mapper: "Mapper") -> Recorder:
     """What will write the record of a map, with the inputs as they are now."""
     stage = _stage(config, image, out)
-    return Recorder(stage, tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs))
+    taken_now = tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs)
+    return Recorder(stage, taken_now, mapper.card.unfinished)
 
 
 def _stage(config: Config, image: str, out: Path) -> Stage:
@@ -160,7 +170,6 @@ def classify_one(
 ) -> "Classified | Kept":
     """As `classify`; a map that was made before from the same image, model and options is kept."""
     from landcover.classify.journal import journal_path
-    from landcover.classify.mapper import open_mapper
     from landcover.classify.predict import is_current
     from landcover.image import find_image
 
@@ -168,7 +177,7 @@ def classify_one(
     kept = None if overwrite else find_recorded(config, image, out)
     if kept is not None:
         return kept
-    mapper = mapper or open_mapper(settings, config.own_scheme)
+    mapper = mapper or _open(config)
     if not overwrite and out.exists() and is_current(out, image, settings, mapper):
         if not journal_path(out).exists() and find_image(image, settings.collar, settings.skip_bad).known:
             return Kept(out)
@@ -189,10 +198,8 @@ def classify_all(
 
     Raises LandcoverError for what concerns all of them: the model, the settings, two images of one name.
     """
-    from landcover.classify.mapper import open_mapper
-
     outs = outs_of(images, folder or config.paths.maps)
-    mapper = open_mapper(config.classify, config.own_scheme)
+    mapper = _open(config)
     results: list[Result] = []
     for image, out in outs.items():
         try:

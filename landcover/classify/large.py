@@ -102,7 +102,7 @@ def plan_large(
     todo = sum(cell.window.height * cell.window.width for cell in cells if not cell.out.exists())
     if store is None:
         check_space(folder / CHOSEN, int(todo * (MAP_BYTES + CONFIDENCE_BYTES * settings.confidence)))
-    recorder = recorder_of(config, name, index)
+    recorder = recorder_of(config, name, index, mapper)
     return Large(name, index, image, fingerprint, cells, side, mapper, settings, recorder, precision)
 
 

@@ -149,6 +149,12 @@ def open_mapper(settings: ClassifySettings, scheme: ClassScheme | None = None) -
     return mapper
 
 
+def note_unfinished(mapper: Mapper) -> None:
+    """Say of a model whose training had not ended how far it was."""
+    if mapper.card.unfinished is not None:
+        log.warning("Note: %s: is of a training that had not ended: %s", mapper.settings.model, mapper.card.unfinished)
+
+
 def _opened(settings: ClassifySettings) -> Mapper:
     if Path(settings.model).suffix.lower() in EXPORTED:
         from landcover.classify.onnxmapper import OnnxMapper

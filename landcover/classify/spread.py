@@ -13,7 +13,7 @@ from landcover.classify.cells import Cell, cell_side, is_cut
 from landcover.classify.done import Done
 from landcover.classify.index import cells_folder, withdraw_index
 from landcover.classify.large import Large, basis, finish, outcome_of, plan_large
-from landcover.classify.mapper import Given, Mapper, libraries_of, needs_keras
+from landcover.classify.mapper import Given, Mapper, libraries_of, needs_keras, note_unfinished
 from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
 from landcover.classify.tiles import BASE, ENOUGH
@@ -58,6 +58,7 @@ def classify_spread(
         store.holds(store.staging / SEEN)
     # what depends on tiling would show the borders of cells
     mapper = basis(config.classify)
+    note_unfinished(mapper)
     side = None if mapper.card.blended else cell_side(config.classify)
     plans: dict[str, Large | Whole | Result] = {}
     with progress("looking at images", len(images), "images") as advance:

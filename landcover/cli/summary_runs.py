@@ -77,7 +77,11 @@ def _run(run: Run) -> list[str]:
     if run.peak_memory:
         lines[0] += f" and at most {run.peak_memory / 1e9:.1f} GB"
     lines.append(f"command: {' '.join(run.command)}")
-    return lines + _settings(compared(run.stage, run.settings, run.heeded), run.seed, run.heeded)
+    return (
+        lines
+        + _unfinished(run.unfinished)
+        + _settings(compared(run.stage, run.settings, run.heeded), run.seed, run.heeded)
+    )
 
 
 def _essence(told: Essence) -> list[str]:
@@ -86,8 +90,13 @@ def _essence(told: Essence) -> list[str]:
     return [
         f"made by `landcover {told['stage']}`, {told['version']}: it says so itself, its record is not here",
         f"of {inputs}",
+        *_unfinished(told.get("unfinished")),
         *_settings(told["settings"], None),
     ]
+
+
+def _unfinished(epoch: str | None) -> list[str]:
+    return [] if epoch is None else [f"the model is of a training that had not ended: {epoch}"]
 
 
 def _settings(settings: Mapping[str, Any], seed: int | None, heeded: Sequence[str] = ()) -> list[str]:

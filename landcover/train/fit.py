@@ -16,7 +16,7 @@ from landcover.errors import Interrupted, LandcoverError, OutputExists
 from landcover.files import make_folder, only_one, recover, replace_folder, whole_file
 from landcover.model import ModelCard, save_model
 from landcover.progress import Progress, silent
-from landcover.provenance import Essence, Recorder
+from landcover.provenance import Recorder, record_path
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.splitreport import FEW
@@ -67,8 +67,8 @@ def fit(
             _check_free(out, folder, overwrite, resume)
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
-            started, told = time.monotonic(), None if recorder is None else recorder.essence
-            made = learn(chips, known, scheme, folder, progress, on_epoch, told)
+            started = time.monotonic()
+            made = learn(chips, known, scheme, folder, progress, on_epoch, recorder)
             if recorder is not None:
                 recorder.write(time.monotonic() - started, folder)
             # cut off here, there is a checkpoint too many, never a finished training without its name
@@ -103,10 +103,10 @@ def learn(
     folder: Path,
     progress: Progress = silent,
     on_epoch: Callable[[Epoch, int], None] = lambda epoch, epochs: None,
-    told: Essence | None = None,
+    recorder: Recorder | None = None,
 ) -> Trained:
-    """Train in a folder, from its checkpoint if it holds one, until there are epochs enough. `told`: what the model
-    says of its making."""
+    """Train in a folder, from its checkpoint if it holds one, until there are epochs enough. `recorder`: knows what the
+    model says of its making, and records that of the best one so far; of the finished one it is the caller's to do."""
     origin = origin_of(chips, settings, scheme)
     state = load_state(folder / CHECKPOINT) if (folder / CHECKPOINT).exists() else None
     if state is not None:
@@ -137,10 +137,18 @@ def learn(
     )  # fmt: skip
     typical = typical_chips(chips.validation, scheme)
 
+    def save(state: State, recorder: Recorder | None) -> None:
+        # a record of another model than the one that lies there would be untrue
+        record_path(folder).unlink(missing_ok=True)
+        save_model(task.network, _card(chips, settings, scheme, task, state, recorder), folder / "model.keras")
+
     def keep(state: State) -> None:
-        """Of the weights that the learner has now: model and pictures."""
+        """Of the weights that the learner has now: model, record and pictures."""
         task.network.set_weights(learner.get_weights())
-        save_model(task.network, _card(chips, settings, scheme, task, state, told), folder / "model.keras")
+        so_far = None if recorder is None else _so_far(recorder, state, settings.epochs)
+        save(state, so_far)
+        if so_far is not None:
+            so_far.write(sum(epoch["seconds"] for epoch in state.history), folder)
         _draw(chips, typical, scheme, task, state, folder)
 
     left = settings.epochs - len(state.history)
@@ -172,23 +180,29 @@ def learn(
             if not state.history:
                 shutil.rmtree(folder, ignore_errors=True)
     task.network.set_weights(state.best_weights)
-    save_model(task.network, _card(chips, settings, scheme, task, state, told), folder / "model.keras")
+    save(state, recorder)
     best = state.history[state.best]
     iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
     _write_metrics(folder / METRICS, chips, settings, scheme, task, state, iou)
     return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, "split" in best)
 
 
+def _so_far(recorder: Recorder, state: State, epochs: int) -> Recorder:
+    """Of the best model before the training has ended: nothing else in the folder is as it will stay."""
+    stage = replace(recorder.stage, parts=("model.keras",))
+    return replace(recorder, stage=stage, unfinished=f"epoch {state.best + 1} of {epochs}")
+
+
 def _card(
-    chips: Chips, settings: TrainSettings, scheme: ClassScheme, task: Task, state: State, told: Essence | None
+    chips: Chips, settings: TrainSettings, scheme: ClassScheme, task: Task, state: State, recorder: Recorder | None
 ) -> ModelCard:
     info, known = chips.info, task.statistics
     return ModelCard(
         scheme=scheme, bands=info.bands, dtype=info.dtype, mean=known.mean, deviation=known.deviation,
         pixel_size=info.pixel_size, chip_size=info.size, halo=task.halo, multiple=task.multiple,
         split=info.split, model=settings.model,
-        pixels=dict(zip(scheme.names, known.pixels.tolist(), strict=True)), scores=state.history[state.best], run=told,
-        learning_rate=state.rate,
+        pixels=dict(zip(scheme.names, known.pixels.tolist(), strict=True)), scores=state.history[state.best],
+        run=None if recorder is None else recorder.essence, learning_rate=state.rate,
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -11,8 +12,7 @@ from typing import Any
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from landcover.assess.measures import NORMAL
-from landcover.assess.report.article import PUBLISHED, published
+from landcover.assess.measures import NORMAL, ROUNDING
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view, map_view
 from landcover.assess.table import part_of, size
@@ -43,6 +43,7 @@ CITATIONS = {
         "positive counts estimated from survey data. Survey Methodology 24, 193-201.",
     ),
 }
+FINGERPRINT = re.compile(r"\b[0-9a-f]{64}\b")
 COMMON = (
     "Pontius, R. G., Millones, M. (2011): Death to Kappa: birth of quantity disagreement and allocation disagreement "
     "for accuracy assessment. International Journal of Remote Sensing 32, 4407-4429.",
@@ -100,7 +101,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["provenance"]["inputs"], record["provenance"]["assessed"], record["classes"], record["map"]
-        record["share_of_map"], record["contingency"]["column_names"]
+        record["share_of_map"], record["contingency"]["column_names"], record["areas_note"]
     except (ValueError, KeyError, TypeError):
         raise LandcoverError(f"{path}: is none that this version wrote: run `landcover assess` again") from None
     return dict(record)
@@ -108,7 +109,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _environment() -> Environment:
     made = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=StrictUndefined)
-    made.filters |= {"percent": _percent, "interval": _interval, "size": _size, "sizes": _sizes, "counted": counted}
+    made.filters |= {"percent": _percent, "interval": _interval, "size": _size, "sizes": _sizes, "counted": counted,
+                     "shortened": _shortened}  # fmt: skip
     return made
 
 
@@ -117,8 +119,6 @@ def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image:
     figures = record["classes"]
     contingency = record["contingency"]
     classes = [{"name": c.name, "value": c.value, "colour": c.color, "figures": figures[c.name]} for c in scheme]
-    known = published(scheme)
-    precision, recall = ([of_class and of_class[n] for of_class in known] for n in (0, 1))
     whole = record["overall_accuracy"]
     low, high = whole["interval_95"]
     return {
@@ -130,12 +130,8 @@ def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image:
         "columns": contingency["column_names"],
         "table": _table(contingency["counts"], scheme),
         "proportions": _table(contingency["area_proportions"], scheme) if record["unit"] == "points" else None,
-        "users": accuracy_bars(_bars(scheme, figures, "users_accuracy"), "User's accuracy by class", precision),
-        "producers": accuracy_bars(
-            _bars(scheme, figures, "producers_accuracy"), "Producer's accuracy by class", recall
-        ),
-        "article": PUBLISHED,
-        "in_article": any(known),
+        "users": accuracy_bars(_bars(scheme, figures, "users_accuracy"), "User's accuracy by class"),
+        "producers": accuracy_bars(_bars(scheme, figures, "producers_accuracy"), "Producer's accuracy by class"),
         "areas": area_bars(
             _bars(scheme, figures, "hectares"), [figures[n]["mapped_hectares"] for n in scheme.names], "Area by class"
         ) if record["unit"] == "points" else None,
@@ -183,6 +179,11 @@ def _area_rows(record: Mapping[str, Any], scheme: ClassScheme) -> list[dict[str,
     return [{"name": name, "mapped": mapped, "known": known, "margin": _margin(known)} for name, mapped, known in rows]
 
 
+def _shortened(text: str | None) -> str:
+    """With 12 of the 64 digits of each fingerprint, as many as tell files apart."""
+    return "-" if text is None else FINGERPRINT.sub(lambda found: f"{found[0][:12]}…", text)
+
+
 def _script_safe(value: Any) -> str:
     """JSON that cannot end the element it stands in."""
     return json.dumps(value).replace("<", "\\u003c")
@@ -198,7 +199,7 @@ def _bars(scheme: ClassScheme, figures: Mapping[str, Any], key: str) -> list[Bar
 
 def _margin(known: Mapping[str, Any]) -> float | None:
     error = known["standard_error"]
-    return NORMAL * error if error else None
+    return NORMAL * error if error and error > ROUNDING else None
 
 
 def _training(

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from textwrap import wrap
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
@@ -10,8 +11,8 @@ from matplotlib.ticker import MaxNLocator
 ROW, BAR, LEFT, WIDTH, RIGHT = 26, 14, 150, 460, 14
 """Of a bar chart, in SVG's units: height of a row and of a bar, where bars begin, the whole width, the right margin."""
 
-TARGET = (0.84, 0.95)
-"""Precision and recall of the classes in the map of Alabama that the method is taken from, lowest and highest."""
+LETTERS, LINE = 18, 15
+"""Of the name of a class: so many letters fit left of the bars, in lines of this height."""
 
 
 @dataclass(frozen=True)
@@ -26,54 +27,51 @@ class Bar:
     number: int
 
 
-def accuracy_bars(bars: Sequence[Bar], title: str, published: Sequence[float | None] = ()) -> str:
-    """Shares of 0 to 1, with the range of the article's classes behind them, and marks at what it `published` of the
-    same class."""
-    start, end = (_x(v, 1.0) for v in TARGET)
-    height = ROW * len(bars)
-    band = (
-        f'<rect x="{start:.1f}" y="0" width="{end - start:.1f}" height="{height}" class="target">'
-        f"<title>the published map of Alabama: {TARGET[0]:.0%} to {TARGET[1]:.0%} a class</title></rect>"
-    )
-    marks = "".join(
-        f'<path d="M{_x(value, 1.0):.1f} {ROW * i + 2}v{ROW - 6}" class="mapped">'
-        f"<title>the published map of Alabama: {100 * value:.1f}</title></path>"
-        for i, value in enumerate(published)
-        if value is not None
-    )
+def accuracy_bars(bars: Sequence[Bar], title: str) -> str:
+    """Shares of 0 to 1."""
     ticks = [(v / 4, f"{25 * v} %") for v in range(5)]
-    return _chart(bars, 1.0, title, band, ticks, lambda v: f"{100 * v:.1f}", marks)
+    return _chart(bars, 1.0, title, ticks, lambda v: f"{100 * v:.1f}")
 
 
 def area_bars(bars: Sequence[Bar], mapped: Sequence[float], title: str) -> str:
     """Hectares by the reference with intervals; a line marks what the map shows."""
     longest = max([*mapped, *(b.high or b.value or 0.0 for b in bars), 1e-12])
+    row = _row_height(bars)
     marks = "".join(
-        f'<path d="M{_x(value, longest):.1f} {ROW * i + 2}v{ROW - 6}" class="mapped">'
-        f"<title>mapped: {value:,.1f} ha</title></path>"
+        f"<g><title>mapped: {value:,.1f} ha</title>"
+        + _outlined(f"M{_x(value, longest):.1f} {row * (i + 0.5) - ROW / 2 + 2}v{ROW - 6}", "mapped")
+        + "</g>"
         for i, value in enumerate(mapped)
     )
     ticks = [(v, f"{v:,.6g}") for v in np.asarray(MaxNLocator(5).tick_values(0, longest)).tolist() if v <= longest]
-    return _chart(bars, longest, title, "", ticks, lambda v: f"{v:,.4g}", marks)
+    return _chart(bars, longest, title, ticks, lambda v: f"{v:,.4g}", marks)
 
 
-def _chart(bars, longest, title, behind, ticks, shown, front="") -> str:  # type: ignore[no-untyped-def]
-    height = ROW * len(bars)
+def _chart(bars, longest, title, ticks, shown, front="") -> str:  # type: ignore[no-untyped-def]
+    height = _row_height(bars) * len(bars)
     grid = "".join(
         f'<line x1="{_x(v, longest):.1f}" x2="{_x(v, longest):.1f}" y1="0" y2="{height}" class="grid"/>'
         f'<text x="{_x(v, longest):.1f}" y="{height + 16}" class="tick">{escape(text)}</text>'
         for v, text in ticks
     )
-    rows = "".join(_row(bar, index, longest, shown) for index, bar in enumerate(bars))
+    rows = "".join(_row(bar, _row_height(bars) * (n + 0.5), longest, shown) for n, bar in enumerate(bars))
     return (
         f'<svg viewBox="0 0 {WIDTH} {height + 24}" role="img" aria-label="{escape(title)}" class="chart">'
-        f"{behind}{grid}{rows}{front}</svg>"
+        f"{grid}{rows}{front}</svg>"
     )
 
 
-def _row(bar: Bar, index: int, longest: float, shown) -> str:  # type: ignore[no-untyped-def]
-    y, middle = ROW * index + (ROW - BAR) / 2, ROW * index + ROW / 2
-    label = f'<text x="{LEFT - 8}" y="{middle + 4}" class="name">{escape(_short(bar.name))}</text>'
+def _row_height(bars: Sequence[Bar]) -> float:
+    """Of all rows alike: as much as the longest name needs."""
+    return max(ROW, *(LINE * len(_lines(bar.name)) + ROW - LINE for bar in bars))
+
+
+def _row(bar: Bar, middle: float, longest: float, shown) -> str:  # type: ignore[no-untyped-def]
+    y, lines = middle - BAR / 2, _lines(bar.name)
+    label = "".join(
+        f'<text x="{LEFT - 8}" y="{middle + 4 + LINE * (n - (len(lines) - 1) / 2)}" class="name">{escape(line)}</text>'
+        for n, line in enumerate(lines)
+    )
     if bar.value is None:
         return f'{label}<text x="{LEFT + 4}" y="{middle + 4}" class="none">not known</text>'
     text = f"{bar.name}: {shown(bar.value)}"
@@ -84,9 +82,8 @@ def _row(bar: Bar, index: int, longest: float, shown) -> str:  # type: ignore[no
     if bar.low is not None and bar.high is not None:
         low, high = _x(bar.low, longest), _x(bar.high, longest)
         text += f" ({shown(bar.low)} to {shown(bar.high)})"
-        drawn += (
-            f'<path d="M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 5}v10M{high:.1f} {middle - 5}v10" '
-            'class="whisker"/>'
+        drawn += _outlined(
+            f"M{low:.1f} {middle}H{high:.1f}M{low:.1f} {middle - 5}v10M{high:.1f} {middle - 5}v10", "whisker"
         )
     return f"<g><title>{escape(text)}</title>{label}{drawn}</g>"
 
@@ -95,8 +92,13 @@ def _x(value: float, longest: float) -> float:
     return LEFT + (WIDTH - LEFT - RIGHT - 26) * min(value / longest, 1.0)
 
 
-def _short(name: str) -> str:
-    return name if len(name) <= 18 else f"{name[:17]}…"
+def _lines(name: str) -> list[str]:
+    return wrap(name, LETTERS) or [name]
+
+
+def _outlined(path: str, kind: str) -> str:
+    """A line with a light edge, to be seen on bars of any colour."""
+    return f'<path d="{path}" class="edge {kind}"/><path d="{path}" class="{kind}"/>'
 
 
 def curves(history: Sequence[dict[str, float]], key: str, title: str) -> str:
