@@ -95,7 +95,8 @@ REPORTS = """\
     <image>_landcover.stac.json         with --stac
     <image>_landcover.tif.run.json      how it was made
     <image>_landcover.vrt               of a large image mapped on a cluster: shows its cells as one raster
-    <image>_landcover_cells/            the cells, a GeoTIFF each, and cells.gpkg, their outlines
+    <image>_landcover_cells/            the cells, a GeoTIFF each with what it was made of (.made.json), and
+                                        cells.gpkg, their outlines
 """
 
 

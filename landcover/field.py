@@ -22,18 +22,25 @@ MULTIPLES = tuple(2**power for power in range(9))
 def receptive_field(network: keras.Model) -> tuple[int | None, int]:
     """(halo, multiple): the pixels around a tile that can change its centre, and what tile sizes are multiples of.
 
-    Works backwards from a block of output pixels to the input pixels that reach it, layer by layer; exact for
-    convolutions, pooling and transposed convolutions, also in branches. The halo is rounded up to the multiple. It is
-    None where there is none: of a network with a layer that looks at all of the image, or that is not known. Raises
-    ModelError for a network that gives no pixel for each pixel.
+    As `exact_field`; the halo is None where there is none: of a network with a layer that looks at all of the image, or
+    that is not known. Raises ModelError for a network that gives no pixel for each pixel.
     """
     try:
-        low, high = spans(network)[id(network.inputs[0])]
+        return exact_field(network)
     except ModelError:
         return None, size_multiple(network)
+
+
+def exact_field(network: keras.Model) -> tuple[int, int]:
+    """(halo, multiple) of a network whose layers are all known: some hundredths of a second.
+
+    Works backwards from a block of output pixels to the input pixels that reach it, layer by layer; exact for
+    convolutions, pooling and transposed convolutions, also in branches. The halo is rounded up to the multiple. Raises
+    ModelError for another network.
+    """
+    low, high = spans(network)[id(network.inputs[0])]
     multiple = _total_stride(network)
-    reach = max(-low, high - (multiple - 1))
-    return _rounded(reach, multiple), multiple
+    return _rounded(max(-low, high - (multiple - 1)), multiple), multiple
 
 
 def size_multiple(network: keras.Model) -> int:

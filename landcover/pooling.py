@@ -1,6 +1,8 @@
 """Layers that Keras lacks for images of any size: which look at all of an image at once, or enlarge it smoothly."""
 
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
+from math import pi
 from typing import Any
 
 import keras
@@ -52,13 +54,13 @@ class Enlarged(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="landcover")
 class AnyUpSampling2D(keras.layers.UpSampling2D):
-    """The bilinear UpSampling2D, also of images whose size is not known before a graph runs. Keras 3.15 asks in Python
+    """The smooth UpSampling2D, also of images whose size is not known before a graph runs. Keras 3.15 asks in Python
     whether that size is above 0, which ends in an error there."""
 
     def call(self, image: keras.KerasTensor) -> keras.KerasTensor:
         values = ops.cast(image, "float32")
-        sizes = ops.shape(values)[1:3]
-        rows, columns = (_nearness(n * times, n) for n, times in zip(sizes, self.size, strict=True))
+        sizes, kind = ops.shape(values)[1:3], self.interpolation
+        rows, columns = (_nearness(n * times, n, kind) for n, times in zip(sizes, self.size, strict=True))
         wide = ops.einsum("cj,bijd->bicd", columns, values)
         return ops.cast(ops.einsum("ri,bicd->brcd", rows, wide), self.compute_dtype)
 
@@ -68,7 +70,7 @@ def of_any_size(network: keras.Model) -> keras.Model:
     all of them; the network itself where it does."""
 
     def enlarges(layer: keras.Layer) -> bool:
-        return type(layer) is keras.layers.UpSampling2D and layer.interpolation == "bilinear"
+        return type(layer) is keras.layers.UpSampling2D and layer.interpolation in WEIGHTS
 
     @cache
     def anew(layer: keras.Layer) -> keras.Layer:
@@ -94,9 +96,31 @@ def _shares(length: Any, bins: int) -> keras.KerasTensor:
     return inside / ops.sum(inside, axis=1, keepdims=True)
 
 
-def _nearness(length: Any, small: Any) -> keras.KerasTensor:
-    """(length, small) how much each of the few rows counts in each of the many."""
+def _nearness(length: Any, small: Any, kind: str = "bilinear") -> keras.KerasTensor:
+    """(length, small) how much each of the few rows counts in each of the many; of those beyond the edge the others
+    take the share."""
     many, few = ops.cast(length, "float32"), ops.cast(small, "float32")
     place = (ops.cast(ops.arange(length), "float32") + 0.5) * few / many - 0.5
-    place = ops.clip(place, 0.0, few - 1.0)
-    return ops.maximum(1.0 - ops.abs(place[:, None] - ops.cast(ops.arange(small), "float32")[None]), 0.0)
+    counts = WEIGHTS[kind](ops.abs(place[:, None] - ops.cast(ops.arange(small), "float32")[None]))
+    return counts / ops.sum(counts, axis=1, keepdims=True)
+
+
+def _bicubic(apart: keras.KerasTensor) -> keras.KerasTensor:
+    """Keys (1981), with a of -1/2."""
+    near, far = (1.5 * apart - 2.5) * apart**2 + 1.0, ((2.5 - 0.5 * apart) * apart - 4.0) * apart + 2.0
+    return ops.where(apart < 1.0, near, ops.where(apart < 2.0, far, 0.0))
+
+
+def _lanczos(apart: keras.KerasTensor, reach: int) -> keras.KerasTensor:
+    angle = pi * ops.maximum(apart, 1e-3)
+    waves = reach * ops.sin(angle) * ops.sin(angle / reach) / angle**2
+    return ops.where(apart < reach, waves, 0.0)
+
+
+WEIGHTS: dict[str, Callable[[keras.KerasTensor], keras.KerasTensor]] = {
+    "bilinear": lambda apart: ops.maximum(1.0 - apart, 0.0),
+    "bicubic": _bicubic,
+    "lanczos3": partial(_lanczos, reach=3),
+    "lanczos5": partial(_lanczos, reach=5),
+}
+"""How much a pixel counts by how many pixels it is apart, by the name of a smooth interpolation."""

@@ -70,12 +70,13 @@ class Store:
         """As `state_of` an object."""
         return state_of(self.place(path))
 
-    def listed(self, folder: Path) -> list[Path]:
-        """What is in a folder, and not in one below it. Raises LandcoverError."""
+    def listed(self, folder: Path, start: str = "") -> list[Path]:
+        """What is in a folder, and not in one below it, of names that begin so. Raises LandcoverError."""
         with _system(self.place(folder)) as (system, name):
             within = f"{name.rstrip('/')}/"
-            names = (str(found).removeprefix(within) for found in system.find(name))
-            return [folder / name for name in names if "/" not in name]
+            # some know of names, and need not list all
+            names = (str(found).removeprefix(within) for found in system.find(name, prefix=start))
+            return [folder / name for name in names if "/" not in name and name.startswith(start)]
 
     def remove(self, path: Path) -> None:
         """Of what may not be there. Raises LandcoverError."""

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import rasterio
+import tensorflow as tf
 from conftest import textured, write_image, write_polygons
 from keras import layers
 from killed import map_blended
@@ -32,7 +33,7 @@ from landcover.image import find_image
 from landcover.memory import bytes_a_pixel
 from landcover.model import ModelCard, load_network, read_card, save_model
 from landcover.modelfile import ENTRY
-from landcover.pooling import Enlarged, PartMeans
+from landcover.pooling import Enlarged, PartMeans, of_any_size
 from landcover.provenance import read_run
 from landcover.settings import ClassifySettings
 from landcover.train.losses import masked_crossentropy
@@ -227,6 +228,17 @@ def test_a_network_that_sees_all_of_a_tile_is_served_for_any_size(pooling_model,
     for rows, columns in ((64, 96), (112, 48)):
         images = np.moveaxis(textured(rows, columns)[None], 1, -1).astype(np.float32)
         np.testing.assert_allclose(served(images), network(images), atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["bilinear", "bicubic", "lanczos3", "lanczos5"])
+def test_images_are_enlarged_as_keras_does_whatever_their_size(kind, tmp_path) -> None:
+    image = keras.Input((None, None, 4))
+    network = keras.Model(image, layers.UpSampling2D((2, 3), interpolation=kind)(image))
+    served = tf.function(of_any_size(network), [tf.TensorSpec((None, None, None, 4))])
+    for rows, columns in ((5, 16), (12, 4)):
+        pixels = np.moveaxis(textured(rows, columns)[None], 1, -1).astype(np.float32)
+        # TensorFlow looks bicubic weights up in a table of 1,024 places
+        np.testing.assert_allclose(served(pixels), network(pixels), atol=0.2)
 
 
 def test_a_halo_is_at_most_half_a_tile(tmp_path, settings) -> None:

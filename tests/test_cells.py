@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import textured, write_image, write_model, write_polygons
+from rasterio.windows import Window
 
 from landcover.classify import Failed, Kept, Spread, cells, classify, onworker, spread
 from landcover.classify.cells import Cell, key_of
@@ -229,18 +230,50 @@ def _damage(path: Path) -> None:
     path.write_bytes(content)
 
 
+def _edit(path: Path) -> None:
+    """Change a pixel as a GIS does: all else stays as it was."""
+    with rasterio.open(path, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.write(dataset.read(1, window=Window(0, 0, 1, 1)) % 3 + 1, 1, window=Window(0, 0, 1, 1))
+
+
+@pytest.mark.parametrize("harm", [_damage, _edit])
 @pytest.mark.parametrize("kind", ["", "_confidence"])
-def test_a_damaged_cell_is_mapped_anew(tmp_path, make, image, tiny_model, kind) -> None:
+def test_a_cell_that_was_damaged_or_edited_is_mapped_anew(
+    tmp_path, make, image, tiny_model, kind, harm, caplog
+) -> None:
     config, out = _config(tiny_model), tmp_path / "m.vrt"
     make(config, image, out)
     right = {path: _read(path) for path in (out, tmp_path / "m_confidence.vrt")}
-    _damage(tmp_path / f"m_cells/r0000000_c0000000{kind}.tif")
+    cell = tmp_path / f"m_cells/r0000000_c0000000{kind}.tif"
+    tags = _tags(cell)
+    harm(cell)
+    assert _tags(cell) == tags
     # it is newer than the index
     again = make(config, image, out)
     assert isinstance(again, Spread)
     assert again.kept == 3
+    assert f"{image}: 1 cells had been changed or removed since they were made: they are made anew" in caplog.text
     for path in right:
         np.testing.assert_array_equal(_read(path), right[path])
+    # once it is told, nothing is said any more
+    caplog.clear()
+    out.unlink()
+    assert make(config, image, out).kept == 4
+    assert not caplog.text
+
+
+def test_a_run_that_was_cut_off_before_it_told_of_a_cell_goes_on_with_it(tmp_path, make, image, tiny_model) -> None:
+    config, out = _config(tiny_model), tmp_path / "m.vrt"
+    make(config, image, out)
+    told = tmp_path / "m_cells/r0000000_c0000000.tif.made.json"
+    content = told.read_bytes()
+    for left in (None, b"{"):
+        out.unlink()
+        told.unlink()
+        if left is not None:
+            told.write_bytes(left)
+        assert make(config, image, out).kept == 4
+        assert told.read_bytes() == content
 
 
 @pytest.mark.parametrize(("moment", "back"), [(2, 3), (4, 5)])

@@ -1,9 +1,11 @@
 """Maps of networks of a user's own: tiles show what the whole network gives."""
 
+import json
 from functools import cache
 
 import keras
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 from conftest import textured, write_image
@@ -12,10 +14,12 @@ from landcover.classify.kerasmapper import KerasMapper
 from landcover.classify.network import map_network
 from landcover.classify.predict import classify_image
 from landcover.errors import ModelError
+from landcover.export import export
 from landcover.export.onnxgraph import to_onnx
 from landcover.field import receptive_field
 from landcover.memory import bytes_a_pixel
-from landcover.model import ModelCard
+from landcover.model import CARD_KEY, ModelCard, save_model
+from landcover.scheme import ClassScheme
 from landcover.settings import ClassifySettings, TrainSettings
 from landcover.train.networks import build_network
 
@@ -44,15 +48,19 @@ def _pixels() -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (1, SIDE, SIDE, 4)).astype(np.uint8)
 
 
+def _card(scheme: ClassScheme, **more: object) -> ModelCard:
+    return ModelCard(
+        scheme=scheme, bands=4, dtype="uint8", mean=(120.0,) * 4, deviation=(60.0,) * 4, pixel_size=(1, 1),
+        chip_size=64, split="blocks", pixels={}, scores={}, **more,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("name", EXACT)
 def test_tiles_of_any_size_show_what_the_whole_network_gives(name: str, scheme) -> None:
     network, pixels = _network(name), _pixels()
     halo, multiple = receptive_field(network)
     assert (halo, multiple) == EXACT[name]
-    card = ModelCard(
-        scheme=scheme, bands=4, dtype="uint8", mean=(120.0,) * 4, deviation=(60.0,) * 4, pixel_size=(1, 1),
-        chip_size=64, halo=halo, multiple=multiple, split="blocks", pixels={}, scores={},
-    )  # fmt: skip
+    card = _card(scheme, halo=halo, multiple=multiple)
     expected = network.predict_on_batch(pixels.astype(np.float32))[0, ..., 1:]
     ours = map_network(network, card, halo, gaps=False)
     for tile in (8, 24):
@@ -67,6 +75,36 @@ def test_tiles_of_any_size_show_what_the_whole_network_gives(name: str, scheme) 
             sure = best - second > 1e-4
             assert sure.mean() > 0.9
             np.testing.assert_array_equal(classes[sure], np.array(scheme.values)[scores.argmax(-1)][sure])
+
+
+@pytest.mark.parametrize(
+    ("name", "halo", "multiple", "told"),
+    [
+        ("one_layer_three_times", 3, 1, "the network looks 7 px far, and its file tells of 3: give --halo 7 "),
+        ("one_pooling_throughout", 8, 2, "tiles must have multiples of 4 px a side, and its file tells of 2: train it"),
+        ("softmax_over_rows", 1, 1, r"layer softmax.*: looks along rows or columns, which its file does not tell: tra"),
+    ],
+)
+def test_a_network_that_looks_farther_than_its_file_tells_is_refused(
+    tmp_path, scheme, name, halo, multiple, told
+) -> None:
+    """As models have it that an earlier version trained."""
+    path, image = tmp_path / "model.keras", write_image(tmp_path / "a.tif", textured(64, 64))
+    save_model(_network(name), _card(scheme, halo=halo, multiple=multiple), path)
+    settings = ClassifySettings(model=path, precision="float32", tile=32)
+    with pytest.raises(ModelError, match=rf"model\.keras: {told}"):
+        classify_image(image, settings, tmp_path / "m.tif")
+    if name == "one_layer_three_times":
+        # who trained it need not do so again
+        classify_image(image, settings.model_copy(update={"halo": 7}), tmp_path / "m.tif")
+
+
+def test_an_export_tells_how_far_the_network_looks(tmp_path, scheme) -> None:
+    """Also where the file does not, that an earlier version wrote."""
+    save_model(_network("one_pooling_throughout"), _card(scheme, halo=8, multiple=2), tmp_path / "model.keras")
+    made = onnx.load(export(tmp_path / "model.keras", "onnx", tmp_path / "m.onnx"))
+    known = json.loads(next(item.value for item in made.metadata_props if item.key == CARD_KEY))
+    assert (known["halo"], known["multiple"]) == EXACT["one_pooling_throughout"]
 
 
 def test_a_map_of_another_size_than_its_tile_is_refused(tmp_path, tiny_model, monkeypatch) -> None:

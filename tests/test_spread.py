@@ -29,6 +29,7 @@ from landcover.config import Config
 from landcover.errors import Busy, Interrupted, LandcoverError
 from landcover.flight import Outcome
 from landcover.image import find_image
+from landcover.store import Store
 
 pytest.importorskip("distributed")
 
@@ -187,18 +188,28 @@ def test_of_two_runs_into_one_folder_the_first_ends_without_harm_to_the_other(tm
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a process cannot be looked for")
-def test_marks_of_runs_that_were_killed_are_removed(tmp_path) -> None:
+@pytest.mark.parametrize("stored", [False, True])
+def test_marks_of_runs_that_were_killed_are_removed(tmp_path, stored) -> None:
+    store = Store("memory://marks", tmp_path / "staging") if stored else None
+    folder = tmp_path / "staging/maps"
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:
         pass
-    with marked({tmp_path}, None) as (own,):
-        start, _, when = own.rpartition(f"-{os.getpid()}-")
+    with marked({folder}, store) as (own,):
+        start, _, when = own.rpartition("/")[2].rpartition(f"-{os.getpid()}-")
     others = start.replace(SEEN, f"{SEEN}-my"), f"{start}-2"
     hosts = (start, ended.pid), (start, os.getpid()), *((other, ended.pid) for other in others)
-    theirs = [Path(f"{host}-{process}-{when}") for host, process in hosts]
+    names = [f"{host}-{process}-{when}" for host, process in hosts]
+    # of another machine, two months ago; and what is none
+    names += [f"{others[0]}-7-{int(when, 16) - 60 * 86400 * 10**9:x}", f"{SEEN}-else", "map.tif"]
+    theirs = [folder / name for name in names]
     for mark in theirs:
         mark.touch()
-    with marked({tmp_path}, None):
-        assert [mark.exists() for mark in theirs] == [False, True, True, True]
+        if store:
+            store.put(mark)
+            mark.unlink()
+    with marked({folder}, store):
+        there = [store.holds(mark) if store else mark.exists() for mark in theirs]
+    assert there == [False, True, True, True, False, True, True]
 
 
 def test_what_computes_a_model_has_to_be_alike(tmp_path, monkeypatch) -> None:

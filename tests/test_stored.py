@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
 from conftest import textured, write_image
 from objectstore import object_store
 from rasterio.windows import Window
@@ -123,9 +124,13 @@ def test_a_map_that_another_replaced_is_not_taken_for_the_one_before(
     made("one", overwrite=True)
     assert not made("two")
     assert made("one")
-    # somebody else's files under the same names, and one that is damaged
+    # somebody else's files under the same names, one that is damaged, and one of which a pixel was edited
     damaged = ours["a.tif"][: -len(ours["a.tif"]) // 4]
-    for name, content in (("a.tif", b"no map at all"), ("a.tif", damaged), *theirs.items()):
+    (tmp_path / "edited.tif").write_bytes(ours["a.tif"])
+    with rasterio.open(tmp_path / "edited.tif", "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.write(dataset.read(1) % 3 + 1, 1)
+    edited = (tmp_path / "edited.tif").read_bytes()
+    for name, content in (("a.tif", b"no map at all"), ("a.tif", damaged), ("a.tif", edited), *theirs.items()):
         assert not made("one")
         (place / name).write_bytes(content)
         if content == b"no map at all":
@@ -133,6 +138,18 @@ def test_a_map_that_another_replaced_is_not_taken_for_the_one_before(
                 map_stored(store, cells["one"], settings, mapper, "one", overwrite=False, whole=True)
         assert made("one")
         assert {name: (place / name).read_bytes() for name in ours} == ours
+
+
+def test_a_store_that_does_not_tell_of_changes_is_looked_into(tmp_path, objects, store, settings, mapper) -> None:
+    class Mute(Store):
+        def state(self, path: Path) -> None:
+            return None
+
+    cell, mute = _cell(tmp_path, store, "one.tif", False), Mute(store.url, store.staging)
+    given = (cell, settings, mapper, "one", False, False)
+    kept = [map_stored(mute, *given)[0].kept for _ in range(2)]
+    (objects / "maps/here/a_confidence.tif").write_bytes((objects / "maps/here/a.tif").read_bytes())
+    assert [*kept, map_stored(mute, *given)[0].kept] == [False, True, False]
 
 
 def test_cells_of_another_size_are_swept_from_a_store(objects, store) -> None:

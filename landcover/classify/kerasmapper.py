@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from landcover.classify.mapper import Mapper
 from landcover.classify.network import map_network, score_network
 from landcover.errors import ModelError
+from landcover.field import exact_field
 from landcover.fingerprint import digest
 from landcover.memory import bytes_a_pixel
-from landcover.model import in_precision, load_network, read_card
+from landcover.model import ModelCard, in_precision, load_network, read_card
 from landcover.pooling import of_any_size
 from landcover.precision import Format, choose_precision
 from landcover.settings import ClassifySettings
@@ -67,6 +68,7 @@ class KerasMapper(Mapper):
         network = load_network(self.settings.model, code=self.settings.code)
         if digest(self.settings.model) != self.digest:
             raise ModelError(f"{self.settings.model}: has changed while it was read: give the command again")
+        check_field(network, self._own_card, self.settings)
         # tiles of one image differ in size from those of the next
         return of_any_size(network)
 
@@ -78,3 +80,24 @@ class KerasMapper(Mapper):
             times.append(time.perf_counter() - started)
         # the first one compiles
         return min(times[1:])
+
+
+def check_field(network: keras.Model, card: ModelCard, settings: ClassifySettings) -> None:
+    """Raise ModelError for a network that looks farther than its file tells, unless the settings say how far: an
+    earlier version counted a layer that is used several times once, and took what looks along rows for pointwise."""
+    if card.blended:
+        return
+    try:
+        reach, multiple = exact_field(network)
+    except ModelError as error:
+        raise ModelError(f"{settings.model}: {error}, which its file does not tell: train it anew") from None
+    if card.multiple % multiple:
+        raise ModelError(
+            f"{settings.model}: tiles must have multiples of {multiple} px a side, and its file tells of "
+            f"{card.multiple}: train it anew"
+        )
+    if settings.halo == "auto" and card.margin < reach:
+        raise ModelError(
+            f"{settings.model}: the network looks {reach} px far, and its file tells of {card.margin}: give --halo "
+            f"{reach} (classify.halo), or train it anew"
+        )

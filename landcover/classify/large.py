@@ -53,6 +53,7 @@ class Large:
     failed: list[tuple[Cell, str]] = field(default_factory=list)
     empty: int = 0
     kept: int = 0
+    again: int = 0
     unreadable: set[tuple[str, int, int]] = field(default_factory=set)
     began: float = field(default_factory=time.monotonic)
 
@@ -127,6 +128,11 @@ def finish(large: Large, store: Store | None = None) -> Spread | Failed:
     items = told_of(settings, large.mapper) | {PRECISION_TAG: str(large.precision), IMAGE_TAG: large.fingerprint}
     items |= {IMAGE_PATH_TAG: large.image.path} | as_tag(large.recorder.essence)
     write_index(index, large.image.grid, scheme, cells, items, settings.confidence)
+    if large.again:
+        log.warning(
+            "Note: %s: %d cells had been changed or removed since they were made: they are made anew", large.name,
+            large.again,
+        )  # fmt: skip
     if large.unreadable:
         file, column, row = min(large.unreadable)
         log.warning(
@@ -189,3 +195,4 @@ def outcome_of(large: Large, cell: Cell, trouble: str | None, made: Any) -> None
     else:
         large.done.append(Shown(cell.window, cell.out, made.pixels, made.content))
         large.kept += made.kept
+        large.again += made.again

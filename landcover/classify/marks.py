@@ -14,6 +14,9 @@ from landcover.store import Store
 SEEN = ".seen-by-all"
 """How their names begin."""
 
+OLDEST = 30 * 24 * 3600.0
+"""Seconds after which a mark of another machine, of which nobody here knows whether it runs, is taken for left."""
+
 
 @contextmanager
 def marked(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
@@ -27,6 +30,7 @@ def marked(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
             _sweep(mark.parent)
             mark.touch()
             if store is not None:
+                _sweep_stored(mark.parent, store)
                 store.put(mark)
         yield [store.place(mark) if store else str(mark) for mark in marks]
     finally:
@@ -38,11 +42,28 @@ def marked(folders: set[Path], store: Store | None) -> Iterator[list[str]]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove the marks of runs of this machine that were killed."""
+    """Remove the marks of runs that were killed."""
     for mark in folder.glob(f"{SEEN}-*"):
-        process, _, when = mark.name.removeprefix(_ours()).partition("-")
-        if process.isdigit() and when.isalnum() and not _runs(int(process)):
+        if _is_left(mark.name):
             mark.unlink(missing_ok=True)
+
+
+def _sweep_stored(folder: Path, store: Store) -> None:
+    """As `_sweep`, of a folder of a store: a mark more does no harm."""
+    with suppress(LandcoverError):
+        for mark in store.listed(folder, f"{SEEN}-"):
+            if _is_left(mark.name):
+                store.remove(mark)
+
+
+def _is_left(name: str) -> bool:
+    """Whether a mark is of a run that was killed: of this machine, where its process is gone, or older than any run."""
+    process, _, when = name.removeprefix(_ours()).partition("-")
+    if process.isdigit() and when.isalnum():
+        return not _runs(int(process))
+    with suppress(ValueError):
+        return time.time_ns() - int(name.rpartition("-")[2], 16) > OLDEST * 1e9
+    return False
 
 
 def _ours() -> str:

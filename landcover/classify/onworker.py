@@ -4,20 +4,20 @@ import os
 import platform
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from landcover.catalogue import PIXELS, find_kind
 from landcover.classify import Failed, Kept, Outside, classify_one
 from landcover.classify.cells import CELL_TAG, Cell, key_of
-from landcover.classify.done import Done, is_done, read_done, remove_done
+from landcover.classify.done import Done, as_told, find_done, read_done, read_told, remove_done, told_path
 from landcover.classify.estimate import trial
 from landcover.classify.mapper import Given, Mapper, check_given, given_by, needs_keras, open_mapper
 from landcover.classify.predict import Classified, classify_image
 from landcover.classify.stored import map_stored
 from landcover.config import Config
-from landcover.errors import Busy, ImageError, NoData, OutputExists, OutsideArea
+from landcover.errors import Busy, NoData, OutputExists, OutsideArea
+from landcover.files import whole_file
 from landcover.image import find_image
 from landcover.owncode import check_imported
 from landcover.precision import Format
@@ -106,18 +106,26 @@ def map_cell(
             return map_stored(store, cell, settings, mapper, key, overwrite, whole=False)[0]
         began = time.monotonic()
         while True:
-            if not overwrite and is_done(cell.out, key, settings) and cell.image.known:
-                # one that is damaged is mapped anew
-                with suppress(ImageError):
-                    return read_done(cell.out, settings, kept=True)
+            before, again = read_told(told_path(cell.out)), False
+            if not overwrite and cell.image.known:
+                done, again = find_done(cell.out, before, key, settings)
+                if done is not None:
+                    return done if before and before.key == key else _told_of(cell.out, key, done)
             try:
                 classify_image(cell.image, settings, cell.out, True, mapper=mapper, marks={CELL_TAG: key})
-                return read_done(cell.out, settings, kept=False)
+                return _told_of(cell.out, key, replace(read_done(cell.out, settings, kept=False), again=again))
             except (NoData, OutsideArea) as error:
                 remove_done(cell.out)
                 return Done({}, getattr(error, "unreadable", ()), "", False)
             except Busy as error:
                 _wait(began, error)
+
+
+def _told_of(out: Path, key: str, done: Done) -> Done:
+    """What is in the map of a cell, when it is written beside it."""
+    with whole_file(told_path(out)) as file:
+        file.write_bytes(as_told(key, done))
+    return done
 
 
 def _wait(began: float, error: Busy) -> None:

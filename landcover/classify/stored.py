@@ -1,38 +1,27 @@
 """Maps that go to an object store: made in a folder of the worker's own, put there when whole, known again by what they
 were made of."""
 
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from pydantic import TypeAdapter, ValidationError
-
 from landcover.classify.cells import CELL_TAG, Cell
-from landcover.classify.done import Done, files_of, is_done, read_done
+from landcover.classify.done import (
+    Done,
+    Told,
+    as_told,
+    files_of,
+    find_done,
+    rasters_of,
+    read_done,
+    read_told,
+    told_path,
+)
 from landcover.classify.mapper import Mapper
 from landcover.classify.predict import GOES_ON, Classified, classify_image
-from landcover.classraster import confidence_path
-from landcover.errors import ImageError, LandcoverError, NoData, OutputExists, OutsideArea
+from landcover.errors import LandcoverError, NoData, OutputExists, OutsideArea
 from landcover.settings import ClassifySettings
 from landcover.store import Store
-
-
-@dataclass(frozen=True)
-class Told:
-    """What is told of a map in an object beside it: the fingerprint of all that it depends on, what is in it, and the
-    state of its objects when they were put."""
-
-    key: str
-    done: Done
-    states: dict[str, str]
-
-
-TOLD = TypeAdapter(Told)
-
-
-def told_path(out: Path) -> Path:
-    return out.with_name(f"{out.name}.made.json")
 
 
 def map_stored(
@@ -43,8 +32,9 @@ def map_stored(
     out = cell.out
     with TemporaryDirectory(prefix="landcover-") as folder:
         scratch = Path(folder)
+        again = False
         if not overwrite:
-            done = _find(store, out, settings, key, scratch)
+            done, again = _find(store, out, settings, key, scratch)
             if done is not None and cell.image.known:
                 return done, None
             if done is None and whole and store.holds(out):
@@ -63,7 +53,7 @@ def map_stored(
             # the folder of this worker is gone with all that is in it; the client tells the URL
             error.args = (str(error).replace(folder, str(out.parent)).removesuffix(GOES_ON),)
             raise
-        done = read_done(made.path, settings, kept=False)
+        done = replace(read_done(made.path, settings, kept=False), again=again)
         # the map goes first and comes last: who is cut off leaves none, rather than one beside what is of another
         for path in (told_path(out), out):
             store.remove(path)
@@ -76,37 +66,31 @@ def map_stored(
             else:
                 # of the map before
                 store.remove(path)
-        _tell(store, out, key, done, {path.name: states[path.name] for path in _rasters(out, settings)}, scratch)
+        _tell(store, out, key, done, {path.name: states[path.name] for path in rasters_of(out, settings)}, scratch)
         return done, made
 
 
-def _find(store: Store, out: Path, settings: ClassifySettings, key: str, scratch: Path) -> Done | None:
-    """What is known of a map that is stored and was made of what has this fingerprint."""
-    rasters = _rasters(out, settings)
+def _find(store: Store, out: Path, settings: ClassifySettings, key: str, scratch: Path) -> tuple[Done | None, bool]:
+    """As `find_done`, of a map that is stored."""
+    rasters = rasters_of(out, settings)
     if not all(map(store.holds, rasters)):
-        return None
-    told = _told(store, out, scratch)
-    if told is not None and all(store.state(path) == told.states.get(path.name, "") for path in rasters):
-        return told.done if told.key == key and (settings.skip_bad or not told.done.unreadable) else None
-    # nothing is told of what is there: by a run that was cut off before it told, or whose map another has replaced; the
-    # map does so itself
+        return None, False
+    before = _told(store, out, scratch)
+    if before is not None and all(store.state(path) == before.states.get(path.name, "") for path in rasters):
+        usable = before.key == key and (settings.skip_bad or not before.done.unreadable)
+        return (before.done if usable else None), False
+    # nothing is told of what is there: by a run that was cut off before it told, or whose map another has replaced; or
+    # the store does not tell what changes
     states = {}
     for path in rasters:
         store.fetch(path, scratch / path.name)
         states[path.name] = _state(store, path, scratch / path.name)
-    done = None
-    # one that is damaged is mapped anew
-    with suppress(ImageError):
-        if is_done(scratch / out.name, key, settings):
-            done = read_done(scratch / out.name, settings, kept=True)
-            _tell(store, out, key, done, states, scratch)
+    done, again = find_done(scratch / out.name, before, key, settings)
+    if done is not None:
+        _tell(store, out, key, done, states, scratch)
     for path in rasters:
         (scratch / path.name).unlink(missing_ok=True)
-    return done
-
-
-def _rasters(out: Path, settings: ClassifySettings) -> list[Path]:
-    return [out, confidence_path(out)] if settings.confidence else [out]
+    return done, again
 
 
 def _state(store: Store, path: Path, file: Path) -> str | None:
@@ -116,17 +100,11 @@ def _state(store: Store, path: Path, file: Path) -> str | None:
 
 
 def _told(store: Store, out: Path, scratch: Path) -> Told | None:
-    if not store.fetch(told_path(out), scratch / "told"):
-        return None
-    try:
-        return TOLD.validate_json((scratch / "told").read_bytes())
-    except ValidationError:
-        return None
+    return read_told(scratch / "told") if store.fetch(told_path(out), scratch / "told") else None
 
 
 def _tell(store: Store, out: Path, key: str, done: Done, states: dict[str, str | None], scratch: Path) -> None:
-    """Nothing where the state of an object is not known: it would be true of another, too."""
-    told = {name: state for name, state in states.items() if state is not None}
-    if told.keys() == states.keys():
-        (scratch / "told").write_bytes(TOLD.dump_json(Told(key, replace(done, kept=True), told)))
-        store.put(told_path(out), scratch / "told")
+    """Of an object whose state is not known only what is in it: it may be another's already."""
+    known = {name: state for name, state in states.items() if state is not None}
+    (scratch / "told").write_bytes(as_told(key, done, known))
+    store.put(told_path(out), scratch / "told")
