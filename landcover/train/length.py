@@ -43,8 +43,8 @@ class Length:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan(Length):
-    """`seconds`: of the sweep and of all epochs, if none is saved by stopping early; `memory`: bytes of main memory, the
-    most that the trial took."""
+    """`seconds`: of the sweep and of all epochs, if none is saved by stopping early; `memory`: bytes of main memory, at
+    most, that the trial took."""
 
     parameters: int
     precision: Format
