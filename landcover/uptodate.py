@@ -178,6 +178,10 @@ def told_change(before: Fingerprint, now: Fingerprint) -> str:
         return "has another content than before"
     if (before.how, before.bytes, before.digest) == ("sampled", now.bytes, now.digest):
         return f"has another time of change ({_time(before)} -> {_time(now)}): was it copied without its times?"
+    if before.bytes == now.bytes is not None:
+        saved = (_time(before), _time(now))
+        when = "" if saved[0] == saved[1] else f": of {saved[0]} before, of {saved[1]} now"
+        return f"has changed (its content is another, its size the same{when})"
     return f"has changed ({_stamp(before)} -> {_stamp(now)})"
 
 

@@ -22,7 +22,7 @@ from landcover.errors import LandcoverError
 from landcover.files import check_made
 from landcover.train import estimators
 from landcover.train.budget import fitted
-from landcover.train.plan import Plan
+from landcover.train.length import Plan
 
 
 @pytest.fixture

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from threading import Event
+from types import SimpleNamespace
 
 import click
 import numpy as np
@@ -175,6 +177,28 @@ def test_mistakes_are_one_line_and_leave_nothing(tmp_path, config, monkeypatch, 
     assert [p.name for p in tmp_path.iterdir()] == ["c.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["clasify"], "No such command 'clasify': did you mean classify? See `landcover --help`"),
+        (["nothing"], "No such command 'nothing': see `landcover --help`"),
+        (["--versio"], "did you mean --version? See `landcover --help`"),
+        (["plan", "--quik"], "did you mean --quick or --quiet? See `landcover plan --help`"),
+        (["train", "--epoch=3"], "did you mean --set train.epochs=VALUE? See `landcover train --help`"),
+        (["train", "--seed", "3"], "did you mean --set train.seed=VALUE? See `landcover train --help`"),
+        (["assess", "--refrence", "x"], "did you mean --set assess.reference=VALUE? See `landcover assess --help`"),
+        (["classify", "--nothing-like-it"], ": see `landcover classify --help`"),
+        (["plan", "--map"], "Option '--map' requires an argument: see `landcover plan --help`"),
+    ],
+)
+def test_what_was_probably_meant_is_said(arguments, message) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.endswith(f"{message}\n")
+    assert len(result.stderr.splitlines()) == 1
+
+
 def test_a_text_file_is_not_a_raster(tmp_path, config) -> None:
     (tmp_path / "a.tif").write_text("no raster")
     result = run("mosaic", tmp_path / "a.tif", "-c", config)
@@ -189,6 +213,24 @@ def test_a_class_without_a_chip_is_said(tmp_path, config, noise) -> None:
     result = run("prepare", "-c", config)
     assert result.exit_code == 0, result.output
     assert "no chip holds water, harvested, open or bare land, forest, planted or dark cropland" in result.stderr
+    assert [line.removeprefix(f"{tmp_path}/data/").split(":")[0] for line in result.stderr.splitlines()] == [
+        "interim/mosaic/mosaic.vrt", "interim/labels.tif (field Classvalue)", "interim/chips", "Note", "processed",
+        "processed/augmented",
+    ]  # fmt: skip
+    write_polygons(tmp_path / "data/raw/labels.gpkg", boxes[:-1])
+    changed = run("prepare", "-c", config)
+    told = [line.removeprefix(f"{tmp_path}/data/").partition(":")[::2] for line in changed.stderr.splitlines()]
+    assert [name for name, what in told if "is made anew" not in what] == [
+        "interim/mosaic", "interim/labels.tif (field Classvalue)", "interim/chips", "Note", "processed",
+        "processed/augmented",
+    ]  # fmt: skip
+    # each stage is told of before the next begins
+    assert [name for name, _ in told].index("interim/labels.tif (field Classvalue)") < next(
+        n for n, (name, what) in enumerate(told) if name == "interim/chips" and "is made anew" in what
+    )
+    again = run("prepare", "-c", config)
+    assert again.stdout == f"{tmp_path}/data/processed: is up to date\n"
+    assert len(again.stderr.splitlines()) == 4
 
 
 def test_an_interrupted_run_leaves_nothing_half_written(tmp_path, config, noise, monkeypatch) -> None:
@@ -240,6 +282,7 @@ def test_an_interruption_that_comes_out_as_another_error_is_one(monkeypatch, int
         raise SystemError("bad argument to internal function")
 
     monkeypatch.setattr("landcover.catalogue.plugins", meddle)
+    monkeypatch.setattr("landcover.cli.interrupt.PATIENCE", 60.0)
     # what runs in the background may ignore it
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -249,6 +292,34 @@ def test_an_interruption_that_comes_out_as_another_error_is_one(monkeypatch, int
         signal.signal(signal.SIGINT, before)
     assert isinstance(result.exception, SystemExit if interrupted else SystemError)
     assert result.stderr == ("Interrupted: no output is left half-written\n" if interrupted else "")
+
+
+def test_where_a_run_cannot_stop_at_once_it_is_said_that_it_will(monkeypatch) -> None:
+    def compute() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            # as if it were raised only now
+            assert said.wait(60)
+            raise
+
+    def echo(text: str, err: bool) -> None:
+        plain(text, err=err)
+        said.set()
+
+    said, plain = Event(), click.echo
+    monkeypatch.setattr("landcover.cli.interrupt.click", SimpleNamespace(echo=echo))
+    monkeypatch.setattr("landcover.cli.interrupt.PATIENCE", 0.0)
+    monkeypatch.setattr("landcover.catalogue.plugins", compute)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        result = CliRunner().invoke(main, ["models"])
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.exit_code == 130
+    assert result.stderr.splitlines() == [
+        "Stopping, as soon as the step at work is done", "Interrupted: no output is left half-written",
+    ]  # fmt: skip
 
 
 @pytest.mark.skipif(os.name == "nt", reason="pipes are another matter there")

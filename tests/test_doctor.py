@@ -349,12 +349,28 @@ def test_each_class_with_its_ground(healthy) -> None:
     write_polygons(LABELS, kept)
     missing, few = found("labels.class", "warning")
     assert missing.what == "no label on the images of water (3)"
-    assert few.what.startswith("harvested, open or bare land (4) has little: 2 polygons, ")
+    assert few.what.startswith("harvested, open or bare land (4) is in few places: 2 polygons, ")
+    assert few.mend == "draw more of it, at least 5 polygons in all, well apart"
     (ok,) = found("labels.class", "ok")
     for row in ok.figures["classes"]:
         own = [b for b in kept if b[4] == row["value"]]
         assert row["polygons"] == len(own)
         assert row["hectares"] == pytest.approx(sum((b[2] - b[0]) * (b[3] - b[1]) for b in own) / 1e4, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("number", "side", "what", "mend"),
+    [
+        (2, 20, "2 polygons, 0.08 ha, 801 pixels", "5 polygons and 2,000 pixels in all, well apart"),
+        (6, 10, "6 polygons, 0.06 ha, 600 pixels", "2,000 pixels in all"),
+    ],
+)
+def test_of_a_class_only_what_is_short_is_asked_for(healthy, number, side, what, mend) -> None:
+    boxes, _ = fields()
+    small = [(b[0], b[1], b[0] + side, b[1] + side, 3) for b in boxes if b[4] == 3][:number]
+    write_polygons(LABELS, [*(b for b in boxes if b[4] != 3), *small])
+    (little,) = found("labels.class", "warning")
+    assert (little.what, little.mend) == (f"water (3) has little: {what}", f"draw more of it, at least {mend}")
 
 
 def test_label_rasters_count_too(healthy) -> None:
@@ -487,6 +503,18 @@ def test_the_reference(healthy) -> None:
     assert "is the labels as well" in found("reference.file", "warning", (f"assess.reference={LABELS}",))[0].what
 
 
+def test_a_reference_beside_the_images_is_for_other_maps(healthy) -> None:
+    write_polygons(Path("data/raw/reference.gpkg"), [(0, 0, 9, 9, 1), (9000, 0, 9009, 9, 2)])
+    assert found("reference.file")[0].what == "2 features, 1 of them outside the images of the mosaic"
+    write_polygons(Path("data/raw/reference.gpkg"), [(9000, 0, 9009, 9, 2)])
+    (told,) = found("reference.file")
+    assert told.severity == "ok"
+    assert told.what.startswith("1 feature, outside the images of the mosaic: for maps of other images")
+    points = gpd.GeoDataFrame({"Classvalue": [1]}, geometry=gpd.points_from_xy([0], [0]), crs=4326)
+    points.to_file("data/raw/reference.gpkg", layer="labels")
+    assert ", outside the images of the mosaic: " in found("reference.file")[0].what
+
+
 def test_a_good_reference_is_not_blamed_for_labels_that_are_missing(healthy) -> None:
     write_polygons(Path("data/raw/reference.gpkg"), [(0, 0, 9, 9, 1)])
     LABELS.unlink()
@@ -527,6 +555,8 @@ def test_rasters_as_a_reference_that_assess_would_stop_at(healthy) -> None:
     write_image(Path("data/raw/reference.tif"), np.full((1, 64, 64), 9, np.uint8), column=9000)
     assert "codes that are neither in scheme" in found("reference.file", "error", source)[0].what
     write_image(Path("data/raw/reference.tif"), np.full((1, 64, 64), 2, np.uint8), column=9000)
+    assert found("reference.file", "ok", source)[0].what.startswith("a raster, outside the images of the mosaic: ")
+    write_image(Path("data/raw/reference.tif"), np.full((1, 64, 64), 2, np.uint8))
     assert found("reference.file", "ok", source)[0].what == "a raster"
     _shapes([1], points=True)
     both = ("assess.reference=[data/raw/reference.gpkg, data/raw/reference.tif]",)

@@ -16,6 +16,7 @@ from landcover.model import load_network, read_card
 from landcover.settings import BackboneSettings, TrainSettings
 from landcover.train import backbone, phases, rates
 from landcover.train.fit import fit
+from landcover.train.length import known_rate
 from landcover.train.networks import build_network
 from landcover.train.plan import plan
 from landcover.train.unet import logits_of
@@ -68,9 +69,9 @@ def test_a_sweep_without_a_fall_is_drawn_and_a_plan_tells_of_it(tmp_path, scheme
 
 def test_a_short_training_is_not_swept_for(tmp_path) -> None:
     settings = TrainSettings(model="pspnet", epochs=30, batch=4)
-    assert phases.known_rate(settings) is None
-    assert phases.known_rate(TrainSettings()) == 0.001
-    assert phases.known_rate(settings.model_copy(update={"learning_rate": 0.01})) == 0.01
+    assert known_rate(settings) is None
+    assert known_rate(TrainSettings()) == 0.001
+    assert known_rate(settings.model_copy(update={"learning_rate": 0.01})) == 0.01
 
     class Few:
         train, copies = range(40), range(40)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from conftest import textured, write_image, write_polygons
+from conftest import run, textured, write_image, write_polygons
 
 from landcover.cli import main
 from landcover.config import Config, load_config
@@ -50,7 +50,11 @@ def test_before_the_first_run_all_is_to_do_and_nothing_is_written(project) -> No
     ]  # fmt: skip
     assert _doing()["chips"] == "to do"
     assert "1 image, 0.1 Mpx, 7 ha; 57,600 labelled pixels" in result.stdout
-    assert "about 14 chips" in result.stdout
+    assert "about 16 chips to train and to validate\n" in result.stdout
+    assert "disk: about 1 MB for the chips, and up to 1 MB for copies of those of rare classes\n" in result.stdout
+    assert "time: about " in result.stdout
+    assert result.stderr.startswith("Trying out a few chips, to tell how long it takes: some seconds")
+    assert len(result.stderr.splitlines()) == 1
     assert "train:\n  known once prepare has run" in result.stdout
     assert {p: p.stat().st_mtime_ns for p in project.rglob("*")} == before
 
@@ -60,12 +64,56 @@ def test_the_estimate_is_near_what_is_made(project) -> None:
     made = prepare(_config())
     assert made.chips is not None
     report = made.chips.report
-    assert told.chips == pytest.approx(report.train.chips + report.validation.chips + report.dropped, rel=0.2)
+    assert told.chips == report.train.chips + report.validation.chips
+    assert told.windows == told.chips + report.dropped
     outputs = [read_run(path) for path in (_config().paths.chips, _config().paths.stacks, _config().paths.augmented)]
-    assert sum(part.bytes or 0 for run in outputs if run for part in run.outputs) < 4 * told.disk
+    assert sum(part.bytes or 0 for run in outputs if run for part in run.outputs) < 4 * (told.disk + told.copies)
+    assert told.seconds is not None
     assert told.seconds > 0
     assert told.memory is None
     assert (estimate(_config()).memory or 0) > 1e7
+
+
+def test_sparse_labels_beside_gaps_between_images_are_counted_window_by_window(project) -> None:
+    write_image(project / "data/raw/naip/m_2.tif", textured(128, 192), column=256)
+    write_image(project / "data/raw/naip/m_3.tif", textured(200, 200), column=2000, row=500)
+    spots = [(x, y, x + 14, y + 14, 1 + (x + y) // 20 % 6) for x in range(0, 460, 70) for y in range(0, 260, 60)]
+    write_polygons(project / "data/raw/labels.gpkg", [*spots, (2050, 550, 2130, 640, 2), (2140, 600, 2150, 609, 3)])
+    settings = ("chips.size=96", "chips.stride=32", "chips.max_background=0.97", "split.validation=0.3")
+    told = estimate(_config(*settings), timed=False)
+    made = prepare(_config(*settings)).chips
+    assert made is not None
+    assert all(made.filtered.values())
+    kept = made.report.train.chips + made.report.validation.chips
+    # by samples of every third pixel; the split may then be another
+    assert told.windows == pytest.approx(kept + made.report.dropped, rel=0.05)
+    assert told.chips == pytest.approx(kept, rel=0.2)
+    # stack is not as it was made
+    (project / "data/processed/split.json").unlink()
+    there = run("plan", "--no-timing", *(f"--set={s}" for s in (*SMALL, *settings))).stdout
+    known = (
+        f"{kept} chips to train and to validate; {made.report.dropped} more lie between the two sides, and are left out"
+    )
+    assert f"\n  {known}\n" in there
+
+
+def test_without_timing_nothing_is_tried_out(project, random_model, monkeypatch) -> None:
+    def fail(*given: object) -> None:
+        raise AssertionError
+
+    for slow in ("prepare.estimate._trial", "classify.estimate.open_mapper", "cli.runs.import_quietly"):
+        monkeypatch.setattr(f"landcover.{slow}", fail)
+    model = f"--set=classify.model={random_model}"
+    costs = json.loads(_plan("data/raw/naip", model, "--no-timing", "--json").stdout)["costs"]
+    assert (costs["prepare"]["chips"], costs["prepare"]["seconds"]) == (16, None)
+    assert (costs["classify"]["pixels"], costs["classify"]["seconds"]) == (256 * 256, None)
+    prepare(_config())
+    result = _plan("data/raw/naip", model, "--no-timing")
+    assert result.stderr == ""
+    assert "time" not in result.stdout
+    assert "chips: 12 to train on, " in result.stdout
+    assert "steps: 30 epochs of " in result.stdout
+    assert "1 image, 0.1 Mpx\n" in result.stdout
 
 
 def test_without_images_the_map_is_that_of_the_mosaic(project) -> None:

@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,12 @@ from landcover import provenance, uptodate
 from landcover.config import Config, load_config
 from landcover.errors import LandcoverError, OutputExists
 from landcover.files import leftovers, only_one
+from landcover.fingerprint import fingerprint
 from landcover.pipeline import PREPARE, benchmark_stage, train_stage
 from landcover.prepare import Prepared, prepare
 from landcover.prepare.steps import run_labels, run_mosaic
 from landcover.provenance import read_run, record_path, recorded
-from landcover.uptodate import check
+from landcover.uptodate import check, told_change
 
 STAGES = ("mosaic", "labels", "chips", "stacks", "augmented")
 BOXES = [(x, y, x + 60, y + 60, 1 + (x // 64 + y // 64) % 6) for x in range(0, 512, 64) for y in range(0, 256, 64)]
@@ -139,6 +141,20 @@ def test_what_changed_redoes_what_depends_on_it_and_no_more(project, monkeypatch
     assert set(redone) <= set(_redone(made)) <= {*redone, *(STAGES[3:] if change is _add_an_image else ())}
     assert (why or "") in caplog.text
     assert _redone(prepare(_config(project))) == []
+
+
+def test_a_change_that_leaves_the_size_is_told_as_one_of_content(tmp_path) -> None:
+    path = tmp_path / "names.csv"
+    told = []
+    for text, second in (("a,b", 1), ("c,d", 1), ("e,f", 3), ("g,hi", 3)):
+        path.write_text(text)
+        os.utime(path, (1e9 + second, 1e9 + second))
+        told.append(fingerprint(path, tmp_path))
+    changes = [told_change(before, now) for before, now in pairwise(told)]
+    assert changes[0] == "has changed (its content is another, its size the same)"
+    assert changes[1].startswith("has changed (its content is another, its size the same: of 2001-09-")
+    assert changes[2].startswith("has changed (3 bytes of 2001-09-")
+    assert "-> 4 bytes of 2001-09-" in changes[2]
 
 
 @pytest.mark.parametrize(

@@ -173,8 +173,8 @@ def _write(path: Path, told: Any) -> None:
 def _fitted(part: Chips, settings: Settled, scheme: ClassScheme, folder: Path, seconds: float) -> Settled:
     """Those that the training was begun with, which depend on how fast the machine was, or new ones."""
     from landcover.train.budget import fitted
+    from landcover.train.length import sweep_steps
     from landcover.train.plan import plan_for
-    from landcover.train.rates import sweep_steps
 
     path = folder / FITTED
     if path.exists() and (folder / CHECKPOINT).exists():

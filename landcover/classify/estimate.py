@@ -10,6 +10,7 @@ from pathlib import Path
 from landcover.classify.mapper import Mapper, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES
 from landcover.cluster import HERE, Machines, open_cluster
+from landcover.grid import Grid
 from landcover.image import find_image
 from landcover.settings import ClassifySettings
 from landcover.words import counted
@@ -22,30 +23,34 @@ SIDE = 512
 
 @dataclass(frozen=True)
 class Estimate:
-    """`pixels` of the images; `seconds` to map them all; bytes of `disk` while the largest is made, and of main
-    `memory` at most."""
+    """`pixels` of the images; `seconds` to map them all, None if that was not tried; bytes of `disk` while the largest
+    is made, and of main `memory` at most."""
 
     images: int
     pixels: int
-    seconds: float
+    seconds: float | None
     disk: int
     memory: int
 
 
-def estimate(images: Sequence[str], settings: ClassifySettings, machines: Machines = HERE) -> Estimate:
-    """On a cluster by a trial on each worker, all at once. Raises ImageError, ModelError, ConfigError as `classify`
-    would."""
-    mapper = open_mapper(settings)
-    seconds, sizes = 0.0, []
-    for path in images:
-        grid = find_image(path, settings.collar, settings.skip_bad).grid
+def estimate(images: Sequence[str], settings: ClassifySettings, machines: Machines | None = HERE) -> Estimate:
+    """On a cluster by a trial on each worker, all at once; on no machines without one, and without the model. Raises
+    ImageError, ModelError, ConfigError as `classify` would."""
+    grids = [find_image(path, settings.collar, settings.skip_bad).grid for path in images]
+    sizes = [grid.height * grid.width for grid in grids]
+    each = MAP_BYTES + CONFIDENCE_BYTES * settings.confidence
+    seconds = None if machines is None else _seconds(grids, settings, machines)
+    return Estimate(len(images), sum(sizes), seconds, round(max(sizes) * each), settings.memory)
+
+
+def _seconds(grids: Sequence[Grid], settings: ClassifySettings, machines: Machines) -> float:
+    """How long it takes to map images on these grids."""
+    mapper, pixels = open_mapper(settings), 0
+    for grid in grids:
         tiling = mapper.tiling(*grid.shape)
         seen = (tiling.rows + 2 * tiling.halo) * (tiling.columns + 2 * tiling.halo)
-        seconds += tiling.number(*grid.shape) * seen
-        sizes.append(grid.height * grid.width)
-    each = MAP_BYTES + CONFIDENCE_BYTES * settings.confidence
-    pace = _together(settings, machines) if machines.elsewhere else trial(mapper)
-    return Estimate(len(images), sum(sizes), seconds * pace, round(max(sizes) * each), settings.memory)
+        pixels += tiling.number(*grid.shape) * seen
+    return pixels * (_together(settings, machines) if machines.elsewhere else trial(mapper))
 
 
 def _together(settings: ClassifySettings, machines: Machines) -> float:

@@ -1,11 +1,16 @@
-"""What a shell offers for a word that is not finished yet: settings, and files of the right kind."""
+"""What a shell offers for a word that is not finished yet, settings and files of the right kind; and what was meant by
+one that is not known."""
 
+import difflib
 from collections.abc import Callable
 
 import click
 from click.shell_completion import CompletionItem
 
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES
+
+CLOSE = 0.75
+"""How like one another options are of which one may be meant by the other, by difflib's ratio."""
 
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -34,6 +39,22 @@ def settings(ctx: click.Context, parameter: click.Parameter, unfinished: str) ->
         return [CompletionItem(f"{name}=", type="open") for name in known() if name.startswith(key)]
     words = choices(known().get(key, {}))
     return [CompletionItem(f"{key}={word}") for word in words if word.startswith(value)]
+
+
+def meant(error: click.UsageError) -> list[str]:
+    """What an unknown option or command is most like; settings are no options, but may be taken for some."""
+    if not isinstance(error, click.NoSuchOption):
+        return getattr(error, "possibilities", None) or []
+    from landcover.keys import settings as known
+
+    command = error.ctx.command.name if error.ctx else None
+    told: dict[str, str] = {}
+    # of settings of one name the command's own
+    for key in sorted(known(), key=lambda key: not key.startswith(f"{command}.")):
+        told.setdefault(f"--{key.rpartition('.')[2].replace('_', '-')}", f"--set {key}=VALUE")
+    own = error.ctx.command.get_params(error.ctx) if error.ctx else []
+    told |= {name: name for parameter in own for name in parameter.opts if name.startswith("--")}
+    return [told[name] for name in difflib.get_close_matches(error.option_name, told, n=2, cutoff=CLOSE)]
 
 
 RASTERS = files(*RASTER_SUFFIXES)

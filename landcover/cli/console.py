@@ -3,19 +3,17 @@
 import errno
 import logging
 import os
-import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from threading import current_thread, main_thread
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from landcover.cli.complete import YAML, settings
+from landcover.cli.complete import YAML, meant, settings
+from landcover.cli.interrupt import noted
 from landcover.errors import Interrupted, LandcoverError
 
 if TYPE_CHECKING:
@@ -48,7 +46,7 @@ class Pipeline(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            with _noted() as interrupted:
+            with noted() as interrupted:
                 return super().invoke(ctx)
         except LandcoverError as error:
             click.echo(f"Error: {error}", err=True)
@@ -73,28 +71,13 @@ class Pipeline(click.Group):
             ctx.exit(1)
 
 
-@contextmanager
-def _noted() -> Iterator[list[int]]:
-    """Interruptions while the context lasts. They are raised as ever, but one that meets C code of Python's, as it can
-    while TensorFlow builds a graph, comes out as a SystemError."""
-    noted: list[int] = []
-
-    def note(number: int, frame: FrameType | None) -> None:
-        noted.append(number)
-        signal.default_int_handler(number, frame)
-
-    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler and current_thread() is main_thread()
-    if ours:
-        signal.signal(signal.SIGINT, note)
-    try:
-        yield noted
-    finally:
-        if ours:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-
-
 def _misused(error: click.UsageError, command: str) -> None:
-    click.echo(f"Error: {error.format_message().rstrip('.')}: see `{command} --help`", err=True)
+    hint = " or ".join(meant(error))
+    known = isinstance(error, click.NoSuchOption) or hint
+    # click's own words for what was meant come with its message
+    told = (error.message if known else error.format_message()).rstrip(".")
+    see = f"did you mean {hint}? See" if hint else "see"
+    click.echo(f"Error: {told}: {see} `{command} --help`", err=True)
 
 
 def common(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,8 +1,8 @@
 """From images and labels to training chips: each stage a command, and all of them one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -31,19 +31,34 @@ def prepare(config: "Config", overwrite: bool, machines: "Machines") -> None:
     from landcover.cli import summary as tell
     from landcover.prepare import prepare as run
 
-    made, paths = run(config, overwrite, bar, machines), config.paths
-    _note_folders(config.mosaic.images)
-    log.info(tell.mosaic(made.mosaic) if made.mosaic else tell.current(paths.mosaic))
-    log.info(tell.labels(made.labels, config.scheme) if made.labels else tell.current(paths.labels))
-    log.info(tell.chips(made.chips) if made.chips else tell.current(paths.chips))
-    for line in tell.notes(made.chips) if made.chips else ():
-        log.warning(line)
-    copies = tell.augmented(made.augmented) if made.augmented else tell.current(paths.augmented)
-    stacks = tell.stacks(made.stacks) if made.stacks else tell.current(paths.stacks)
-    if made.chips:
-        log.info(stacks)
-    log.info(copies)
-    click.echo(tell.split(made.chips.report) if made.chips else stacks)
+    paths = config.paths
+    table: list[str] = []
+    lines: dict[str, tuple[Path, Callable[[Any], str]]] = {
+        "mosaic": (paths.mosaic, tell.mosaic),
+        "labels": (paths.labels, lambda made: tell.labels(made, config.scheme)),
+        "chips": (paths.chips, tell.chips),
+        "stack": (paths.stacks, tell.stacks),
+        "augment": (paths.augmented, tell.augmented),
+    }
+
+    def on_stage(name: str, made: Any) -> None:
+        out, told = lines[name]
+        line = told(made) if made else tell.current(out)
+        if name == "stack" and not table:
+            # without new chips this is the result
+            click.echo(line)
+        else:
+            log.info(line)
+        if name == "mosaic":
+            _note_folders(config.mosaic.images)
+        if name == "chips" and made:
+            table.append(tell.split(made.report))
+            for note in tell.notes(made):
+                log.warning(note)
+
+    run(config, overwrite, bar, machines, on_stage)
+    for line in table:
+        click.echo(line)
 
 
 @click.command()

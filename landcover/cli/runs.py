@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landcover.cli.complete import RASTERS
-from landcover.cli.console import common, spread, tracked
+from landcover.cli.console import common, log, spread, tracked
 from landcover.quietly import import_quietly
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 @spread
 @click.argument("images", nargs=-1, shell_complete=RASTERS)
 @click.option("--map", "shown", type=click.Path(path_type=Path), shell_complete=RASTERS, help="The map to assess.")
+@click.option("--no-timing", "untimed", is_flag=True, help="All but times: nothing is tried out.")
 @click.option("--quick", is_flag=True, help="Only say what is up to date: without estimates, no image is opened.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def plan(
@@ -29,14 +30,15 @@ def plan(
     machines: "Machines",
     images: tuple[str, ...],
     shown: Path | None,
+    untimed: bool,
     quick: bool,
     as_json: bool,
 ) -> None:
     """Say what prepare, train, classify (of IMAGES, else of the mosaic) and assess would do now, and why.
 
     What is up to date stays; what is not is named with the file or the setting that changed. Of what is to do it says
-    what it would take; a trial of a few seconds tells about how long on this machine; with --workers or --scheduler,
-    for classify, on all workers together.
+    what it would take; about how long on this machine is tried out, with some chips, steps of training and a piece of a
+    map: --no-timing leaves that out. With --workers or --scheduler, classify is tried on all workers together.
 
     \b
     Reads:   what the stages read, and the records of their runs
@@ -50,7 +52,7 @@ def plan(
     from landcover.plan import steps
 
     found = steps(config, images, shown)
-    costs = {} if quick else _costs(config, found, images, machines)
+    costs = {} if quick else _costs(config, found, images, None if untimed else machines)
     if as_json:
         told = {"steps": [asdict(s) for s in found], "costs": {n: c if isinstance(c, str) else asdict(c)
                                                                 for n, c in costs.items()}}  # fmt: skip
@@ -59,8 +61,11 @@ def plan(
     click.echo(tell.plan(found, costs))
 
 
-def _costs(config: "Config", found: "list[Step]", images: tuple[str, ...], machines: "Machines") -> "dict[str, Any]":
-    """By verb, an estimate of what it would take, or why there is none."""
+def _costs(
+    config: "Config", found: "list[Step]", images: tuple[str, ...], machines: "Machines | None"
+) -> "dict[str, Any]":
+    """By verb, an estimate of what it would take, or why there is none; `machines` that are tried out, None of them
+    to leave the times open."""
     from landcover.errors import LandcoverError
 
     todo = {step.stage for step in found if step.works}
@@ -78,25 +83,34 @@ def _costs(config: "Config", found: "list[Step]", images: tuple[str, ...], machi
     return costs
 
 
-def _prepare_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines") -> Any:
+def _tell_trial(machines: "Machines | None", what: str, long: str) -> None:
+    if machines is not None:
+        told = "Trying out %s, to tell how long it takes: %s, more on a busy machine (--no-timing leaves it out)"
+        log.info(told, what, long)
+
+
+def _prepare_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines | None") -> Any:
     from landcover.prepare.estimate import estimate
 
-    return estimate(config)
+    _tell_trial(machines, "a few chips", "some seconds")
+    current = all(step.stage not in ("mosaic", "labels", "chips") for step in todo)
+    return estimate(config, current, machines is not None)
 
 
-def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines") -> Any:
+def _train_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines | None") -> Any:
     from landcover.catalogue import find_kind
     from landcover.errors import LandcoverError
     from landcover.train import plan_training
 
     if any(step.stage in ("stack", "augment") for step in todo):
         raise LandcoverError("known once prepare has run")
-    if find_kind(config.train.model).family == "network":
+    if machines is not None and find_kind(config.train.model).family == "network":
+        _tell_trial(machines, "a few steps of training", "about a minute")
         import_quietly("keras")
-    return plan_training(config)
+    return plan_training(config, machines is not None)
 
 
-def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines") -> Any:
+def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...], machines: "Machines | None") -> Any:
     from landcover.errors import LandcoverError
     from landcover.plan import images_of
 
@@ -108,7 +122,8 @@ def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...
     from landcover.classify.estimate import estimate
     from landcover.classify.mapper import needs_keras
 
-    if needs_keras(config.classify.model):
+    _tell_trial(machines, "a piece of a map", "up to a minute")
+    if machines is not None and needs_keras(config.classify.model):
         import_quietly("keras")
     outs = {step.out for step in todo}
     paths = images_of(config, images)

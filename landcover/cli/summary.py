@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from landcover.splitreport import SplitReport
     from landcover.train.checkpoint import Epoch
     from landcover.train.folds import Folds
-    from landcover.train.plan import Plan
+    from landcover.train.length import Length
     from landcover.train.rates import Rates
     from landcover.train.result import PixelPlan, Trained
 
@@ -120,7 +120,8 @@ def augmented(made: "Augmented") -> str:
     return f"{made.path}: copies of {listed}" if listed else f"{made.path}: no class is rare, nothing to copy"
 
 
-def plan(made: "Plan | PixelPlan") -> str:
+def plan(made: "Length | PixelPlan") -> str:
+    from landcover.train.length import Plan
     from landcover.train.result import PixelPlan
 
     if isinstance(made, PixelPlan):
@@ -131,10 +132,15 @@ def plan(made: "Plan | PixelPlan") -> str:
             "time: trained in one go, without steps to try"
         )
     before = f", after {made.sweep} that find a learning rate" if made.sweep else ""
+    length = (
+        f"chips: {made.chips:,} to train on, {made.copies:,} copies of them, {made.validation:,} to validate\n"
+        f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all{before}"
+    )
+    if not isinstance(made, Plan):
+        return length
     return (
         f"net: {made.parameters:,} parameters, {made.precision}\n"
-        f"chips: {made.chips:,} to train on, {made.copies:,} copies of them, {made.validation:,} to validate\n"
-        f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all{before}\n"
+        f"{length}\n"
         f"time: {1000 * made.step_seconds:,.0f} ms a step, {duration(made.seconds)} in all, less if it stops early\n"
         f"main memory: {made.memory / 1e9:.1f} GB"
     )

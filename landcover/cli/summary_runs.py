@@ -33,16 +33,26 @@ def plan(found: "Sequence[Step]", costs: Mapping[str, Any]) -> str:
 
 def _preparing(cost: "Preparing") -> str:
     memory = "known after the first run" if cost.memory is None else f"{cost.memory / 1e9:.1f} GB the last time"
+    time = "" if cost.seconds is None else f"time: about {duration(cost.seconds)} for all chips and copies; "
+    about, between = "" if cost.there else "about ", cost.windows - cost.chips
+    left_out = f"; {between:,} more lie between the two sides, and are left out" if between else ""
     return (
         f"{counted(cost.images, 'images')}, {cost.pixels / 1e6:,.1f} Mpx, {cost.hectares:,.0f} ha; {cost.labelled:,} "
-        f"labelled pixels\nabout {cost.chips:,} chips; disk: {cost.disk / 1e9:.1f} GB if all were copied\n"
-        f"time: about {duration(cost.seconds)} for all chips and copies; main memory: {memory}"
+        f"labelled pixels\n{about}{counted(cost.chips, 'chips')} to train and to validate{left_out}\n"
+        f"disk: about {size(cost.disk)} for the chips, and up to {size(cost.copies)} for copies of those of rare "
+        f"classes\n{time}main memory: {memory}"
     )
 
 
+def size(number: int) -> str:
+    """Bytes in MB, or in GB."""
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
+
+
 def _mapping(cost: "Mapped") -> str:
+    time = "" if cost.seconds is None else f"; time: about {duration(cost.seconds)}"
     return (
-        f"{counted(cost.images, 'images')}, {cost.pixels / 1e6:,.1f} Mpx; time: about {duration(cost.seconds)}\n"
+        f"{counted(cost.images, 'images')}, {cost.pixels / 1e6:,.1f} Mpx{time}\n"
         f"disk: {cost.disk / 1e9:.2f} GB while the largest is made; main memory: at most {cost.memory / 1e9:.1f} GB"
     )
 

@@ -35,7 +35,7 @@ def doctor(config: Config, progress: Progress = silent) -> list[Finding]:
         if labels is not None and labels.cells():
             found += guarded("chips.background", where, lambda: check_chips(labels, config.scheme, config.chips, where))
             found += guarded("labels.shift", where, lambda: check_shift(labels, scenes, where, progress))
-        found += guarded("reference.file", ", ".join(config.assess.reference), lambda: check_reference(config))
+        found += guarded("reference.file", ", ".join(config.assess.reference), lambda: check_reference(config, scenes))
         found += check_named(config)
         found += guarded("outputs.folder", str(config.paths.data), lambda: check_folders(config, scenes))
         return found + guarded("model.file", str(config.classify.model), lambda: check_model(config, scenes))

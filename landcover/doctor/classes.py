@@ -71,11 +71,18 @@ def check_classes(ground: Ground, scheme: ClassScheme, pixel: float | None, wher
         figures.append({"value": c.value, "name": c.name, "polygons": polygons, "hectares": round(m2 / 1e4, 4),
                         "pixels": pixels})  # fmt: skip
         few = polygons < FEW_POLYGONS and c.value not in ground.rasters
-        if few or (pixels is not None and pixels < FEW_PIXELS):
-            more = "" if pixels is None else f", {pixels:,} pixels"
-            yield Finding(
-                "warning", "labels.class", f"{c.name} ({c.value}) has little: {size}{more}", where,
-                "it is too little to learn from, and to validate with, which happens in different places",
-                f"draw at least {FEW_POLYGONS} polygons and {FEW_PIXELS:,} pixels, well apart",
-            )  # fmt: skip
+        little = pixels is not None and pixels < FEW_PIXELS
+        if few or little:
+            yield _short(f"{c.name} ({c.value})", size, pixels if little else None, few, where)
     yield Finding("ok", "labels.class", "; ".join(told), where, figures={"classes": figures})
+
+
+def _short(name: str, size: str, pixels: int | None, few: bool, where: str) -> Finding:
+    """Of a class in `few` places, or with too few `pixels`, or both: only what is short is asked for."""
+    wanted = [f"{FEW_POLYGONS} polygons"] * few + [f"{FEW_PIXELS:,} pixels"] * (pixels is not None)
+    mend = f"draw more of it, at least {' and '.join(wanted)} in all" + ", well apart" * few
+    if pixels is None:
+        why = "a place is for training or for validation: one of them has hardly any of it, or none"
+        return Finding("warning", "labels.class", f"{name} is in few places: {size}", where, why, mend)
+    why = "it is too little to learn from, and to validate with, which happens in different places"
+    return Finding("warning", "labels.class", f"{name} has little: {size}, {pixels:,} pixels", where, why, mend)

@@ -34,14 +34,14 @@ def check_labels(config: Config, scenes: Sequence[Scene]) -> tuple[list[Finding]
         paths = expand(config.labels.source, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
     except LabelError as error:
         return [_none(where, error)], None
-    grid, imagery = (_mosaic_grid(scenes), _outlines(scenes)) if scenes else (None, None)
+    grid, imagery = (_mosaic_grid(scenes), outlines(scenes)) if scenes else (None, None)
     found: list[Finding] = []
     ground = Ground()
     sources: list[Polygons | Pixels] = []
     for path in paths:
         try:
             if path.lower().endswith(RASTER_SUFFIXES):
-                drawn, told = None, [] if grid is None else _placed(path, _sides(path), imagery, grid)[0]
+                drawn, told = None, [] if grid is None else _placed(path, sides(path), imagery, grid)[0]
             else:
                 told, drawn = check_polygons(path, config.remap, config.labels.field)
                 if drawn is not None:
@@ -79,13 +79,13 @@ def _mosaic_grid(scenes: Sequence[Scene]) -> Grid:
     return usual.part(usual.cover((low[0], low[1], high[2], high[3])))
 
 
-def _outlines(scenes: Sequence[Scene]) -> BaseGeometry:
+def outlines(scenes: Sequence[Scene]) -> BaseGeometry:
     """Of all images together, in the usual CRS."""
     usual = usual_grid(scenes).crs
     return shapely.union_all([box(*transform_bounds(s.grid.crs, usual, *s.grid.bounds)) for s in scenes])
 
 
-def _sides(path: str) -> gpd.GeoDataFrame:
+def sides(path: str) -> gpd.GeoDataFrame:
     """The outline of a raster."""
     with open_raster(path) as dataset:
         own = grid_of(dataset)

@@ -1,7 +1,8 @@
 """From images and labels to training chips: mosaic, labels, chips, stack, augment."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from landcover.cluster import HERE, Machines
 from landcover.config import Config
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from landcover.prepare.stack import Stacks
 
 
+Made = TypeVar("Made")
+
+
 @dataclass(frozen=True)
 class Prepared:
     """What each stage of `prepare` made, None where all was up to date."""
@@ -30,17 +34,27 @@ class Prepared:
 
 
 def prepare(
-    config: Config, overwrite: bool = False, progress: Progress = silent, machines: Machines = HERE
+    config: Config,
+    overwrite: bool = False,
+    progress: Progress = silent,
+    machines: Machines = HERE,
+    on_stage: Callable[[str, object], None] = lambda name, made: None,
 ) -> Prepared:
     """Run those of the five stages that are not up to date on the paths of a configuration; with `overwrite` all of
-    them. `machines`: who works in all but the last. Raises LandcoverError."""
+    them. `machines`: who works in all but the last; `on_stage`: called after each, with its name and what it made.
+    Raises LandcoverError."""
+
+    def told(name: str, made: Made) -> Made:
+        on_stage(name, made)
+        return made
+
     if not overwrite:
         for stage in PREPARE:
             check_ours(stage(config))
     return Prepared(
-        run_mosaic(config, overwrite, progress, machines=machines),
-        run_labels(config, overwrite, progress, machines=machines),
-        run_chips(config, overwrite, progress, machines=machines),
-        run_stack(config, overwrite, progress, machines=machines),
-        run_augment(config, overwrite, progress),
+        told("mosaic", run_mosaic(config, overwrite, progress, machines=machines)),
+        told("labels", run_labels(config, overwrite, progress, machines=machines)),
+        told("chips", run_chips(config, overwrite, progress, machines=machines)),
+        told("stack", run_stack(config, overwrite, progress, machines=machines)),
+        told("augment", run_augment(config, overwrite, progress)),
     )

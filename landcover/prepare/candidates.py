@@ -127,7 +127,7 @@ class Counting:
             start = int(columns[run[0]])
             labels, valid = ground.read(Window(start, strip.row_off, int(columns[run[-1]]) + size - start, size))
             counts[run] = count_windows(labels, columns[run] - start, size, self.values)
-            filled[run] = _window_sums(valid, columns[run] - start, size)
+            filled[run] = window_sums(valid, columns[run] - start, size)
         return counts, filled
 
 
@@ -151,13 +151,13 @@ def find_candidates(
     rows: list[tuple[int, ...]] = []
     pixels: list[NDArray[np.int64]] = []
     seen = 0
-    all_strips = [Stretch(n, *s) for n, o in enumerate(outlines) for s in _stretches(grid.cover(o.bounds), settings)]
+    all_strips = [Stretch(n, *s) for n, o in enumerate(outlines) for s in strips_of(grid.cover(o.bounds), settings)]
     with progress("looking for chips", sum(len(s.strips) for s in all_strips), "strips") as advance:
         stretches = []
         for stretch in all_strips:
             near = []
             for window, columns in stretch.strips:
-                columns = columns[_touching(grid, window, columns, size, outlines.iloc[stretch.number])]
+                columns = columns[touching(grid, window, columns, size, outlines.iloc[stretch.number])]
                 seen += len(columns)
                 if squares.runs(window, columns, size):
                     near.append((window, columns))
@@ -190,7 +190,7 @@ def find_candidates(
     )  # fmt: skip
 
 
-def _touching(
+def touching(
     grid: Grid, strip: Window, columns: NDArray[np.int64], size: int, outline: BaseGeometry
 ) -> NDArray[np.bool_]:
     """Which windows of a strip meet the outline of their region: its bounding box may hold other regions."""
@@ -200,7 +200,7 @@ def _touching(
     return np.asarray(shapely.intersects(shapely.box(start, upper - size * y, start + size * x, upper), outline))
 
 
-def _stretches(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int, int], tuple[Strip, ...]]]:
+def strips_of(region: Window, settings: ChipSettings) -> Iterator[tuple[tuple[int, int], tuple[Strip, ...]]]:
     """The corner of a region, and strips of it."""
     corner = (int(region.col_off), int(region.row_off))
     size, stride = settings.size, settings.stride
@@ -217,10 +217,11 @@ def count_windows(
     labels: NDArray[np.uint8], columns: NDArray[np.int64], size: int, values: tuple[int, ...]
 ) -> NDArray[np.int64]:
     """Pixels of each class value (windows, classes) in windows of a strip (size, n) that start at columns."""
-    return np.stack([_window_sums(labels == value, columns, size) for value in values], axis=1)
+    return np.stack([window_sums(labels == value, columns, size) for value in values], axis=1)
 
 
-def _window_sums(there: NDArray[np.bool_], columns: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+def window_sums(there: NDArray[np.bool_], columns: NDArray[np.int64], size: int) -> NDArray[np.int64]:
+    """How many are there (windows,) in windows of a strip (size, n) that start at columns."""
     # most strips show few of the classes, and data everywhere
     if not there.any():
         return np.zeros(len(columns), np.int64)

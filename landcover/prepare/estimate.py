@@ -1,4 +1,4 @@
-"""What `prepare` would take, from the headers of the images, the labels, and a trial of a few chips."""
+"""What `prepare` would take, from the headers of the images, samples of the labels, and a trial of a few chips."""
 
 import time
 from collections.abc import Callable
@@ -15,12 +15,14 @@ from landcover.grid import clip
 from landcover.image import describe, find_image
 from landcover.labelset import LabelSet, Polygons, open_labels
 from landcover.prepare.augment import varied
+from landcover.prepare.expected import Expected, expected_chips
 from landcover.prepare.mosaic import lay_out
 from landcover.provenance import read_run
 from landcover.raster import chip_bytes
 from landcover.remap import Remap
 from landcover.scene import Scene
 from landcover.sources import RASTER_SUFFIXES, expand
+from landcover.splitreport import read_report
 
 TRIAL = 0.5
 """Seconds for which each kind of work is tried."""
@@ -28,37 +30,51 @@ TRIAL = 0.5
 
 @dataclass(frozen=True)
 class Estimate:
-    """`pixels` of the images, and their `hectares`, overlaps each time; `labelled` pixels; about how many `chips`;
-    bytes of `disk`, if all classes were copied; `seconds` for the chips and copies; and the bytes of main `memory` that
-    the stages took the last time, None if there was none."""
+    """`pixels` of the images, and their `hectares`, overlaps each time; `labelled` pixels; about how many `windows`
+    have labels and data enough, and how many `chips` of them train or validate: exactly, if they are `there` and up to
+    date. Bytes of `disk` for chips, as files and in stores, and for `copies` at most, if all classes are rare;
+    `seconds` for chips and copies, None if that was not tried; and the bytes of main `memory` that the stages took the
+    last time, None if there was none."""
 
     images: int
     pixels: int
     hectares: float
     labelled: int
+    windows: int
     chips: int
+    there: bool
     disk: int
-    seconds: float
+    copies: int
+    seconds: float | None
     memory: int | None
 
 
-def estimate(config: Config) -> Estimate:
-    """Of all five stages. Raises LandcoverError as they would."""
+def estimate(config: Config, current: bool = False, timed: bool = True) -> Estimate:
+    """Of all five stages; `current`: the chips are up to date; `timed`: try out how long a chip takes. Raises
+    LandcoverError as they would."""
     paths = expand(config.mosaic.images, RASTER_SUFFIXES, ImageError)
     scenes = [describe(path) for path in paths]
-    grid, _ = lay_out(scenes)
+    grid, windows = lay_out(scenes)
     labels = open_labels(config.labels.source, grid, config.remap, config.labels.field)
-    labelled = _labelled(labels, config.remap)
-    chips = round(labelled / config.chips.stride**2)
+    expected = _made(config) if current else expected_chips(labels, windows, config.scheme, config.chips, config.split)
     pixels = [scene.grid.height * scene.grid.width for scene in scenes]
     metres = [float(pixel_areas(s.grid).sum()) * s.grid.width for s in scenes]
     size = config.chips.size**2 * (scenes[0].bands * np.dtype(scenes[0].dtype).itemsize + 1)
     outs = (config.paths.mosaic, config.paths.labels, config.paths.chips, config.paths.stacks, config.paths.augmented)
     return Estimate(
-        images=len(scenes), pixels=sum(pixels), hectares=sum(metres) / 1e4, labelled=labelled, chips=chips,
-        disk=chips * size * (2 + config.augment.copies), seconds=chips * _trial(scenes[0], config),
+        images=len(scenes), pixels=sum(pixels), hectares=sum(metres) / 1e4, labelled=_labelled(labels, config.remap),
+        windows=expected.windows, chips=expected.chips, there=current,
+        disk=2 * expected.chips * size, copies=expected.chips * size * config.augment.copies,
+        seconds=expected.chips * _trial(scenes[0], config) if timed else None,
         memory=max((run.peak_memory for out in outs if (run := read_run(out))), default=None),
     )  # fmt: skip
+
+
+def _made(config: Config) -> Expected:
+    """By the report on the split of chips that are there."""
+    report = read_report(config.paths.chips)
+    chips = report.train.chips + report.validation.chips
+    return Expected(chips + report.dropped, chips)
 
 
 def _labelled(labels: LabelSet, remap: Remap) -> int:

@@ -176,8 +176,13 @@ def _write_footprints(path: Path, grid: Grid, scenes: Sequence[Scene], windows: 
         geometry=outlines,
         crs=grid.crs.to_wkt(),
     )
+    write_layers(path, [("footprints", footprints), ("boundary", gpd.GeoDataFrame(geometry=boundary(grid, windows)))])
+
+
+def boundary(grid: Grid, windows: Sequence[Window]) -> gpd.GeoSeries:
+    """The outlines of images at windows of a grid, those that touch in one."""
+    outlines = gpd.GeoSeries([box(*grid.box(window)) for window in windows], crs=grid.crs.to_wkt())
     # images that touch at a corner or miss each other by rounding belong together
     gap = 0.5 * min(grid.pixel_size)
-    joined = footprints.geometry.buffer(gap, join_style="mitre").union_all().buffer(-gap, join_style="mitre")
-    boundary = gpd.GeoDataFrame(geometry=gpd.GeoSeries([joined], crs=footprints.crs).explode(ignore_index=True))
-    write_layers(path, [("footprints", footprints), ("boundary", boundary)])
+    joined = outlines.buffer(gap, join_style="mitre").union_all().buffer(-gap, join_style="mitre")
+    return gpd.GeoSeries([joined], crs=outlines.crs).explode(ignore_index=True)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from landcover.train.folds import Folds
-    from landcover.train.plan import Plan
+    from landcover.train.length import Length
     from landcover.train.rates import Rates
     from landcover.train.result import PixelPlan, Trained
 
@@ -68,12 +69,19 @@ def find_current(config: Config) -> Path | None:
     return stage.out
 
 
-def plan_training(config: Config) -> "Plan | PixelPlan":
-    """What `train` would take, of a network from a few of its steps. Raises LandcoverError."""
+def plan_training(config: Config, timed: bool = True) -> "Length | PixelPlan":
+    """What `train` would take, of a network from a few of its steps; unless `timed`, without these and without the
+    network, only the length of the training. Raises LandcoverError."""
     if _of_pixels(config):
         from landcover.train.pixels import plan_pixels
 
         return plan_pixels(config.paths, config.train, config.scheme)
+    if not timed:
+        from landcover.train.chipset import open_chips
+        from landcover.train.length import length_of, settled
+
+        with closing(open_chips(config.paths, config.scheme)) as chips:
+            return length_of(chips, settled(config.train, chips))
     from landcover.train.plan import plan
 
     return plan(config.paths, config.train, config.scheme)

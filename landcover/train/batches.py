@@ -15,6 +15,7 @@ from landcover.scheme import ClassScheme
 from landcover.settings import TrainAugmentation, TrainSettings
 from landcover.train.augmentation import varied
 from landcover.train.chipset import ChipSet
+from landcover.train.length import chips_of
 from landcover.train.sampling import epoch_order
 
 AS_IS = TrainAugmentation(
@@ -100,14 +101,3 @@ def output_table(scheme: ClassScheme) -> NDArray[np.uint8]:
     for number, value in enumerate(scheme.values, start=1):
         table[value] = number
     return table
-
-
-def chips_of(number: int, settings: TrainSettings) -> int:
-    """How many chips an epoch shows, in whole batches, of so many that there are."""
-    shown = number if settings.chips_per_epoch == "all" else settings.chips_per_epoch
-    return shown - shown % settings.chips_a_step if shown >= settings.chips_a_step else shown
-
-
-def steps_of(number: int, settings: TrainSettings) -> int:
-    """How many steps an epoch has."""
-    return -(-chips_of(number, settings) // settings.chips_a_step)

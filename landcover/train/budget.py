@@ -2,8 +2,7 @@
 
 import math
 
-from landcover.train.length import Settled
-from landcover.train.plan import Plan
+from landcover.train.length import Plan, Settled
 
 
 def fitted(settings: Settled, plan: Plan, seconds: float) -> Settled:

@@ -7,7 +7,7 @@ from landcover.errors import LandcoverError
 from landcover.settings import TrainSettings
 from landcover.train.backbone import backbone_of
 from landcover.train.devices import devices_of, parts_of_a_step
-from landcover.train.length import Settled
+from landcover.train.length import Settled, known_rate
 from landcover.train.metrics import MeanIoU
 from landcover.train.muon import ConvolutionMuon
 from landcover.words import counted
@@ -27,12 +27,6 @@ two-hundredth for the first, in between by steps (Howard and Gugger 2020, Inform
 
 SAMPLED = 4
 """Of the training chips every fourth row and column is enough for a figure to watch."""
-
-
-def known_rate(settings: TrainSettings) -> float | None:
-    """The learning rate by the settings, or the model's own; None where one has to be found."""
-    given = settings.learning_rate
-    return find_kind(settings.model).rate if given == "auto" else given
 
 
 def known_decay(settings: TrainSettings) -> float:

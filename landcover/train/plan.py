@@ -3,17 +3,15 @@
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import asdict, replace
 from itertools import count
 
-from landcover.precision import Format
 from landcover.provenance import peak_memory
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
 from landcover.train.batches import Batches
 from landcover.train.chipset import Chips, ChipSet, open_chips
-from landcover.train.length import Settled, settled
-from landcover.train.rates import sweep_steps
+from landcover.train.length import Plan, Settled, length_of, settled
 from landcover.train.task import check_fits, prepare_task
 
 TRIAL = 1.0
@@ -21,24 +19,6 @@ TRIAL = 1.0
 
 LOOKED_AT = 100
 """Chips of each side whose pixels are read: what a step takes does not depend on the others."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`sweep`: steps that find a learning rate before; `seconds`: of these and of all epochs, if none is saved by
-    stopping early; `memory`: bytes of main memory, the most that the trial took."""
-
-    parameters: int
-    chips: int
-    copies: int
-    validation: int
-    epochs: int
-    steps: int
-    precision: Format
-    step_seconds: float
-    seconds: float
-    memory: int
-    sweep: int = 0
 
 
 def plan(paths: Paths, settings: TrainSettings, scheme: ClassScheme) -> Plan:
@@ -60,19 +40,14 @@ def plan_for(chips: Chips, settings: Settled, scheme: ClassScheme) -> Plan:
     batch, held = feed[0], check[0]
     step = max(_seconds(lambda n: task.learner.train_on_batch(*batch)), _seconds(lambda n: feed[n % len(feed)]))
     test = max(_seconds(lambda n: task.checker.test_on_batch(*held)), _seconds(lambda n: check[n % len(check)]))
-    sweep = sweep_steps(chips, settings)
+    length = length_of(chips, settings)
     return Plan(
+        **asdict(length),
         parameters=task.network.count_params(),
-        chips=len(chips.train),
-        copies=len(chips.copies),
-        validation=len(chips.validation),
-        epochs=settings.epochs,
-        steps=len(feed),
         precision=task.precision,
         step_seconds=step,
-        seconds=sweep * step + settings.epochs * (len(feed) * step + len(check) * test),
+        seconds=length.sweep * step + length.epochs * (length.steps * step + len(check) * test),
         memory=peak_memory(),
-        sweep=sweep,
     )
 
 

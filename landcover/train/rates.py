@@ -16,18 +16,13 @@ from landcover.precision import Format
 from landcover.progress import Progress, silent
 from landcover.scheme import ClassScheme
 from landcover.settings import Paths, TrainSettings
-from landcover.train.batches import steps_of
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.devices import devices_of
-from landcover.train.length import Settled, settled
-from landcover.train.phases import USUAL, build_optimizer, known_rate
+from landcover.train.length import STEPS, Settled, known_rate, settled, sweep_steps
+from landcover.train.phases import USUAL, build_optimizer
 from landcover.train.task import Task, check_fits, prepare_task
 
 LOWEST, HIGHEST = 1e-6, 1.0
-STEPS = 100
-
-SHARE, LEAST = 0.05, 40
-"""A sweep before a training takes at most this share of its steps, and is left out where that makes too few."""
 
 PARTS = 10
 """A smoothed loss is that of one of so many parts of the sweep: batches differ."""
@@ -91,14 +86,6 @@ def choose_rate(
     except NoFall as error:
         return Chosen(USUAL, task.precision, f"the usual one: {error}")
     return Chosen(found, task.precision, f"there the loss fell most steeply in a sweep of {steps} steps")
-
-
-def sweep_steps(chips: Chips, settings: Settled) -> int:
-    """How many steps a sweep before the training takes, 0 if there is none."""
-    if known_rate(settings) is not None:
-        return 0
-    steps = min(STEPS, int(SHARE * settings.epochs * steps_of(len(chips.train) + len(chips.copies), settings)))
-    return steps if steps >= LEAST else 0
 
 
 def _sweep(task: Task, settings: TrainSettings, path: Path, steps: int, progress: Progress) -> Rates:

@@ -16,10 +16,10 @@ from landcover.precision import Format, choose_precision
 from landcover.scheme import ClassScheme
 from landcover.settings import TrainSettings
 from landcover.train.augmentation import share_kept
-from landcover.train.batches import Batches, chips_of
+from landcover.train.batches import Batches
 from landcover.train.chipset import Chips, Statistics, label_pixels, statistics
 from landcover.train.devices import all_devices
-from landcover.train.length import Settled
+from landcover.train.length import Settled, chips_of
 from landcover.train.losses import Loss, build_loss, class_weights, emphasis_of
 from landcover.train.metrics import MeanIoU
 from landcover.train.networks import build_network
