@@ -71,8 +71,6 @@ def test_the_page_holds_all_that_it_shows(assessed) -> None:
     assert "bare &lt;/script&gt;" in text
     for part in ("Pontius", "SHA-256", "bootstrap over 4 polygons", "Image and map"):
         assert part in text
-    # what others reached elsewhere
-    assert "Alabama" not in text
     # what few readers want is folded, and the record has all of it
     record = json.loads((assessed / "accuracy.json").read_text())
     seen_at_once = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
@@ -82,6 +80,16 @@ def test_the_page_holds_all_that_it_shows(assessed) -> None:
         assert used["sha256"] not in text
         assert used["sha256"][:12] not in seen_at_once
     assert record["provenance"]["versions"]["numpy"] not in seen_at_once
+    # nor what others reached elsewhere, of the classes that are theirs
+    assert "Alabama" in text
+    assert "Alabama" not in seen_at_once
+    table = re.search(r'<table id="article">.*?</table>', text, re.DOTALL)
+    assert table
+    rows = [re.findall(r"<t[hd][^>]*>([^<]*)<", row) for row in re.findall("<tr>(.*?)</tr>", table[0], re.DOTALL)[1:]]
+    water = record["classes"]["water"]
+    own = [f"{100 * water[key]['value']:.1f}" for key in ("users_accuracy", "producers_accuracy")]
+    assert rows[0] == ["water", own[0], "90.8", own[1], "89.9"]
+    assert [row[0] for row in rows] == ["water", "forest"]
 
 
 def test_the_figures_are_those_of_the_record(assessed) -> None:

@@ -13,6 +13,7 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from landcover.assess.measures import NORMAL, ROUNDING
+from landcover.assess.report.article import published
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view, map_view
 from landcover.assess.table import part_of, size
@@ -132,6 +133,7 @@ def _context(record: dict[str, Any], scheme: ClassScheme, map_path: Path, image:
         "proportions": _table(contingency["area_proportions"], scheme) if record["unit"] == "points" else None,
         "users": accuracy_bars(_bars(scheme, figures, "users_accuracy"), "User's accuracy by class"),
         "producers": accuracy_bars(_bars(scheme, figures, "producers_accuracy"), "Producer's accuracy by class"),
+        "article": published(scheme),
         "areas": area_bars(
             _bars(scheme, figures, "hectares"), [figures[n]["mapped_hectares"] for n in scheme.names], "Area by class"
         ) if record["unit"] == "points" else None,
