@@ -14,9 +14,8 @@ from landcover.cli import summary
 from landcover.errors import Interrupted, LandcoverError
 from landcover.model import load_network, read_card
 from landcover.settings import BackboneSettings, TrainSettings
-from landcover.train import backbone, phases, rates
+from landcover.train import backbone, length, phases, rates
 from landcover.train.fit import fit
-from landcover.train.length import known_rate
 from landcover.train.networks import build_network
 from landcover.train.plan import plan
 from landcover.train.unet import logits_of
@@ -31,9 +30,9 @@ def _stop(figures: dict, epochs: int) -> None:
 def test_a_network_without_a_rate_of_its_own_is_trained_at_one_that_a_sweep_finds(
     tmp_path, scheme, monkeypatch, caplog
 ) -> None:
-    monkeypatch.setattr(phases, "find_kind", lambda name: replace(find_kind(name), rate=None))
-    monkeypatch.setattr(rates, "STEPS", 40)
-    monkeypatch.setattr(rates, "SHARE", 10.0)
+    monkeypatch.setattr(length, "find_kind", lambda name: replace(find_kind(name), rate=None))
+    monkeypatch.setattr(length, "STEPS", 40)
+    monkeypatch.setattr(length, "SHARE", 10.0)
     settings = PLAIN.model_copy(update={"epochs": 2, "learning_rate": "auto"})
     found, plain = (_stores(tmp_path / name, scheme) for name in ("found", "plain"))
     with caplog.at_level("INFO", "landcover"), pytest.raises(Interrupted):
@@ -49,8 +48,8 @@ def test_a_network_without_a_rate_of_its_own_is_trained_at_one_that_a_sweep_find
 
 
 def test_a_sweep_without_a_fall_is_drawn_and_a_plan_tells_of_it(tmp_path, scheme, monkeypatch) -> None:
-    monkeypatch.setattr(phases, "find_kind", lambda name: replace(find_kind(name), rate=None))
-    monkeypatch.setattr(rates, "SHARE", 10.0)
+    monkeypatch.setattr(length, "find_kind", lambda name: replace(find_kind(name), rate=None))
+    monkeypatch.setattr(length, "SHARE", 10.0)
     monkeypatch.setattr("landcover.train.plan.TRIAL", 0.05)
 
     def never(*given: object) -> float:
@@ -69,9 +68,9 @@ def test_a_sweep_without_a_fall_is_drawn_and_a_plan_tells_of_it(tmp_path, scheme
 
 def test_a_short_training_is_not_swept_for(tmp_path) -> None:
     settings = TrainSettings(model="pspnet", epochs=30, batch=4)
-    assert known_rate(settings) is None
-    assert known_rate(TrainSettings()) == 0.001
-    assert known_rate(settings.model_copy(update={"learning_rate": 0.01})) == 0.01
+    assert length.known_rate(settings) is None
+    assert length.known_rate(TrainSettings()) == 0.001
+    assert length.known_rate(settings.model_copy(update={"learning_rate": 0.01})) == 0.01
 
     class Few:
         train, copies = range(40), range(40)
