@@ -97,6 +97,16 @@ def test_sparse_labels_beside_gaps_between_images_are_counted_window_by_window(p
     assert f"\n  {known}\n" in there
 
 
+@pytest.mark.parametrize(("size", "side"), [(176, 250), (208, 260)])
+def test_chips_that_must_be_full_to_the_edge_are_all_counted(project, size, side) -> None:
+    # neither is a multiple of the distance between samples
+    write_image(project / "data/raw/naip/m_1.tif", textured(side, side))
+    boxes = [(x, y, x + 64, y + 64, 1 + (x // 64 + y // 64) % 6) for x in range(0, 320, 64) for y in range(0, 320, 64)]
+    write_polygons(project / "data/raw/labels.gpkg", boxes)
+    full = ("chips.max_background=0", "chips.max_nodata=0")
+    assert estimate(_config(f"chips.size={size}", "chips.stride=48", *full), timed=False).windows == 9
+
+
 def test_without_timing_nothing_is_tried_out(project, random_model, monkeypatch) -> None:
     def fail(*given: object) -> None:
         raise AssertionError

@@ -39,7 +39,10 @@ def expected_chips(
     """By the same filters and the same split as the chips. `labels` are on the grid of the mosaic, `scenes` the windows
     of the images on it; what they hold of no data is not known."""
     grid, size = labels.grid, settings.size
-    filters, tree = Filters(settings, size), shapely.STRtree([_shape(scene) for scene in scenes])
+    step = max(1, size // SAMPLES)
+    side = size // step
+    # by samples, not by the pixels that they stand for, whose rounded numbers may come to less than all of a chip
+    filters, tree = Filters(settings, side), shapely.STRtree([_shape(scene) for scene in scenes])
     rows: list[tuple[int, ...]] = []
     pixels: list[NDArray[np.int64]] = []
     for number, outline in enumerate(boundary(grid, scenes)):
@@ -47,15 +50,17 @@ def expected_chips(
             first, last = strips[0][0], strips[-1][0]
             whole = Window(first.col_off, first.row_off, first.width, last.row_off + size - first.row_off)
             near = [scenes[n] for n in tree.query(_shape(whole))]
-            seen = Samples(labels, whole, near, max(1, size // SAMPLES))
+            seen = Samples(labels, whole, near, step)
             if not seen.classes.any():
                 continue
             for strip, columns in strips:
+                if not seen.classes[seen.rows(strip, side)].any():
+                    continue
                 columns = columns[touching(grid, strip, columns, size, outline)]
-                counts, filled = seen.counted(strip, columns, size, scheme.values)
+                counts, filled = seen.counted(strip, columns, side, scheme.values)
                 for index in np.flatnonzero(filters.passing(counts.sum(axis=1), filled)):
                     rows.append((number, strip.row_off, int(columns[index]), *corner))
-                    pixels.append(counts[index])
+                    pixels.append(counts[index] * step**2)
     if not rows:
         return Expected(0, 0)
     order = sorted(range(len(rows)), key=rows.__getitem__)
@@ -82,20 +87,25 @@ class Samples:
 
     def _inside(self, start: int, length: int) -> slice:
         """The samples whose middle is in a stretch of pixels."""
-        return slice(*(max(0, ceil(end / self._step - 0.5)) for end in (start, start + length)))
+        first, end = self._first(np.array([start, start + length])).tolist()
+        return slice(first, end)
+
+    def _first(self, starts: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The first samples whose middle is not before these pixels."""
+        return np.maximum(np.ceil(starts / self._step - 0.5), 0).astype(np.int64)
+
+    def rows(self, strip: Window, side: int) -> slice:
+        """Of a strip that is `side` samples high."""
+        (top,) = self._first(np.array([strip.row_off - self._whole.row_off])).tolist()
+        return slice(top, top + side)
 
     def counted(
-        self, strip: Window, columns: NDArray[np.int64], size: int, values: tuple[int, ...]
+        self, strip: Window, columns: NDArray[np.int64], side: int, values: tuple[int, ...]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of windows at columns of a strip, as many pixels of each class (windows, classes), and of images (windows,),
-        as the samples stand for."""
-        side = round(size / self._step)
-        top = min(round((strip.row_off - self._whole.row_off) / self._step), len(self.valid) - side)
-        left = np.minimum(np.round((columns - self._whole.col_off) / self._step), self.valid.shape[1] - side)
-        rows, start = slice(top, top + side), left.astype(np.int64)
-        counts = count_windows(self.classes[rows], start, side, values)
-        filled, worth = window_sums(self.valid[rows], start, side), (size / side) ** 2
-        return np.round(counts * worth).astype(np.int64), np.round(filled * worth).astype(np.int64)
+        """Of windows of `side` samples at columns of a strip, the samples of each class (windows, classes), and those
+        of images (windows,). None of them is beyond the edge of its window, where there may be no image."""
+        rows, start = self.rows(strip, side), self._first(columns - self._whole.col_off)
+        return count_windows(self.classes[rows], start, side, values), window_sums(self.valid[rows], start, side)
 
 
 def _shape(window: Window) -> shapely.Polygon:
