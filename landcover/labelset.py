@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar
 
 import geopandas as gpd
 import numpy as np
+import shapely
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -50,6 +52,11 @@ class Polygons:
     def owned(self) -> int:
         """How many polygons there are."""
         return len(self.values)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        left, bottom, right, top = self.frame.total_bounds.tolist()
+        return left, bottom, right, top
 
     def windows(self, grid: Grid) -> Iterator[Window]:
         for bounds in self.frame.geometry.bounds.itertuples(index=False):
@@ -154,11 +161,18 @@ class LabelSet:
         corners = (Window(column * CELL, row * CELL, CELL, CELL) for row, column in sorted(touched))
         return [inside for cell in corners if (inside := clip(cell, *self.grid.shape)) is not None]
 
+    @cached_property
+    def _bounds(self) -> shapely.STRtree:
+        return shapely.STRtree([box(*source.bounds) for source in self.sources])
+
+    def near(self, window: Window) -> tuple[Polygons | Pixels, ...]:
+        """The sources that may lie in a window of the grid, in their order: of a state there are thousands."""
+        return tuple(self.sources[number] for number in np.sort(self._bounds.query(box(*self.grid.box(window)))))
+
     def read(self, window: Window) -> NDArray[np.uint8]:
         """Class values (rows, columns) in a window of the grid, 0 where nothing is labelled."""
-        classes = self.sources[0].read(self.grid, window)
-        classes[classes == UNTOUCHED] = BACKGROUND
-        for source in self.sources[1:]:
+        classes = np.full((int(window.height), int(window.width)), BACKGROUND, np.uint8)
+        for source in self.near(window):
             part = source.read(self.grid, window)
             np.copyto(classes, part, where=part != UNTOUCHED)
         return classes

@@ -5,15 +5,19 @@ import numpy as np
 import pytest
 import rasterio
 from conftest import CRS, ORIGIN, write_image, write_polygons
+from rasterio.windows import Window
 from shapely.geometry import LineString, Polygon, box
 
 from landcover.assess.pieces import LARGEST
 from landcover.assess.rawpairs import count_raw
 from landcover.assess.survey import survey
 from landcover.errors import ImageError, LabelError
+from landcover.labelset import Pixels, Polygons, open_labels
 from landcover.prepare.labels import Labels, labels
 from landcover.prepare.mosaic import mosaic
 from landcover.progress import silent
+from landcover.raster import grid_of
+from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import LabelSettings, MosaicSettings
 
@@ -40,6 +44,26 @@ def test_polygons_fill_the_pixels_whose_centre_they_hold_and_the_later_one_is_on
     np.testing.assert_array_equal(classes, expected)
     assert made.pixels == {1: int((expected == 1).sum()), 2: 0, 7: int((expected == 7).sum())}
     assert made.fields == ("Classvalue",)
+
+
+def test_sources_are_read_only_where_they_lie(image, tmp_path, scheme, monkeypatch) -> None:
+    with rasterio.open(image) as dataset:
+        grid = grid_of(dataset)
+    far = write_polygons(tmp_path / "far.gpkg", [(100, 80, 110, 90, 2)])
+    near = write_image(tmp_path / "near.tif", np.ones((1, 10, 10), np.uint8), column=20, row=30)
+    top = write_polygons(tmp_path / "top.gpkg", [(25, 30, 40, 35, 7)])
+    found = open_labels([str(far), str(near), str(top)], grid, Remap.parse({}, scheme))
+    expected = np.zeros((20, 30), np.uint8)
+    expected[5:15, 5:15] = 1
+    expected[5:10, 10:25] = 7
+    read = []
+    for kind in (Polygons, Pixels):
+        plain = kind.read
+        monkeypatch.setattr(kind, "read", lambda own, *given, plain=plain: read.append(own.path) or plain(own, *given))
+    np.testing.assert_array_equal(found.read(Window(15, 25, 30, 20)), expected)
+    assert read == [str(near), str(top)]
+    assert not found.read(Window(60, 60, 20, 10)).any()
+    assert len(read) == 2
 
 
 def test_polygons_come_from_another_crs(image, tmp_path, scheme) -> None:

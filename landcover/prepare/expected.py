@@ -83,7 +83,7 @@ class Samples:
         for image in images:
             rows = self._inside(image.row_off - whole.row_off, image.height)
             self.valid[rows, self._inside(image.col_off - whole.col_off, image.width)] = True
-        self.classes = LabelSet(coarse, labels.sources).read(coarse.whole) * self.valid
+        self.classes = LabelSet(coarse, labels.near(whole)).read(coarse.whole) * self.valid
 
     def _inside(self, start: int, length: int) -> slice:
         """The samples whose middle is in a stretch of pixels."""
