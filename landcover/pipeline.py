@@ -24,12 +24,13 @@ def sample_stage(config: Config, seed: int, size: int) -> Stage:
     return Stage("sample", config.paths.data / "raw", (), settings, code="sample")
 
 
-def mosaic_stage(config: Config, images: Sequence[str] = ()) -> Stage:
-    """Raises ImageError where there is no image."""
+def mosaic_stage(config: Config, images: Sequence[str] = (), out: Path | None = None) -> Stage:
+    """Of the images that are named, in the folder `out`, or of those and the one of the configuration. Raises
+    ImageError where there is no image."""
     settings = config.mosaic.model_copy(update={"images": tuple(images)}) if images else config.mosaic
     paths = tuple(with_companions(expand(settings.images, RASTER_SUFFIXES, ImageError)))
     return Stage(
-        "mosaic", config.paths.mosaic, paths, {"mosaic": settings.model_dump(mode="json")}, code="prepare.mosaic"
+        "mosaic", out or config.paths.mosaic, paths, {"mosaic": settings.model_dump(mode="json")}, code="prepare.mosaic"
     )
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from landcover.classify import map_path
 from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError
 from landcover.files import leftovers
@@ -96,7 +97,7 @@ def images_of(config: Config, named: Sequence[str]) -> list[str]:
 
 
 def _map(config: Config, image: str) -> Wanted:
-    out = config.paths.maps / f"{Path(image).stem}_landcover.tif"
+    out = map_path(config.paths.maps, image)
     if not out.exists() and (index := out.with_suffix(".vrt")).exists():
         # of a map in cells
         out = index

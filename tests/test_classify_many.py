@@ -44,6 +44,39 @@ def _images(folder: Path) -> None:
     write_image(folder / "rgb.tif", textured(90, 200)[:3])
 
 
+def test_images_that_touch_are_one_map_as_a_mosaic_in_a_folder_of_its_own(tmp_path, classify) -> None:
+    whole = textured(96, 192)
+    write_image(tmp_path / "whole/county.tif", whole)
+    for name, left, right in (("west", 0, 96), ("east", 96, 192)):
+        write_image(tmp_path / f"county/{name}.tif", whole[:, :, left:right], left)
+    parts = classify(tmp_path / "county")
+    assert "east.tif and " in parts.stderr
+    assert "west.tif touch: each image is mapped by itself" in parts.stderr
+    write_image(tmp_path / "apart/far.tif", whole, 5000)
+    assert "touch" not in classify(tmp_path / "apart", tmp_path / "county/west.tif").stderr
+
+    def mosaic(*given: object) -> Result:
+        settings = ["--set", f"paths.data={tmp_path / 'data'}"]
+        return CliRunner().invoke(main, ["mosaic", str(tmp_path / "county"), *map(str, given), *settings])
+
+    place = tmp_path / "data/interim/county"
+    assert mosaic("--out", place).exit_code == 0
+    assert not (tmp_path / "data/interim/mosaic").exists()
+    assert "is up to date" in mosaic("--out", place).stdout
+    assert classify(place / "mosaic.vrt").exit_code == 0
+    assert classify(tmp_path / "whole/county.tif", "-o", tmp_path / "whole.tif").exit_code == 0
+    with (
+        rasterio.open(tmp_path / "data/maps/county_landcover.tif") as made,
+        rasterio.open(tmp_path / "whole.tif") as one,
+    ):
+        assert (made.read(1) == one.read(1)).all()
+    # nothing else is replaced
+    refused = mosaic("--out", tmp_path / "county", "--overwrite")
+    assert refused.exit_code == 2
+    assert "holds no mosaic that could be replaced: name a new folder" in refused.stderr
+    assert (tmp_path / "county/west.tif").exists()
+
+
 def test_a_bad_image_is_told_of_and_the_others_are_mapped(tmp_path, classify) -> None:
     _images(tmp_path / "naip")
     result = classify(tmp_path / "naip", "-o", tmp_path / "maps")

@@ -61,6 +61,7 @@ def classify(
 ) -> None:
     """Map the land cover of whole IMAGES (files, folders, globs, URLs); without any, of the mosaic.
 
+    Each image has a map of its own; `landcover mosaic --out` makes one image of several, for one map without seams.
     A run that was cut off goes on where it stopped when the same command is given again. With --workers or --scheduler
     a large image is mapped in cells, <image>_landcover_cells/, which <image>_landcover.vrt shows as one raster.
 
@@ -75,6 +76,7 @@ def classify(
     from landcover.behind import behind_map
     from landcover.classify import Kept, classify_all, classify_one, find_current, map_path, outs_of
     from landcover.classify.mapper import needs_keras
+    from landcover.classify.neighbours import neighbours
     from landcover.cli import summary as tell
     from landcover.errors import ConfigError, ImageError
     from landcover.files import check_made
@@ -100,6 +102,11 @@ def classify(
     folder = out or settings.paths.maps
     outs = [out or map_path(folder, paths[0])] if alone else list(outs_of(paths, folder).values())
     kept = None if overwrite else find_current(settings, paths, outs)
+    if kept is None and len(paths) > 1 and (pair := neighbours(paths)):
+        log.warning(
+            "Note: %s and %s touch: each image is mapped by itself, and nothing is seen beyond its edge; for one map "
+            "without a seam, make `landcover mosaic IMAGES --out FOLDER`, and map FOLDER/mosaic.vrt", *pair,
+        )  # fmt: skip
     if kept is None and machines.elsewhere:
         from landcover.cluster import check_dask
 

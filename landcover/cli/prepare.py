@@ -66,20 +66,26 @@ def prepare(config: "Config", overwrite: bool, machines: "Machines") -> None:
 @tracked
 @spread
 @click.argument("images", nargs=-1, shell_complete=RASTERS)
-def mosaic(config: "Config", overwrite: bool, machines: "Machines", images: tuple[str, ...]) -> None:
+@click.option("-o", "--out", type=click.Path(path_type=Path), metavar="FOLDER", shell_complete=folders,
+              help="Of another place: a folder that no other stage reads, for a map in one piece.")  # fmt: skip
+def mosaic(config: "Config", overwrite: bool, machines: "Machines", images: tuple[str, ...], out: Path | None) -> None:
     """Index IMAGES (files, folders, globs, URLs) as one raster, without copying pixels.
+
+    `prepare` makes the one that it cuts chips from. With --out the mosaic is of a place that is only mapped: give
+    FOLDER/mosaic.vrt to classify, and its map is called FOLDER_landcover.tif.
 
     \b
     Reads:   IMAGES, or mosaic.images
-    Writes:  <data>/interim/mosaic: mosaic.vrt, scenes/, footprints.gpkg
+    Writes:  <data>/interim/mosaic, or FOLDER: mosaic.vrt, scenes/, footprints.gpkg
     Example: landcover mosaic data/raw/naip
+             landcover mosaic ../county/*.tif --out data/interim/county
     """
     from landcover.cli import summary as tell
     from landcover.prepare.steps import run_mosaic
 
-    made = run_mosaic(config, overwrite, bar, images, machines)
+    made = run_mosaic(config, overwrite, bar, images, machines, out)
     _note_folders(images or config.mosaic.images)
-    click.echo(tell.mosaic(made) if made else tell.current(config.paths.mosaic))
+    click.echo(tell.mosaic(made) if made else tell.current(out or config.paths.mosaic))
 
 
 def _note_folders(images: "Sequence[str]") -> None:

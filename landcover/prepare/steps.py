@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from landcover.cluster import HERE, Machines
 from landcover.config import Config
+from landcover.errors import ConfigError
 from landcover.files import check_made
 from landcover.pipeline import MOSAIC, augment_stage, chips_stage, labels_stage, mosaic_stage, stack_stage
 from landcover.progress import Progress, silent
@@ -29,16 +30,19 @@ def run_mosaic(
     progress: Progress = silent,
     images: Sequence[str] = (),
     machines: Machines = HERE,
+    out: Path | None = None,
 ) -> "Mosaic | None":
-    """With `images`, of those instead of the configuration's; `machines`: who reads. This and the others return None
-    where all is up to date, and raise LandcoverError."""
-    stage = mosaic_stage(config, images)
+    """With `images`, of those instead of the configuration's; with `out`, in that folder, which is new or holds a
+    mosaic; `machines`: who reads. This and the others return None where all is up to date, and raise LandcoverError."""
+    stage = mosaic_stage(config, images, out)
+    if out is not None and out.exists() and not (out / MOSAIC).exists():
+        raise ConfigError(f"--out {out}: is there, and holds no mosaic that could be replaced: name a new folder")
 
     def make(told: object) -> "Mosaic":
         from landcover.prepare.mosaic import mosaic
 
         settings = config.mosaic.model_copy(update={"images": tuple(images)}) if images else config.mosaic
-        return mosaic(settings, config.paths.mosaic, True, progress, machines)
+        return mosaic(settings, stage.out, True, progress, machines)
 
     return bring_up_to_date(stage, make, overwrite, config.provenance.full)
 
