@@ -25,11 +25,11 @@ def test_epochs_of_auto_show_about_as_many_chips_of_few_and_of_many(found, epoch
 
 
 def test_labelled_ground_is_not_shown_so_often_that_it_is_learnt_by_heart() -> None:
-    # of 100 chips that show each labelled pixel four times, with half as many copies: six times an epoch
-    few = chips(100, 50, overlap=4.0)
-    assert settled(TrainSettings(), few).epochs == round(OFTEN["muon"] / 6)
-    assert settled(TrainSettings(optimizer="adamw"), few).epochs == min(30, round(OFTEN["adamw"] / 6))
-    assert settled(TrainSettings(chips_per_epoch=300), few).epochs == round(OFTEN["muon"] / 12)
+    # of 100 chips that show each labelled pixel twelve times, with half as many copies: 18 times an epoch
+    few = chips(100, 50, overlap=12.0)
+    assert settled(TrainSettings(), few).epochs == round(OFTEN["muon"] / 18)
+    assert settled(TrainSettings(optimizer="adamw"), few).epochs == round(OFTEN["adamw"] / 18)
+    assert settled(TrainSettings(chips_per_epoch=300), few).epochs == round(OFTEN["muon"] / 36)
     # where chips hardly overlap it is their number that tells
     assert settled(TrainSettings(), chips(ENOUGH // 10, overlap=1.0)).epochs == 10
 

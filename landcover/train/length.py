@@ -12,7 +12,7 @@ from landcover.train.chipset import Chips
 ENOUGH = {"muon": 15_000, "adamw": 25_000}
 """Chips to show, by the optimizer: docs/explanation/training.md tells what was tried."""
 
-OFTEN = {"muon": 140, "adamw": 230}
+OFTEN = {"muon": 280, "adamw": 460}
 """Times to show labelled ground, which chips that overlap and their copies do several times an epoch: of a few polygons
 all is learnt before so many chips are shown, and then by heart."""
 
