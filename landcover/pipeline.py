@@ -24,6 +24,13 @@ def sample_stage(config: Config, seed: int, size: int) -> Stage:
     return Stage("sample", config.paths.data / "raw", (), settings, code="sample")
 
 
+def map_path(folder: Path, image: str | Path) -> Path:
+    """Where the map of an image goes unless told otherwise: <image>_landcover.tif in a folder. A mosaic is called as
+    the folder that it is in."""
+    path = Path(image)
+    return folder / f"{path.absolute().parent.name if path.name == MOSAIC else path.stem}_landcover.tif"
+
+
 def mosaic_stage(config: Config, images: Sequence[str] = (), out: Path | None = None) -> Stage:
     """Of the images that are named, in the folder `out`, or of those and the one of the configuration. Raises
     ImageError where there is no image."""

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from landcover.classify import map_path
 from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LabelError, LandcoverError
 from landcover.files import leftovers
@@ -16,6 +15,7 @@ from landcover.pipeline import (
     chips_stage,
     classify_stage,
     labels_stage,
+    map_path,
     mosaic_stage,
     stack_stage,
     train_stage,

@@ -8,10 +8,9 @@ import pytest
 from conftest import run, textured, write_image, write_polygons
 
 from landcover.behind import behind_chips, behind_map
-from landcover.classify import map_path
 from landcover.classraster import confidence_path
 from landcover.config import Config, load_config
-from landcover.pipeline import MOSAIC, classify_stage, train_stage
+from landcover.pipeline import MOSAIC, classify_stage, map_path, train_stage
 from landcover.prepare import prepare
 from landcover.provenance import record_path, taken, write_run
 from landcover.stage import Stage

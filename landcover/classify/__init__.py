@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from landcover.companions import with_companions
 from landcover.config import Config
 from landcover.errors import ConfigError, ImageError, LandcoverError, ModelError, OutputExists, OutsideArea
-from landcover.pipeline import MOSAIC, classify_stage
+from landcover.pipeline import classify_stage, map_path
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder, record_path, taken
 from landcover.scheme import IMAGE_TAG
@@ -60,13 +60,6 @@ class Failed:
 
 if TYPE_CHECKING:
     Result = Classified | Spread | Kept | Outside | Failed
-
-
-def map_path(folder: Path, image: str | Path) -> Path:
-    """Where the map of an image goes unless told otherwise: <image>_landcover.tif in a folder. A mosaic is called as
-    the folder that it is in."""
-    path = Path(image)
-    return folder / f"{path.absolute().parent.name if path.name == MOSAIC else path.stem}_landcover.tif"
 
 
 def classify(

@@ -74,13 +74,13 @@ def classify(
              landcover classify quads/ --workers 4 --out s3://bucket/maps
     """
     from landcover.behind import behind_map
-    from landcover.classify import Kept, classify_all, classify_one, find_current, map_path, outs_of
+    from landcover.classify import Kept, classify_all, classify_one, find_current, outs_of
     from landcover.classify.mapper import needs_keras
     from landcover.classify.neighbours import neighbours
     from landcover.cli import summary as tell
     from landcover.errors import ConfigError, ImageError
     from landcover.files import check_made
-    from landcover.pipeline import MOSAIC
+    from landcover.pipeline import MOSAIC, map_path
     from landcover.sources import RASTER_SUFFIXES, expand
     from landcover.store import is_url
 

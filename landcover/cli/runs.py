@@ -118,9 +118,9 @@ def _classify_costs(config: "Config", todo: "list[Step]", images: tuple[str, ...
         raise LandcoverError("known once train has run")
     if not images and any(step.stage == "mosaic" for step in todo):
         raise LandcoverError("known once prepare has run")
-    from landcover.classify import map_path
     from landcover.classify.estimate import estimate
     from landcover.classify.mapper import needs_keras
+    from landcover.pipeline import map_path
 
     _tell_trial(machines, "a piece of a map", "up to a minute")
     if machines is not None and needs_keras(config.classify.model):
