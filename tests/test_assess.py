@@ -168,10 +168,13 @@ def test_how_much_of_each_class_was_compared_is_said_where_it_is_little(tmp_path
     shown[:, 20:], shown[:, 30:] = 2, 7
     path = _raster(tmp_path / "map.tif", shown)
     few = write_polygons(tmp_path / "few.gpkg", [(0, 0, 20, 10, 1), (20, 0, 25, 20, 2)])
-    told = "compared with the reference was, of what is mapped as each class: water 50 %, forest 50 %, bare land 0 %;"
+    told = (
+        "note: only part of the map was compared with the reference, of what it shows as each class so much: "
+        "water 50 %, forest 50 %, bare land 0 %. The figures are of that part. The rest may be worse: "
+    )
     assert told in as_text(assess(config, path, [str(few)]).result)
     most = write_polygons(tmp_path / "most.gpkg", [(0, 0, 20, 20, 1), (20, 0, 30, 20, 2), (30, 0, 40, 14, 7)])
-    assert "of what is mapped as each class" not in as_text(assess(config, path, [str(most)], overwrite=True).result)
+    assert "only part of the map was compared" not in as_text(assess(config, path, [str(most)], overwrite=True).result)
 
 
 def test_of_a_class_that_the_reference_never_shows_nothing_is_said(tmp_path, config) -> None:
@@ -187,7 +190,7 @@ def test_of_a_class_that_the_reference_never_shows_nothing_is_said(tmp_path, con
     assert row.split() == ["7", "bare", "land", "-", "-", "-", "-"]
     assert "bare land (50.0 % of the map)" in text
     assert "overall and user's accuracies may flatter the map" in text
-    assert "5 pixels mapped as such, and counted as errors" in text
+    assert "flatter the map. Of what is compared, 5 pixels are mapped as such: they count as errors" in text
     page = (made.path / "report.html").read_text()
     assert 'data-class="bare land" data-figure="iou">-<' in page
     assert "on 85.7 % of the map" in page

@@ -77,8 +77,9 @@ def _uncompared(table: Contingency, shown: Mapping[int, int]) -> list[str]:
     classes = zip(table.scheme.values, table.scheme.names, compared, strict=True)
     listed = [f"{name} {100 * n / shown[value]:.0f} %" for value, name, n in classes if shown.get(value)]
     return [
-        f"compared with the reference was, of what is mapped as each class: {', '.join(listed)}; the figures are of "
-        "that part, and the rest may be worse: `landcover points` draws a sample of the whole map"
+        "only part of the map was compared with the reference, of what it shows as each class so much: "
+        f"{', '.join(listed)}. The figures are of that part. The rest may be worse: `landcover points` draws a sample of "
+        "the whole map"
     ]
 
 
@@ -97,10 +98,11 @@ def _absent(table: Contingency, absent: NDArray[np.bool_], mapped: NDArray[np.fl
     gone = np.flatnonzero(absent).tolist()
     listed = ", ".join(f"{table.scheme.names[i]} ({100 * mapped[i]:.1f} % of the map)" for i in gone)
     wrong = int(table.counts[absent].sum())
-    counts = f"; of what is compared {number_of(wrong, 'pixel')} mapped as such, and counted as errors" if wrong else ""
+    be = "is" if wrong == 1 else "are"
+    counts = f". Of what is compared, {number_of(wrong, 'pixel')} {be} mapped as such: they count as errors"
     return [
-        f"not in the reference, so not in the mean: {listed}; what is truly such where the map shows another "
-        f"class is never found out, so overall and user's accuracies may flatter the map{counts}"
+        f"not in the reference, so not in the mean: {listed}. Where the map shows another class in its place, that is "
+        f"never found out. So overall and user's accuracies may flatter the map{counts if wrong else ''}"
     ]
 
 
