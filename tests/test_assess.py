@@ -160,7 +160,15 @@ def test_a_table_without_geometry_is_told_what_to_become(tmp_path, config) -> No
 def test_the_mean_is_over_the_classes_of_the_reference(tmp_path, config) -> None:
     made = assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "t.tif", np.minimum(TRUTH, 2)))])
     assert made.result.measures.mean_iou == pytest.approx(np.mean(made.result.measures.iou[:2]))
-    assert "not in the reference, so not in the mean: bare land" in as_text(made.result)
+    text = as_text(made.result)
+    assert "not in the reference, so not in the mean: bare land" in text
+    mean = made.result.measures.mean_iou
+    assert f"mean IoU {100 * mean:.1f} % of 2 of 3 classes, " in text
+    assert json.loads((made.path / "accuracy.json").read_text())["mean_iou_classes"] == 2
+    assert f"{100 * mean:.1f}&nbsp;%</span> of 2 of 3 classes." in (made.path / "report.html").read_text()
+    whole = assess(config, tmp_path / "map.tif", [str(_raster(tmp_path / "t.tif", TRUTH))], overwrite=True)
+    assert "classes" not in as_text(whole.result)
+    assert "of 3 classes" not in (whole.path / "report.html").read_text()
 
 
 def test_how_much_of_each_class_was_compared_is_said_where_it_is_little(tmp_path, config) -> None:

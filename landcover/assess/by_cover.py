@@ -78,8 +78,8 @@ def _uncompared(table: Contingency, shown: Mapping[int, int]) -> list[str]:
     listed = [f"{name} {100 * n / shown[value]:.0f} %" for value, name, n in classes if shown.get(value)]
     return [
         "only part of the map was compared with the reference, of what it shows as each class so much: "
-        f"{', '.join(listed)}. The figures are of that part. The rest may be worse: `landcover points` draws a sample of "
-        "the whole map"
+        f"{', '.join(listed)}. The figures are of that part. The rest may be worse: `landcover points` draws a sample "
+        "of the whole map"
     ]
 
 

@@ -57,6 +57,12 @@ class Assessment:
         more = self.counts.shape[1] - len(self.scheme)
         return (*self.scheme.names, *([NONE_NAME] * more))
 
+    @property
+    def averaged(self) -> int:
+        """Of how many classes the mean IoU is: those that the reference holds and whose IoU is known."""
+        iou = self.estimates.iou.value
+        return int(np.sum((self.counts.sum(axis=0)[: len(iou)] > 0) & ~np.isnan(iou)))
+
     def rest(self) -> dict[str, float]:
         """Hectares of the map that are of no class by the sample: where nobody could tell, and where no point was
         judged. With the areas of the classes they add up to what the map shows."""
@@ -84,6 +90,7 @@ class Assessment:
             "share_of_map": self.spoken,
             "overall_accuracy": _estimate(known.overall, ()),
             "mean_iou": number(self.measures.mean_iou),
+            "mean_iou_classes": self.averaged,
             **({"kappa": number(self.measures.kappa)} if self.with_kappa else {}),
             "quantity_disagreement": number(self.measures.quantity),
             "allocation_disagreement": number(self.measures.allocation),

@@ -19,7 +19,8 @@ def as_text(found: Assessment) -> str:
     if found.estimates.area is not None:
         lines += [*_areas(found, heads, wide), *([f"note: {found.areas_note}"] if found.areas_note else []), ""]
     m = found.measures
-    mean = "no mean IoU" if np.isnan(m.mean_iou) else f"mean IoU {percent(m.mean_iou)} %"
+    classes = "" if found.averaged == len(found.scheme) else f" of {found.averaged} of {len(found.scheme)} classes"
+    mean = "no mean IoU" if np.isnan(m.mean_iou) else f"mean IoU {percent(m.mean_iou)} %{classes}"
     kappa = f"; kappa {'not defined' if np.isnan(m.kappa) else f'{float(m.kappa):.3f}'}" if found.with_kappa else ""
     lines += [
         f"{headline(found)}, {mean}, {counted(int(found.counts.sum()), found.unit)}",

@@ -102,7 +102,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         record["provenance"]["inputs"], record["provenance"]["assessed"], record["classes"], record["map"]
-        record["share_of_map"], record["contingency"]["column_names"], record["areas_note"]
+        record["share_of_map"], record["contingency"]["column_names"], record["areas_note"], record["mean_iou_classes"]
     except (ValueError, KeyError, TypeError):
         raise LandcoverError(f"{path}: is none that this version wrote: run `landcover assess` again") from None
     return dict(record)
