@@ -15,7 +15,7 @@ from PIL import Image
 
 from landcover.assess import assess, rebuild_report
 from landcover.assess.points import points
-from landcover.assess.report import _margin, _split, charts
+from landcover.assess.report import _margin, _split, _table, charts
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view
 from landcover.config import Config
@@ -95,14 +95,24 @@ def test_the_page_holds_all_that_it_shows(assessed) -> None:
 def test_the_figures_are_those_of_the_record(assessed) -> None:
     text = (assessed / "report.html").read_text()
     record = json.loads((assessed / "accuracy.json").read_text())
-    shown = re.search(r'data-figure="overall_accuracy">([\d.]+) %', text)
+    shown = re.search(r'data-figure="overall_accuracy">([\d.]+)&nbsp;%', text)
     assert shown is not None
     assert float(shown[1]) == pytest.approx(100 * record["overall_accuracy"]["value"], abs=0.05)
+    lead = re.search(r'<p class="lead">(.*?)</p>', text, re.DOTALL)
+    assert lead
+    # no sign of per cent may stand alone on a line
+    assert not re.search(r"\d\s%(?! of the map)", lead[1].replace("&nbsp;", "_"))
     cells = re.findall(r'data-class="forest" data-figure="(\w+)">([\d.]+)', text)
     assert {k: float(v) for k, v in cells} == {
         key: pytest.approx(100 * record["classes"]["forest"][key]["value"], abs=0.05)
         for key in ("users_accuracy", "producers_accuracy", "f1", "iou")
     }
+
+
+def test_a_row_with_next_to_nothing_stays_pale(scheme) -> None:
+    rows = _table([[9000, 0, 0], [1, 29, 0], [0, 0, 970]], scheme)["rows"]
+    assert [[share for _, share in row["cells"]] for row in rows] == [[1, 0, 0], [0.01, 0.29, 0], [0, 0, 1]]
+    assert [share for _, share in _table([[0] * 3] * 3, scheme)["rows"][0]["cells"]] == [0, 0, 0]
 
 
 def test_the_report_is_made_anew_from_the_record(config, assessed) -> None:

@@ -27,6 +27,9 @@ from landcover.words import counted
 
 log = logging.getLogger("landcover")
 
+PALE = 0.01
+"""Rows of the contingency table with less than this share of all hold next to nothing, and stay paler than others."""
+
 FILE = "report.html"
 RECORD = "accuracy.json"
 CITATIONS = {
@@ -160,10 +163,11 @@ def _part(record: Mapping[str, Any]) -> str:
 
 
 def _table(rows: Sequence[Sequence[float]], scheme: ClassScheme) -> dict[str, Any]:
-    """Rows with their totals; each cell with its share of the row."""
+    """Rows with their totals; each cell with its share of the row, or of PALE of all where the row is less."""
+    least = PALE * sum(map(sum, rows)) or 1
     return {
         "rows": [
-            {"name": c.name, "index": i, "total": sum(row), "cells": [(n, n / (sum(row) or 1)) for n in row]}
+            {"name": c.name, "index": i, "total": sum(row), "cells": [(n, n / max(sum(row), least)) for n in row]}
             for i, (c, row) in enumerate(zip(scheme, rows, strict=True))
         ],
         "totals": [sum(column) for column in zip(*rows, strict=True)],
