@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import tracemalloc
@@ -324,7 +325,15 @@ def test_overlaps_of_different_classes_are_told_with_their_area(healthy) -> None
     assert sorted(pair["features"] + other["features"])[0] in (0, 1)
     assert pair["square_metres"] == pytest.approx((right - left) * 20, rel=0.01)
     assert "2 pairs of polygons of different classes overlap" in overlap.what
+    assert re.search(r"; most do the features with ids \d+ \([a-z ]+\) and \d+ \([a-z ]+\)$", overlap.what)
     write_polygons(LABELS, [*boxes, (left, top, right, top + 20, value)])
+    assert not found("labels.overlap")
+
+
+def test_a_polygon_without_a_class_overlaps_none_of_another_class(healthy) -> None:
+    boxes, _ = fields()
+    left, top, right = boxes[0][:3]
+    write_polygons(LABELS, [*boxes, (left, top, right, top + 20, 0), (left, top + 30, right, top + 60, 99)])
     assert not found("labels.overlap")
 
 

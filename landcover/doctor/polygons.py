@@ -126,10 +126,11 @@ def _codes(
 
 
 def check_overlaps(drawn: Drawn, names: Mapping[int, str], smallest: float) -> Iterator[Finding]:
-    """Polygons of different classes that share more than `smallest` square metres."""
+    """Polygons of different classes that share more than `smallest` square metres; what has no class does not count."""
     frame = drawn.on_true_areas()
     one, other = frame.sindex.query(frame.geometry, predicate="intersects")
-    different = (one < other) & (drawn.values[one] != drawn.values[other])
+    first, second = drawn.values[one], drawn.values[other]
+    different = (one < other) & (first != second) & (first != BACKGROUND) & (second != BACKGROUND)
     one, other = one[different][:PAIRS], other[different][:PAIRS]
     shapes = frame.geometry.to_numpy()
     shared = shapely.area(shapely.intersection(shapes[one], shapes[other]))
@@ -137,14 +138,14 @@ def check_overlaps(drawn: Drawn, names: Mapping[int, str], smallest: float) -> I
     if not large.any():
         return
     worst = int(np.argmax(shared))
-    first, second = (f"{frame.index[i]} ({names.get(int(drawn.values[i]), '?')})" for i in (one[worst], other[worst]))
+    ids = [f"{frame.index[i]} ({names[int(drawn.values[i])]})" for i in (one[worst], other[worst])]
     pairs = zip(
         frame.index[one[large]].tolist(), frame.index[other[large]].tolist(), shared[large].tolist(), strict=True
     )
     yield Finding(
         "warning", "labels.overlap",
         f"{counted(int(large.sum()), 'pairs')} of polygons of different classes overlap, by {shared[large].sum():,.0f} "
-        f"m2; most do {first} and {second}",
+        f"m2; most do the features with ids {' and '.join(ids)}",
         drawn.path, "ground cannot be two classes: the later polygon of the file holds there",
         "cut one out of the other (QGIS: Difference), or delete the wrong one",
         {"pairs": [{"features": [a, b], "square_metres": round(m2, 1)} for a, b, m2 in pairs]},
