@@ -219,7 +219,10 @@ def open_labels(
             unknown["(no value)"] += source.codes[NODATA]
         opened.append(source)
     if unknown:
-        listed = ", ".join(f"{code} ({n:,} {unit})" for code, n in sorted(unknown.items(), key=lambda i: str(i[0])))
+        listed = ", ".join(
+            f"{code} ({n:,} {unit}{remap.scheme.meant(code)})"
+            for code, n in sorted(unknown.items(), key=lambda i: str(i[0]))
+        )
         raise LabelError(
             f"{paths[0] if len(paths) == 1 else 'the labels'}: codes that are neither in scheme nor in "
             f"labels.reclassify: {listed}"

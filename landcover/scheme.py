@@ -1,5 +1,6 @@
 """The land cover classes: values, names and colours, and the forms other programs read them in."""
 
+import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated
@@ -98,6 +99,12 @@ class ClassScheme(RootModel[tuple[LandClass, ...]]):
             if code == land_class.value or (isinstance(code, str) and code.casefold() == land_class.name.casefold()):
                 return land_class
         return None
+
+    def meant(self, code: int | str) -> str:
+        """ "; did you mean buildings?", of the class whose name is nearly this one; nothing if there is none."""
+        names = {name.casefold(): name for name in self.names}
+        close = difflib.get_close_matches(str(code).casefold(), names, n=1)
+        return f"; did you mean {names[close[0]]}?" if close else ""
 
     def colour_table(self) -> dict[int, tuple[int, int, int, int]]:
         """RGBA of each value, as GDAL wants it; 0 is transparent."""

@@ -1,6 +1,5 @@
 """Points with what is true there, filled in by a person or brought along."""
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -127,12 +126,6 @@ class _Meaning:
             return f"the scheme is {classes}; name others in labels.reclassify"
         return f"allowed are {classes}, {NONE} {NONE_NAME}, {BACKGROUND} {UNTOLD_NAME}, {UNKNOWN} not judged yet"
 
-    def near(self, code: Code) -> str:
-        """The class whose name is nearly this one."""
-        names = [name.casefold() for name in self.remap.scheme.names]
-        found = difflib.get_close_matches(str(code).casefold(), names, n=1)
-        return f"; {found[0]}?" if found else ""
-
 
 def _check_known(path: str, names: Sequence[object], codes: Sequence[Code], meaning: _Meaning) -> None:
     holders: dict[Code, list[object]] = {}
@@ -142,7 +135,7 @@ def _check_known(path: str, names: Sequence[object], codes: Sequence[Code], mean
     if holders:
         listed = ", ".join(
             f"{code} ({counted(len(found), 'point')}: {', '.join(map(str, found[:SHOWN]))}"
-            f"{' and more' if len(found) > SHOWN else ''}{meaning.near(code)})"
+            f"{' and more' if len(found) > SHOWN else ''}{meaning.remap.scheme.meant(code)})"
             for code, found in sorted(holders.items(), key=lambda item: str(item[0]))
         )
         raise LabelError(f"{path}: classes that are not in the scheme: {listed}; {meaning.allowed()}")

@@ -117,7 +117,7 @@ def _codes(
         )  # fmt: skip
     unknown = Counter(str(code) for code in codes if code != NODATA and remap(code) is None)
     if unknown:
-        names = ", ".join(f"{code} ({n:,})" for code, n in sorted(unknown.items()))
+        names = ", ".join(f"{code} ({n:,}{remap.scheme.meant(code)})" for code, n in sorted(unknown.items()))
         yield Finding(
             "error", check, f"classes in {field} that the scheme does not have: {names}", path,
             stops, "add them to scheme, or say in labels.reclassify what they are, 0 for nothing",
