@@ -73,3 +73,14 @@ def test_a_leaking_split_is_said_in_capitals(scheme) -> None:
     nowhere = SplitReport(method="random", shared_pixels=0, placed=False, **told)
     assert "split by random: where the chips lie is not known; LEAKING SPLIT" in tell.split(nowhere)
     assert "LEAKING" not in tell.split(SplitReport(method="blocks", shared_pixels=0, **told))
+
+
+def test_sides_that_share_nothing_and_have_no_ground_between_them_touch(scheme) -> None:
+    side = Side(chips=1, pixels=dict.fromkeys(scheme.names, 5), hectares=dict.fromkeys(scheme.names, 0.01))
+    told = {"method": "blocks", "key": "k", "scheme": scheme, "train": side, "validation": side, "dropped": 0}
+    lines = [tell.split(SplitReport(shared_pixels=0, nearest=m, **told)).splitlines()[-1] for m in (0.0, 0.6, None)]
+    assert lines == [
+        "split by blocks: 0 pixels on both sides, which touch",
+        "split by blocks: 0 pixels on both sides, nearest distance 0.6 m",
+        "split by blocks: 0 pixels on both sides, one side is empty",
+    ]

@@ -105,14 +105,21 @@ def split(report: "SplitReport") -> str:
         cells = zip((s.pixels[name] for s in sides), ground, strict=True)
         lines.append(f"{name:<{width}}" + "".join(f"{pixels:>14,}{area:>12}" for pixels, area in cells))
     lines.append(f"{'chips':<{width}}" + "".join(f"{s.chips:>14,}{'':>12}" for s in sides))
-    apart = "one side is empty" if report.nearest is None else f"nearest distance {report.nearest:,.1f} m"
-    known = f"{report.shared_pixels:,} pixels on both sides, {apart}"
+    known = f"{report.shared_pixels:,} pixels on both sides, {_apart(report)}"
     leak = "; LEAKING SPLIT: figures of it are too good" if report.leaks else ""
     if report.train.overlap:
         each = f"; a pixel of it is in {report.train.overlap:.1f} training chips" if report.train.overlap > 1 else ""
         lines.append(f"pixels: of all chips, overlaps each time; ha: of the labelled ground, once{each}")
     lines.append(f"split by {report.method}: {known if report.placed else 'where the chips lie is not known'}{leak}")
     return "\n".join(lines)
+
+
+def _apart(report: "SplitReport") -> str:
+    if report.nearest is None:
+        return "one side is empty"
+    if report.shared_pixels == 0 and report.nearest < 0.05:
+        return "which touch"
+    return f"nearest distance {report.nearest:,.1f} m"
 
 
 def augmented(made: "Augmented") -> str:
