@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from landcover.classify.compute import SMALL, cover
+from landcover.classify.predict import Classified
 from landcover.classify.tiles import BASE, Tiling, choose_tiling
+from landcover.cli import summary as tell
 from landcover.errors import ConfigError
 
 
@@ -82,3 +86,8 @@ def test_what_cannot_be_is_told() -> None:
     assert choose_tiling(500, 500, 96, 16, 400, 1.116e9).rows == 256
     with pytest.raises(ConfigError, match=r"needs at least 1,374MB for batches of 4"):
         choose_tiling(500, 500, 96, 16, 400, 1.116e9, batch=4)
+
+
+def test_a_tile_is_told_by_width_and_height_as_a_mosaic_is() -> None:
+    made = Classified(Path("map.tif"), None, {"water": 4}, "float32", Tiling(rows=768, columns=256, halo=96, batch=1))
+    assert "tiles of 256 x 768 px, halo 96 px" in tell.classified(made)

@@ -212,8 +212,8 @@ def classified(made: "Classified") -> str:
     around = f"{2 * tiling.halo} px of two blended" if tiling.blended else f"halo {tiling.halo} px"
     seams = "" if made.seams is None else f"; classes change {made.seams:.2f} times as often across borders of tiles"
     return (
-        f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, tiles of {tiling.rows} x "
-        f"{tiling.columns} px, {around}{seams}" + (f"; {made.confidence}" if made.confidence else "")
+        f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, tiles of {tiling.columns} x "
+        f"{tiling.rows} px, {around}{seams}" + (f"; {made.confidence}" if made.confidence else "")
     )
 
 
