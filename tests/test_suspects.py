@@ -3,13 +3,15 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pytest
+import shapely
 from click.testing import CliRunner
 from conftest import write_image, write_polygons
 from rasterio.windows import Window
 
-from landcover.assess.suspects import find_suspects, labelled_squares
+from landcover.assess.suspects import Suspects, find_suspects, labelled_squares
 from landcover.classraster import map_rasters
 from landcover.cli import main
+from landcover.cli.summary_suspects import suspects
 from landcover.errors import LabelError, OutputExists
 from landcover.grid import Grid
 from landcover.prepare.labels import labels
@@ -58,6 +60,9 @@ def test_polygons_that_a_sure_map_contradicts_come_first(tmp_path, noise, scheme
     assert table["rank"].tolist() == [1, 2, 3]
     assert table["label_name"].tolist() == ["water", "water", "forest"]
     assert table["suspected_name"].tolist() == ["forest", "bare land", "bare land"]
+    # ids of a GeoPackage begin with 1
+    assert table["feature"].tolist() == ([None] * 3 if raster else [1, 4, 2])
+    assert set(table["file"]) == ({None} if raster else {str(tmp_path / "l.gpkg")})
     x, y = grid.pixel_metres
     np.testing.assert_allclose(table["area_m2"], np.array([400, 16, 400]) * x * y, atol=0.06)
     np.testing.assert_allclose(table["doubt"], [0.6 * 0.9, 0.9, 0.4], atol=1e-3)
@@ -65,6 +70,26 @@ def test_polygons_that_a_sure_map_contradicts_come_first(tmp_path, noise, scheme
     np.testing.assert_allclose(table.geometry.area, np.array([400, 16, 400]) * np.prod(grid.pixel_size), rtol=1e-6)
     with pytest.raises(OutputExists):
         find_suspects(tmp_path / "map.tif", tmp_path / "map.tif", path, settings, scheme, made.path)
+
+
+def test_the_table_of_suspects_has_whole_names_and_says_what_it_ranks_by(tmp_path) -> None:
+    rows = {
+        "rank": [1, 2], "label_name": ["planted or dark cropland", "water"], "suspected_name": ["water", "bare land"],
+        "area_m2": [1234.0, 50.0], "doubt": [0.6, 0.261], "file": ["a/one.gpkg"] * 2, "feature": [12, 7],
+    }  # fmt: skip
+    table = gpd.GeoDataFrame(rows, geometry=[shapely.box(0, 0, 2, 2), shapely.box(4, 0, 6, 2)])
+    lines = suspects(Suspects(Path("s.gpkg"), 9, table)).splitlines()
+    assert lines[:3] == [
+        "   label                     the model says  area, m2  doubt  feature  at",
+        "1  planted or dark cropland  water              1,234    60%       12  1.0, 1.0",
+        "2  water                     bare land             50    26%        7  5.0, 1.0",
+    ]
+    assert lines[3].startswith("doubt: the share of a polygon that the model maps as another class")
+    assert lines[4].startswith("ranked: first what is in doubt by half or more")
+    assert lines[5] == "s.gpkg: 2 of 9 polygons are in doubt, ranked"
+    table["file"] = ["a/one.gpkg", "two.gpkg"]
+    assert "  one.gpkg 12  1.0, 1.0" in suspects(Suspects(Path("s.gpkg"), 9, table))
+    assert suspects(Suspects(Path("s.gpkg"), 9, table[:0])) == "s.gpkg: 0 of 9 polygons are in doubt, ranked"
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])

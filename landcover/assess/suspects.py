@@ -37,9 +37,22 @@ LEAST = 0.1
 
 
 @dataclass(frozen=True)
-class Suspect:
-    """A polygon of the labels and what the map shows in its place most; `doubt` is the share of it that is."""
+class Drawn:
+    """A polygon of the labels with its class value; of one that was drawn also the file and the id of the feature."""
 
+    geometry: BaseGeometry
+    value: int
+    file: str | None = None
+    feature: int | None = None
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A polygon of the labels and what the map shows in its place most; `doubt` is the share of it that is. `file` and
+    `feature` tell which it is, None for a patch of a raster."""
+
+    file: str | None
+    feature: int | None
     label: int
     label_name: str
     suspected: int
@@ -87,7 +100,8 @@ def find_suspects(
     progress: Progress = silent,
 ) -> Suspects:
     """Rank the polygons of the labels by how much of them a map contradicts, and write a GeoPackage of those with
-    doubt enough: rank, class and suspected class, area_m2, share of doubt, doubt_m2.
+    doubt enough: rank, class and suspected class, area_m2, share of doubt, doubt_m2; and
+    the file and the id of the feature, of labels that were drawn.
 
     A pixel's doubt is the confidence of the map where it shows another class than the label, else 0; that of a polygon
     is the sum. Polygons of which most is in doubt come first, the larger doubt before the smaller. Of labels that are
@@ -105,15 +119,15 @@ def find_suspects(
         polygons = _polygons(classes, settings, scheme, grid)
         found = []
         with progress("checking labels", len(polygons), "polygons") as advance:
-            for geometry, value in polygons:
+            for polygon in polygons:
                 counts, weights = np.zeros(256, np.int64), np.zeros(256)
-                for window, mask in _pieces(geometry, grid):
+                for window, mask in _pieces(polygon.geometry, grid):
                     label, mapped = read_band(classes, window), read_band(shown, window)
-                    there = mask & (label == value) & (mapped != 0)
+                    there = mask & (label == polygon.value) & (mapped != 0)
                     counts += np.bincount(mapped[there], minlength=256)
                     weights += np.bincount(mapped[there], read_band(sure, window)[there] / 100, minlength=256)
                 if counts.any():
-                    found.append(_suspect(geometry, value, counts, weights, scheme, grid))
+                    found.append(_suspect(polygon, counts, weights, scheme, grid))
                 advance(1)
     ranked = sorted(
         (suspect for suspect in found if suspect.doubt >= LEAST), key=lambda s: (s.doubt < 0.5, -s.doubt_m2)
@@ -125,18 +139,16 @@ def find_suspects(
     return Suspects(out, len(polygons), table)
 
 
-def _polygons(
-    classes: DatasetReader, settings: LabelSettings, scheme: ClassScheme, grid: Grid
-) -> list[tuple[BaseGeometry, int]]:
-    """The labels as they were drawn, with their class values; of a raster, its patches."""
+def _polygons(classes: DatasetReader, settings: LabelSettings, scheme: ClassScheme, grid: Grid) -> list[Drawn]:
+    """The labels as they were drawn; of a raster, its patches."""
     source = open_labels(settings.source, grid, Remap.parse(settings.reclassify, scheme), settings.field)
     drawn = [s for s in source.sources if isinstance(s, Polygons)]
     if len(drawn) < len(source.sources):
-        return list(outlines(classes))
+        return [Drawn(geometry, value) for geometry, value in outlines(classes)]
     return [
-        (geometry, value)
+        Drawn(geometry, value, polygons.path, int(feature))
         for polygons in drawn
-        for geometry, value in zip(polygons.frame.geometry, polygons.values.tolist(), strict=True)
+        for (feature, geometry), value in zip(polygons.frame.geometry.items(), polygons.values.tolist(), strict=True)
         if value
     ]
 
@@ -152,20 +164,21 @@ def _pieces(geometry: BaseGeometry, grid: Grid) -> Iterator[tuple[Window, NDArra
 
 
 def _suspect(
-    geometry: BaseGeometry,
-    value: int,
+    polygon: Drawn,
     counts: NDArray[np.int64],
     weights: NDArray[np.float64],
     scheme: ClassScheme,
     grid: Grid,
 ) -> Suspect:
     """From the pixels (256,) of a polygon by what the map shows there, and how sure it is of them in all."""
-    against = weights.copy()
+    value, against = polygon.value, weights.copy()
     against[value] = 0
     suspected = int(against.argmax()) if against.any() else value
     x, y = grid.pixel_metres
     names = {c.value: c.name for c in scheme}
     return Suspect(
+        file=polygon.file,
+        feature=polygon.feature,
         label=value,
         label_name=names[value],
         suspected=suspected,
@@ -173,5 +186,5 @@ def _suspect(
         area_m2=round(float(counts.sum() * x * y), 1),
         doubt=round(float(against.sum() / counts.sum()), 4),
         doubt_m2=round(float(against.sum() * x * y), 1),
-        geometry=geometry,
+        geometry=polygon.geometry,
     )

@@ -127,10 +127,11 @@ def labels(config: "Config", overwrite: bool, machines: "Machines", check: bool)
         if machines.elsewhere:
             raise click.UsageError("--check works in this process: leave out --workers and --scheduler")
         from landcover.assess.suspects import FILE
+        from landcover.cli.summary_suspects import suspects
 
         with recorded(check_stage(config, config.paths.label_check / FILE), config.provenance.full):
             found = _check_labels(config, config.paths.mosaic / MOSAIC, overwrite)
-        click.echo(tell.suspects(found))
+        click.echo(suspects(found))
         return
     made = run_labels(config, overwrite, bar, machines)
     click.echo(tell.labels(made, config.scheme) if made else tell.current(config.paths.labels))

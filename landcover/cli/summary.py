@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from landcover.assess.compare import Comparison
     from landcover.assess.points import Drawn
-    from landcover.assess.suspects import Suspects
     from landcover.classify import Result
     from landcover.classify.predict import Classified
     from landcover.prepare.augment import Augmented
@@ -47,21 +46,6 @@ def labels(made: "Labels", scheme: ClassScheme) -> str:
     listed = ", ".join(f"{c.name} {made.pixels[c.value]:,}" for c in scheme)
     field = f" (field {', '.join(made.fields)})" if made.fields else ""
     return f"{made.path}{field}: pixels of {listed}"
-
-
-def suspects(made: "Suspects", most: int = 10) -> str:
-    """The most suspect polygons, and where the others are."""
-    lines = [f"{'':>4} {'label':<24}{'the model says':<24}{'area, m2':>12}{'doubt':>8}  at"]
-    for row in made.table.head(most).itertuples():
-        at = row.geometry.representative_point()
-        lines.append(
-            f"{row.rank:>4} {row.label_name:<24.23}{row.suspected_name:<24.23}{row.area_m2:>12,.0f}{row.doubt:>8.0%}"
-            f"  {at.x:.1f}, {at.y:.1f}"
-        )
-    number = len(made.table)
-    return "\n".join(
-        [*(lines if number else []), f"{made.path}: {number:,} of {made.polygons:,} polygons are in doubt, ranked"]
-    )
 
 
 def notes(made: "Chips") -> list[str]:
