@@ -100,6 +100,7 @@ def test_the_figures_are_those_of_the_record(assessed) -> None:
     assert float(shown[1]) == pytest.approx(100 * record["overall_accuracy"]["value"], abs=0.05)
     lead = re.search(r'<p class="lead">(.*?)</p>', text, re.DOTALL)
     assert lead
+    assert "Green: map and reference agree; pink: they do not." in text
     # no sign of per cent may stand alone on a line
     assert not re.search(r"\d\s%(?! of the map)", lead[1].replace("&nbsp;", "_"))
     cells = re.findall(r'data-class="forest" data-figure="(\w+)">([\d.]+)', text)

@@ -20,7 +20,7 @@ MEANING = (
 def suspects(made: "Suspects", most: int = 10) -> str:
     """The most suspect polygons, what they are ranked by, and where the others are."""
     number, several = len(made.table), made.table["file"].nunique() > 1
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for row in made.table.head(most).itertuples():
         at = row.geometry.representative_point()
         rows.append(
