@@ -541,6 +541,7 @@ def _shapes(values: list[object], crs: str | None = CRS, field: str = "Classvalu
 @pytest.mark.parametrize(
     ("write", "check", "what"),
     [
+        (lambda: _shapes(["water", "Watr"]), "reference.class", "not have: Watr (1; did you mean water?)"),
         (lambda: _shapes([1, 77]), "reference.class", "classes in Classvalue that the scheme does not have: 77 (1)"),
         (lambda: _shapes([1], crs=None), "reference.crs", "has no coordinate reference system"),
         (lambda: _shapes([1], crs=None, points=True), "reference.file", "has no coordinate reference system"),

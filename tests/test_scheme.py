@@ -22,6 +22,12 @@ def test_colours_and_names_are_what_gdal_reads(tmp_path, scheme) -> None:
         assert dataset.files == [str(tmp_path / "c.tif"), str(tmp_path / "c.tif.aux.xml")]
 
 
+def test_a_name_that_is_nearly_that_of_a_class_is_told(scheme) -> None:
+    assert scheme.meant("Forests") == "; did you mean forest?"
+    assert scheme.meant("bareland") == "; did you mean bare land?"
+    assert scheme.meant("swamp") == scheme.meant(9) == ""
+
+
 def test_names_become_file_names_and_may_not_collide() -> None:
     with pytest.raises(ValidationError, match="same file name"):
         ClassScheme.model_validate(
