@@ -164,7 +164,8 @@ def test_names_do_as_well_as_codes_and_contradictions_are_told(config, shown) ->
     with pytest.raises(LabelError, match=r"feature \d+ is 2 by GrndTruth and (Water|bare land) by ClassName"):
         assess(config, shown, [str(both)], overwrite=True)
     named[np.argsort(frame["Point"])[:3]] = "watr"
-    with pytest.raises(LabelError, match=r"watr \(3 points: 1, 2, 3; did you mean water\?\); allowed are 1 water, 2 forest, 7 bare"):
+    told = r"watr \(3 points: 1, 2, 3; did you mean water\?\); allowed are 1 water, 2 forest, 7 bare"
+    with pytest.raises(LabelError, match=told):
         assess(config, shown, [str(_judge(out, named, "ClassName"))], overwrite=True)
 
 
