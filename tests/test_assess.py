@@ -161,7 +161,7 @@ def test_the_mean_is_over_the_classes_of_the_reference(tmp_path, config) -> None
     made = assess(config, _raster(tmp_path / "map.tif", MAP), [str(_raster(tmp_path / "t.tif", np.minimum(TRUTH, 2)))])
     assert made.result.measures.mean_iou == pytest.approx(np.mean(made.result.measures.iou[:2]))
     text = as_text(made.result)
-    assert "not in the reference, so not in the mean: bare land" in text
+    assert "not in the reference, so not in the mean IoU: bare land" in text
     mean = made.result.measures.mean_iou
     assert f"mean IoU {100 * mean:.1f} % of 2 of 3 classes, " in text
     assert json.loads((made.path / "accuracy.json").read_text())["mean_iou_classes"] == 2
@@ -177,7 +177,7 @@ def test_how_much_of_each_class_was_compared_is_said_where_it_is_little(tmp_path
     path = _raster(tmp_path / "map.tif", shown)
     few = write_polygons(tmp_path / "few.gpkg", [(0, 0, 20, 10, 1), (20, 0, 25, 20, 2)])
     told = (
-        "note: only part of the map was compared with the reference, of what it shows as each class so much: "
+        "note: only part of the map was compared with the reference. Of what it shows as each class that part is: "
         "water 50 %, forest 50 %, bare land 0 %. The figures are of that part. The rest may be worse: "
     )
     assert told in as_text(assess(config, path, [str(few)]).result)

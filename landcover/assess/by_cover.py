@@ -77,7 +77,7 @@ def _uncompared(table: Contingency, shown: Mapping[int, int]) -> list[str]:
     classes = zip(table.scheme.values, table.scheme.names, compared, strict=True)
     listed = [f"{name} {100 * n / shown[value]:.0f} %" for value, name, n in classes if shown.get(value)]
     return [
-        "only part of the map was compared with the reference, of what it shows as each class so much: "
+        "only part of the map was compared with the reference. Of what it shows as each class that part is: "
         f"{', '.join(listed)}. The figures are of that part. The rest may be worse: `landcover points` draws a sample "
         "of the whole map"
     ]
@@ -101,7 +101,7 @@ def _absent(table: Contingency, absent: NDArray[np.bool_], mapped: NDArray[np.fl
     be = "is" if wrong == 1 else "are"
     counts = f". Of what is compared, {number_of(wrong, 'pixel')} {be} mapped as such: they count as errors"
     return [
-        f"not in the reference, so not in the mean: {listed}. Where the map shows another class in its place, that is "
+        f"not in the reference, so not in the mean IoU: {listed}. What is truly such, and mapped as another class, is "
         f"never found out. So overall and user's accuracies may flatter the map{counts if wrong else ''}"
     ]
 
