@@ -7,7 +7,9 @@ import pytest
 from click.testing import CliRunner, Result
 from conftest import run, textured, write_image, write_polygons
 
+from landcover.classify.estimate import Estimate as Mapped
 from landcover.cli import main
+from landcover.cli import summary_runs as tell
 from landcover.config import Config, load_config
 from landcover.plan import steps
 from landcover.prepare import prepare
@@ -196,3 +198,11 @@ def test_a_model_tells_how_long_mapping_takes(project, random_model) -> None:
     assert [s["why"] for s in told["steps"] if s["stage"] == "classify"] == ["not there yet"]
     assert told["costs"]["classify"]["pixels"] == 256 * 256
     assert 0 < told["costs"]["classify"]["seconds"] < 600
+
+
+@pytest.mark.parametrize(
+    ("disk", "told"), [(0, "0 MB"), (90_000, "1 MB"), (4_300_000, "4 MB"), (2_340_000_000, "2.3 GB")]
+)
+def test_what_takes_little_room_is_told_in_mb(disk, told) -> None:
+    text = tell.plan([], {"classify": Mapped(1, 65_536, None, disk, 2_600_000_000)})
+    assert f"disk: {told} while the largest is made; main memory: at most 2.6 GB" in text

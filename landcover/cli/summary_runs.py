@@ -45,15 +45,15 @@ def _preparing(cost: "Preparing") -> str:
 
 
 def size(number: int) -> str:
-    """Bytes in MB, or in GB."""
-    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
+    """Bytes in MB, or in GB; 0 MB is said of nothing alone."""
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{max(number / 1e6, min(number, 1)):,.0f} MB"
 
 
 def _mapping(cost: "Mapped") -> str:
     time = "" if cost.seconds is None else f"; time: about {duration(cost.seconds)}"
     return (
         f"{counted(cost.images, 'images')}, {cost.pixels / 1e6:,.1f} Mpx{time}\n"
-        f"disk: {cost.disk / 1e9:.2f} GB while the largest is made; main memory: at most {cost.memory / 1e9:.1f} GB"
+        f"disk: {size(cost.disk)} while the largest is made; main memory: at most {cost.memory / 1e9:.1f} GB"
     )
 
 
