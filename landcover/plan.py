@@ -24,7 +24,7 @@ from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, expand
 from landcover.stage import Stage
 from landcover.uptodate import State, check
 
-Doing = Literal["up to date", "to do", "perhaps", "kept", "cannot"]
+Doing = Literal["up to date", "to do", "perhaps", "kept", "cannot run"]
 CAREFUL = ("train", "classify")
 """Stages that replace nothing unasked."""
 
@@ -33,7 +33,7 @@ CAREFUL = ("train", "classify")
 class Step:
     """What a stage would do with its output `out`: nothing (`up to date`), make it (`to do`), make it if what comes
     before it comes out another (`perhaps`), keep what needs --overwrite to be replaced (`kept`), or stop with an
-    error (`cannot`); why; and what a run that was cut off has left."""
+    error (`cannot run`); why; and what a run that was cut off has left."""
 
     stage: str
     out: str
@@ -84,7 +84,10 @@ def _wanted(config: Config, images: Sequence[str], shown: Path | None) -> list[W
 
     def assessed() -> Stage:
         if len(maps) > 1:
-            raise ConfigError(f"which map? there are {len(maps)} in {paths.maps}: name one with --map")
+            would = "are" if all(path.exists() for path in maps) else "would be"
+            raise ConfigError(
+                f"which map? there {would} {len(maps)}: name one with --map; `landcover assess MAP` assesses it"
+            )
         reference = expand(config.assess.reference, (*VECTOR_SUFFIXES, *RASTER_SUFFIXES), LabelError)
         return assess_stage(config, next(iter(maps)), reference)
 
@@ -122,7 +125,7 @@ def _step(wanted: Wanted, before: list[str], full: bool) -> Step:
         stage = wanted.make()
         state = check(stage, full)
     except LandcoverError as error:
-        return Step(wanted.name, str(wanted.out), "cannot", str(error))
+        return Step(wanted.name, str(wanted.out), "cannot run", str(error))
     left = [str(path) for place in dict.fromkeys((stage.out, *stage.made)) for path in _left(place)]
     doing, why = _doing(stage, state, before)
     return Step(stage.name, str(stage.out), doing, why, tuple(left))

@@ -144,7 +144,12 @@ def test_without_images_the_map_is_that_of_the_mosaic(project) -> None:
     assert assessed.why == "not there yet"
     *_, mapped, assessed = steps(_config(), ["data/raw/naip/m_1.tif"])
     assert mapped.out == "data/maps/m_1_landcover.tif"
-    assert (assessed.doing, assessed.why[:40]) == ("cannot", "which map? there are 2 in data/maps: nam")
+    named = "name one with --map; `landcover assess MAP` assesses it"
+    assert (assessed.doing, assessed.why) == ("cannot run", f"which map? there would be 2: {named}")
+    (project / "data/maps/m_1_landcover.tif").write_text("")
+    *_, assessed = steps(_config())
+    assert assessed.why == f"which map? there are 2: {named}"
+    assert "\nassess    cannot run  reports: which map? there are 2: name one" in _plan("--quick").stdout
 
 
 def test_a_change_is_named_and_followed_through(project) -> None:
@@ -154,7 +159,7 @@ def test_a_change_is_named_and_followed_through(project) -> None:
     found = {step.stage: step for step in steps(_config())}
     assert {name: step.doing for name, step in found.items()} == {
         "mosaic": "up to date", "labels": "to do", "chips": "perhaps", "stack": "perhaps", "augment": "perhaps",
-        "train": "to do", "classify": "to do", "assess": "cannot",
+        "train": "to do", "classify": "to do", "assess": "cannot run",
     }  # fmt: skip
     assert found["labels"].why.startswith("data/raw/labels.gpkg has changed (")
     assert found["chips"].why == "if labels comes out another"
@@ -182,7 +187,7 @@ def test_what_killed_runs_left_is_said(project) -> None:
 def test_what_cannot_be_done_is_said_where_it_would_stop(project) -> None:
     (project / "data/raw/labels.gpkg").unlink()
     found = {step.stage: step for step in steps(_config())}
-    assert found["labels"].doing == "cannot"
+    assert found["labels"].doing == "cannot run"
     assert found["labels"].why.startswith("data/raw/labels.gpkg: no such file or folder: put it there, or name another")
     result = _plan()
     assert result.exit_code == 0
