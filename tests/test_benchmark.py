@@ -128,8 +128,8 @@ def test_one_that_fails_stops_no_other_and_folds_take_turns(project) -> None:
 
 
 def _plan(**changes: float) -> Plan:
-    told = {"parameters": 1, "chips": 80, "copies": 0, "validation": 20, "epochs": 30, "steps": 20, "precision":
-            "float32", "step_seconds": 1.0, "seconds": 30 * 25.0, "memory": 1}  # fmt: skip
+    told = {"parameters": 1, "chips": 80, "copies": 0, "validation": 20, "shown": 80, "epochs": 30, "steps": 20,
+            "precision": "float32", "step_seconds": 1.0, "seconds": 30 * 25.0, "memory": 1}  # fmt: skip
     return Plan(**(told | changes))
 
 

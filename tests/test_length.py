@@ -4,9 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from landcover.cli import summary as tell
 from landcover.settings import BackboneSettings, TrainSettings
 from landcover.train.length import ENOUGH as CHIPS
-from landcover.train.length import OFTEN, settled
+from landcover.train.length import OFTEN, length_of, settled
 from landcover.train.phases import frozen_epochs
 
 ENOUGH = CHIPS["muon"]
@@ -55,3 +56,11 @@ def test_epochs_that_are_named_are_kept() -> None:
     assert (made.epochs, made.name, made.balance) == (77, "other", "sqrt")
     # what an epoch shows is set by hand
     assert settled(TrainSettings(chips_per_epoch=ENOUGH // 4), chips(9)).epochs == 4
+
+
+def test_a_plan_tells_how_many_chips_an_epoch_shows_as_a_training_does() -> None:
+    few = chips(71, 116)
+    few.validation = range(25)
+    told = tell.plan(length_of(few, settled(TrainSettings(epochs=2, batch=6), few)))  # type: ignore[arg-type]
+    assert "chips: 71 to train on, 116 copies of them, 25 to validate\n" in told
+    assert told.endswith("; an epoch shows 186 chips")

@@ -125,7 +125,8 @@ def plan(made: "Length | PixelPlan") -> str:
     before = f", after {made.sweep} that find a learning rate" if made.sweep else ""
     length = (
         f"chips: {made.chips:,} to train on, {made.copies:,} copies of them, {made.validation:,} to validate\n"
-        f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all{before}"
+        f"steps: {made.epochs} epochs of {made.steps:,}, {made.epochs * made.steps:,} in all{before}; "
+        f"an epoch shows {counted(made.shown, 'chip')}"
     )
     if not isinstance(made, Plan):
         return length

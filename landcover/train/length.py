@@ -34,12 +34,13 @@ class Settled(TrainSettings):
 
 @dataclass(frozen=True, kw_only=True)
 class Length:
-    """Of the training of a network: chips to train on, `copies` of them, and chips to validate; epochs, and steps of
-    each; `sweep`: steps that find a learning rate before."""
+    """Of the training of a network: chips to train on, `copies` of them, and chips to validate; how many of the first
+    two an epoch has `shown`; epochs, and steps of each; `sweep`: steps that find a learning rate before."""
 
     chips: int
     copies: int
     validation: int
+    shown: int
     epochs: int
     steps: int
     sweep: int = 0
@@ -60,8 +61,9 @@ class Plan(Length):
 def length_of(chips: Chips, settings: Settled) -> Length:
     number = len(chips.train) + len(chips.copies)
     return Length(
-        chips=len(chips.train), copies=len(chips.copies), validation=len(chips.validation), epochs=settings.epochs,
-        steps=steps_of(number, settings), sweep=sweep_steps(chips, settings),
+        chips=len(chips.train), copies=len(chips.copies), validation=len(chips.validation),
+        shown=chips_of(number, settings), epochs=settings.epochs, steps=steps_of(number, settings),
+        sweep=sweep_steps(chips, settings),
     )  # fmt: skip
 
 
