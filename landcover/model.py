@@ -10,7 +10,7 @@ from landcover import __version__
 from landcover.errors import ModelError
 from landcover.files import whole_file
 from landcover.modelcode import import_code
-from landcover.modelfile import ENTRY, UNREADABLE
+from landcover.modelfile import ENTRY, EXPORTED, UNREADABLE
 from landcover.scheme import BACKGROUND, ClassScheme
 
 if TYPE_CHECKING:
@@ -86,16 +86,24 @@ def save_model(network: "keras.Model", card: ModelCard, path: Path) -> None:
             saved.unlink(missing_ok=True)
 
 
+def check_there(path: Path) -> None:
+    """Raise ModelError, with what to do, for a model or an exported one that is not there."""
+    if path.exists():
+        return
+    if path.suffix.lower() in EXPORTED:
+        raise ModelError(f"{path}: no such model: run `landcover export` first, or name one with -m")
+    unfinished = Path(f"{path.parent}.training", path.name)
+    if unfinished.exists():
+        raise ModelError(
+            f"{path}: no such model, for its training has not ended: run `landcover train --resume`, or name the "
+            f"best one so far, {unfinished}"
+        )
+    raise ModelError(f"{path}: no such model: run `landcover train` first, or name another")
+
+
 def read_card(path: Path) -> ModelCard:
     """The description in a model file, read without Keras. Raises ModelError for a file that is none of ours."""
-    if not path.exists():
-        unfinished = Path(f"{path.parent}.training", path.name)
-        if unfinished.exists():
-            raise ModelError(
-                f"{path}: no such model, for its training has not ended: run `landcover train --resume`, or name the "
-                f"best one so far, {unfinished}"
-            )
-        raise ModelError(f"{path}: no such model: run `landcover train` first, or name another")
+    check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
             return ModelCard.model_validate_json(archive.read(ENTRY))

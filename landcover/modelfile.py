@@ -11,6 +11,9 @@ from typing import Any
 ENTRY = "landcover.json"
 """The name of the description of a model in its file."""
 
+EXPORTED = (".onnx", ".dlpk")
+"""Suffixes of models that ONNX Runtime computes."""
+
 UNREADABLE = (OSError, EOFError, ValueError, RuntimeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error)
 """What reading a zip file raises that is damaged, encrypted, or packed in a way that Python does not know."""
 

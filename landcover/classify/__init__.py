@@ -146,11 +146,14 @@ def _seen_unchanged(config: Config, image: str, out: Path) -> bool:
         return False
 
 
-def find_current(config: Config, images: Sequence[str], outs: Sequence[Path]) -> list[Kept] | None:
-    """The maps of all images, if all are there and up to date by their records: no model is opened."""
+def find_current(config: Config, images: Sequence[str], outs: Sequence[Path], alone: bool = False) -> list[Kept] | None:
+    """The maps of all images, if all are there and up to date by their records: no model is opened. Raises OutputExists
+    for one that is not, if it is `alone`: of several, others can be mapped."""
     try:
         kept = [find_recorded(config, image, out) for image, out in zip(images, outs, strict=True)]
     except OutputExists:
+        if alone:
+            raise
         return None
     return None if None in kept else [made for made in kept if made]
 

@@ -14,15 +14,13 @@ from landcover.classify.area import polygons_digest
 from landcover.classify.tiles import Tiling, blended_tiling, choose_tiling
 from landcover.errors import ModelError
 from landcover.fingerprint import digest
-from landcover.model import ModelCard
+from landcover.model import ModelCard, check_there
 from landcover.modelcode import own_code_digest
+from landcover.modelfile import EXPORTED
 from landcover.precision import Format
 from landcover.scheme import ClassScheme, LandClass
 from landcover.settings import ClassifySettings
 from landcover.stage import OF_BLENDED
-
-EXPORTED = (".onnx", ".dlpk")
-"""Suffixes of models that ONNX Runtime computes."""
 
 log = logging.getLogger(__name__)
 
@@ -156,6 +154,7 @@ def note_unfinished(mapper: Mapper) -> None:
 
 
 def _opened(settings: ClassifySettings) -> Mapper:
+    check_there(settings.model)
     if Path(settings.model).suffix.lower() in EXPORTED:
         from landcover.classify.onnxmapper import OnnxMapper
 

@@ -81,8 +81,6 @@ def onnx_bytes(path: Path) -> bytes:
             return path.read_bytes()
         with zipfile.ZipFile(path) as archive:
             return _packed(path, archive)
-    except FileNotFoundError:
-        raise ModelError(f"{path}: no such model: run `landcover export` first, or name one with -m") from None
     except (AttributeError, *UNREADABLE) as error:
         raise ModelError(f"{path}: cannot be read ({' '.join(str(error).split())}): export the model again") from None
 

@@ -80,6 +80,7 @@ def classify(
     from landcover.cli import summary as tell
     from landcover.errors import ConfigError, ImageError
     from landcover.files import check_made
+    from landcover.model import check_there
     from landcover.pipeline import MOSAIC, map_path
     from landcover.sources import RASTER_SUFFIXES, expand
     from landcover.store import is_url
@@ -90,6 +91,8 @@ def classify(
     paths = expand(images or [str(config.paths.mosaic / MOSAIC)], RASTER_SUFFIXES, ImageError)
     if config.paths.mosaic / MOSAIC in map(Path, paths) and (late := behind_map(settings)):
         log.warning("Note: %s", late)
+    # before it is said that --overwrite replaces a map, which it could not
+    check_there(settings.classify.model)
     if place is not None and is_url(place):
         if stac:
             raise ConfigError("--stac: describes maps on a disk: leave it out, or --out")
@@ -101,7 +104,7 @@ def classify(
         raise ConfigError(f"--out {out}: {len(paths)} images need a folder for their maps")
     folder = out or settings.paths.maps
     outs = [out or map_path(folder, paths[0])] if alone else list(outs_of(paths, folder).values())
-    kept = None if overwrite else find_current(settings, paths, outs)
+    kept = None if overwrite else find_current(settings, paths, outs, alone and not machines.elsewhere)
     if kept is None and len(paths) > 1 and (pair := neighbours(paths)):
         log.warning(
             "Note: %s and %s touch: each image is mapped by itself, and nothing is seen beyond its edge; for one map "

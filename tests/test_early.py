@@ -1,0 +1,68 @@
+"""What is soon known to stand in the way is told before TensorFlow is loaded."""
+
+from pathlib import Path
+
+import pytest
+from conftest import run, textured, write_image
+
+from landcover.classify import map_path
+from landcover.classraster import confidence_path
+from landcover.config import load_config
+from landcover.pipeline import classify_stage
+from landcover.provenance import taken, write_run
+
+MODEL, OTHER = Path("models/unet/model.keras"), Path("elsewhere/model.keras")
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch) -> Path:
+    def fail(module: str) -> None:
+        raise AssertionError(module)
+
+    for command in ("classify", "train"):
+        monkeypatch.setattr(f"landcover.cli.{command}.import_quietly", fail)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _mapped(model: Path) -> tuple[str, Path]:
+    """An image, and what says that it is its map by a model."""
+    image = write_image(Path("a.tif"), textured(64, 64))
+    config = load_config(None, [f"classify.model={model}"])
+    out = map_path(config.paths.maps, image)
+    stage = classify_stage(config, str(image), out, confidence_path(out))
+    for path in (model, out):
+        path.parent.mkdir(parents=True)
+        path.write_text("made")
+    write_run(stage, tuple(taken(path, stage.folder) for path in stage.inputs), 0)
+    return str(image), out
+
+
+@pytest.mark.parametrize("more", [(), ("--overwrite",), ("-o", "maps")])
+def test_a_model_that_is_not_there_is_told_before_a_map_that_is(project, more) -> None:
+    image, _ = _mapped(OTHER)
+    result = run("classify", image, *more)
+    told = f"Error: {MODEL}: no such model: run `landcover train` first, or name another\n"
+    assert (result.exit_code, result.stderr) == (1, told)
+    result = run("classify", image, "-m", "none.dlpk", *more)
+    assert result.stderr == "Error: none.dlpk: no such model: run `landcover export` first, or name one with -m\n"
+
+
+def test_of_a_training_that_has_not_ended_the_best_model_is_named(project) -> None:
+    image, _ = _mapped(OTHER)
+    best = Path("models/unet.training/model.keras")
+    best.parent.mkdir(parents=True)
+    best.write_text("made")
+    assert run("classify", image).stderr == (
+        f"Error: {MODEL}: no such model, for its training has not ended: run `landcover train --resume`, or name the "
+        f"best one so far, {best}\n"
+    )
+
+
+def test_a_map_that_is_there_is_told_before_keras_is_loaded(project) -> None:
+    image, out = _mapped(MODEL)
+    OTHER.parent.mkdir()
+    OTHER.write_text("another")
+    result = run("classify", image, "-m", OTHER)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: {out} exists already: add --overwrite to replace it (it is not up to date")
