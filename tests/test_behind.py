@@ -82,6 +82,14 @@ def test_what_is_there_is_kept_and_what_changed_is_said(project, command) -> Non
     assert both.endswith("): run `landcover prepare`\n")
 
 
+def test_a_model_of_chips_that_are_behind_is_not_called_up_to_date(project) -> None:
+    assert run("train").stdout == "models/unet: is up to date\n"
+    write_polygons(LABELS, BOXES[:9])
+    result = run("train", "-q")
+    assert "Note: not up to date: labels" in result.stderr
+    assert result.stdout == "models/unet: is of the chips that are there\n"
+
+
 def test_it_is_said_before_a_training_and_a_map_too(project) -> None:
     _add_an_image()
     shutil.rmtree("models/unet")

@@ -61,7 +61,7 @@ def train(
         log.warning("Note: %s", late)
     current = None if plan or find_lr or folds or overwrite else find_current(config)
     if current and not (resume and is_begun(current)):
-        click.echo(tell.current(current))
+        click.echo(f"{current}: is of the chips that are there" if late else tell.current(current))
         if not (current / "model.stac.json").exists():
             describe_model(current / find_kind(config.train.model).file)
         return
