@@ -42,7 +42,14 @@ def train(
     from landcover.behind import behind_chips
     from landcover.catalogue import find_kind
     from landcover.cli import summary as tell
-    from landcover.train import cross_validate, find_current, find_learning_rate, plan_training
+    from landcover.train import (
+        check_begin,
+        check_chips,
+        cross_validate,
+        find_current,
+        find_learning_rate,
+        plan_training,
+    )
     from landcover.train import train as run
     from landcover.train.unfinished import is_begun
 
@@ -66,6 +73,11 @@ def train(
             describe_model(current / find_kind(config.train.model).file)
         return
     if folds or find_kind(config.train.model).family == "network":
+        # what is soon known first
+        if plan or find_lr or folds:
+            check_chips(config)
+        else:
+            check_begin(config, overwrite, resume)
         import_quietly("keras")
     if plan:
         click.echo(tell.plan(plan_training(config)))

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from landcover.catalogue import find_kind
 from landcover.config import Config
 from landcover.errors import LandcoverError, OutputExists
+from landcover.files import only_one, recover
 from landcover.pipeline import train_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder
-from landcover.train.unfinished import clear_up, is_begun, training_folder
+from landcover.train.unfinished import check_free, clear_up, is_begun, training_folder
 from landcover.uptodate import check
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,23 @@ def find_current(config: Config) -> Path | None:
     if is_begun(stage.out):
         log.warning("Note: %s", goes_on)
     return stage.out
+
+
+def check_chips(config: Config) -> None:
+    """Raise LabelError where there are no chips to train on, or wrong ones: nothing slow is imported."""
+    from landcover.train.chipset import open_chips
+
+    open_chips(config.paths, config.scheme).close()
+
+
+def check_begin(config: Config, overwrite: bool = False, resume: bool = False) -> None:
+    """Raise what `train` of a network would before it begins, as far as that is known without Keras: LabelError,
+    OutputExists, and LandcoverError if another process is at work."""
+    check_chips(config)
+    out = train_stage(config).out
+    with only_one(training_folder(out)):
+        recover(out)
+        check_free(out, overwrite, resume)
 
 
 def plan_training(config: Config, timed: bool = True) -> "Length | PixelPlan":

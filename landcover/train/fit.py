@@ -12,7 +12,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from landcover.errors import Interrupted, LandcoverError, OutputExists
+from landcover.errors import Interrupted
 from landcover.files import make_folder, only_one, recover, replace_folder, whole_file
 from landcover.model import ModelCard, save_model
 from landcover.progress import Progress, silent
@@ -31,7 +31,7 @@ from landcover.train.rates import Chosen, choose_rate
 from landcover.train.record import Record
 from landcover.train.result import Trained
 from landcover.train.task import Task, check_fits, prepare_task
-from landcover.train.unfinished import CHECKPOINT, is_begun, training_folder
+from landcover.train.unfinished import CHECKPOINT, check_free, training_folder
 from landcover.train.watch import Watch
 from landcover.words import counted
 
@@ -64,7 +64,7 @@ def fit(
         check_fits(known, chips.info)
         with only_one(folder):
             recover(out)
-            _check_free(out, folder, overwrite, resume)
+            check_free(out, overwrite, resume)
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
             started = time.monotonic()
@@ -75,25 +75,6 @@ def fit(
             replace_folder(folder, out)
             (out / CHECKPOINT).unlink()
     return replace(made, path=out / "model.keras")
-
-
-def _check_free(out: Path, folder: Path, overwrite: bool, resume: bool) -> None:
-    begun = is_begun(out)
-    if out.exists() and not overwrite:
-        if resume and begun:
-            raise LandcoverError(f"{out} exists already: add --overwrite to --resume to replace it in the end")
-        if begun:
-            raise LandcoverError(
-                f"{folder}: a training that was cut off: go on with --resume --overwrite, which replaces {out} in the "
-                "end, or start anew with --overwrite"
-            )
-        if resume:
-            raise LandcoverError(f"{out}: this training is finished; add --overwrite to train anew")
-        raise OutputExists(out)
-    if begun and not (resume or overwrite):
-        raise LandcoverError(
-            f"{folder}: a training that was cut off: go on with --resume, or start anew with --overwrite"
-        )
 
 
 def learn(
