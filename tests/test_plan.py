@@ -181,7 +181,12 @@ def test_what_killed_runs_left_is_said(project) -> None:
     (project / "models/unet.training").mkdir(parents=True)
     told = _plan("--quick").stdout
     for left in ("data/interim/.partial-mosaic", "models/unet.training"):
-        assert f"left by a run that was cut off, or is at work: {left}" in told
+        assert f"left by a run that was cut off, or is at work: {left}\n" in f"{told}\n"
+    (project / "models/unet.training/checkpoint.npz").touch()
+    assert "models/unet.training: `landcover train --resume` goes on with it\n" in _plan("--quick").stdout
+    (project / "models/unet").mkdir()
+    told = _plan("--quick").stdout
+    assert "models/unet.training: `landcover train --resume --overwrite` goes on with it\n" in told
 
 
 def test_what_cannot_be_done_is_said_where_it_would_stop(project) -> None:

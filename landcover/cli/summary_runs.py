@@ -1,6 +1,7 @@
 """Runs in words: what would be done, and how a file was made."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from landcover.cli.summary import duration
@@ -9,6 +10,7 @@ from landcover.config import Config
 from landcover.lineage import Origin
 from landcover.provenance import Essence, Run
 from landcover.stage import compared
+from landcover.train.unfinished import is_begun, training_folder
 from landcover.words import counted
 
 if TYPE_CHECKING:
@@ -24,11 +26,21 @@ FEW = 4
 def plan(found: "Sequence[Step]", costs: Mapping[str, Any]) -> str:
     """A line a stage, what is left of runs that were cut off, and what each verb would take."""
     lines = [f"{s.stage:<10}{s.doing:<12}{s.out}{': ' if s.why else ''}{s.why}" for s in found]
-    lines += [f"left by a run that was cut off, or is at work: {path}" for s in found for path in s.left]
+    lines += [
+        f"left by a run that was cut off, or is at work: {path}{_goes_on(s, path)}" for s in found for path in s.left
+    ]
     for verb, cost in costs.items():
         told = cost if isinstance(cost, str) else TOLD[verb](cost)
         lines += ["", f"{verb}:", *(f"  {line}" for line in told.splitlines())]
     return "\n".join(lines)
+
+
+def _goes_on(step: "Step", left: str) -> str:
+    """How a training that was cut off is gone on with."""
+    out = Path(step.out)
+    if step.stage != "train" or Path(left) != training_folder(out) or not is_begun(out):
+        return ""
+    return f": `landcover train --resume{' --overwrite' if out.exists() else ''}` goes on with it"
 
 
 def _preparing(cost: "Preparing") -> str:
