@@ -24,10 +24,12 @@ from landcover.config import Config
 from landcover.errors import Interrupted, LabelError, LandcoverError, ModelError, OutputExists
 from landcover.files import only_one
 from landcover.model import load_network, read_card
+from landcover.provenance import read_run
 from landcover.settings import NetSettings, Paths, TrainAugmentation, TrainSettings
 from landcover.splitreport import Side, SplitReport, write_report
 from landcover.train import devices, find_current, train
 from landcover.train.augmentation import share_kept
+from landcover.train.checkpoint import load_state, save_state
 from landcover.train.chipset import open_chips, statistics
 from landcover.train.fit import fit
 from landcover.train.length import settled
@@ -290,6 +292,27 @@ def test_a_training_that_was_cut_off_goes_on_as_if_nothing_had_been(tmp_path, sc
         np.testing.assert_allclose(a, b, atol=1e-4)
     with pytest.raises(LandcoverError, match="is finished"):
         fit(paths, QUICK, scheme, resume=True)
+
+
+def test_the_time_that_is_told_is_of_the_epochs_before_it_was_cut_off_too(tmp_path, scheme) -> None:
+    paths = _stores(tmp_path, scheme)
+    told = {"scheme": [c.model_dump() for c in scheme], "paths": paths.model_dump(), "train": QUICK.model_dump()}
+    config = Config.model_validate(told)
+    with pytest.raises(_Cut):
+        train(config, progress=_cut_in_epoch(2))
+    model, working = paths.models / "unet", paths.models / "unet.training"
+    unfinished = read_run(working)
+    assert unfinished is not None
+    assert unfinished.seconds == round(float(_history(working)[0]["seconds"]), 1)
+    state = load_state(working / "checkpoint.npz")
+    state.history[0]["seconds"] = 5000.0
+    save_state(working / "checkpoint.npz", state)
+    train(config, resume=True)
+    run = read_run(model)
+    assert run is not None
+    assert run.seconds == json.loads((model / "metrics.json").read_text())["seconds"]
+    assert run.seconds == pytest.approx(sum(float(row["seconds"]) for row in _history(model)), abs=0.06)
+    assert run.seconds > 5000
 
 
 def test_killed_between_model_and_checkpoint_nothing_is_lost(tmp_path, scheme, uninterrupted) -> None:

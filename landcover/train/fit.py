@@ -3,7 +3,6 @@
 import json
 import logging
 import shutil
-import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -67,10 +66,9 @@ def fit(
             check_free(out, overwrite, resume)
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
-            started = time.monotonic()
             made = learn(chips, known, scheme, folder, progress, on_epoch, recorder)
             if recorder is not None:
-                recorder.write(time.monotonic() - started, folder)
+                recorder.write(made.seconds, folder)
             # cut off here, there is a checkpoint too many, never a finished training without its name
             replace_folder(folder, out)
             (out / CHECKPOINT).unlink()
@@ -129,7 +127,7 @@ def learn(
         so_far = None if recorder is None else _so_far(recorder, state, settings.epochs)
         save(state, so_far)
         if so_far is not None:
-            so_far.write(sum(epoch["seconds"] for epoch in state.history), folder)
+            so_far.write(_seconds(state), folder)
         _draw(chips, typical, scheme, task, state, folder)
 
     left = settings.epochs - len(state.history)
@@ -165,7 +163,14 @@ def learn(
     best = state.history[state.best]
     iou = {c.name: best[f"val_iou_{c.slug}"] for c in scheme}
     _write_metrics(folder / METRICS, chips, settings, scheme, task, state, iou)
-    return Trained(folder / "model.keras", state.best + 1, len(state.history), best, iou, "split" in best)
+    return Trained(
+        folder / "model.keras", state.best + 1, len(state.history), best, iou, "split" in best, _seconds(state)
+    )
+
+
+def _seconds(state: State) -> float:
+    """Of all epochs, also of those before the training was cut off."""
+    return round(sum(epoch["seconds"] for epoch in state.history), 1)
 
 
 def _so_far(recorder: Recorder, state: State, epochs: int) -> Recorder:
@@ -226,7 +231,7 @@ def _write_metrics(
         "parameters": task.network.count_params(),
         "class_weights": dict(zip(scheme.names, task.weights, strict=True)),
         "class_prior": task.prior,
-        "seconds": round(sum(epoch["seconds"] for epoch in state.history), 1),
+        "seconds": _seconds(state),
         "origin": state.origin,
     }
     with whole_file(path) as temporary:

@@ -57,11 +57,11 @@ def fit_pixels(
         recover(out)
         _check_free(out, overwrite)
         shutil.rmtree(folder, ignore_errors=True)
-        started, told = time.monotonic(), None if recorder is None else recorder.essence
+        told = None if recorder is None else recorder.essence
         try:
             made = learn(chips, settings, scheme, folder, progress, told=told)
             if recorder is not None:
-                recorder.write(time.monotonic() - started, folder)
+                recorder.write(made.seconds, folder)
             replace_folder(folder, out)
         except KeyboardInterrupt:
             raise Interrupted(f"a {settings.model} is trained in one go: nothing is kept") from None
@@ -133,7 +133,7 @@ def learn(
     _write_history(folder / "history.csv", figures)
     _write_metrics(folder / METRICS, chips, settings, scheme, card, drawn, estimator, scores, prior)
     draw_validation(estimator, chips.validation, scheme, radii, scores, leaking, folder / PICTURES)
-    return Trained(folder / FILE, 0, 0, figures, iou, leaking)
+    return Trained(folder / FILE, 0, 0, figures, iou, leaking, figures["seconds"])
 
 
 def _tell(chips: Chips, scheme: ClassScheme, settings: TrainSettings, known: Statistics, prior: Prior) -> None:

@@ -38,7 +38,7 @@ class Scores:
 class Trained:
     """What `train` made: the model file; the figures of the epoch whose weights it holds (from 1), and how many there
     were, both 0 of a model that has none; IoU by class name, None for a class that validation does not hold; whether
-    the split leaks."""
+    the split leaks; the seconds that it took, with those before it was cut off."""
 
     path: Path
     epoch: int
@@ -46,6 +46,7 @@ class Trained:
     figures: dict[str, Any]
     iou: dict[str, float | None]
     leaking: bool
+    seconds: float
 
 
 @dataclass(frozen=True)
