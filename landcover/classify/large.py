@@ -11,7 +11,7 @@ from landcover.classify import Failed, Kept, Spread, find_recorded, recorder_of
 from landcover.classify.area import read_area
 from landcover.classify.cells import Cell, cell_side, cut_image
 from landcover.classify.index import Shown, cells_folder, sweep_cells, write_index
-from landcover.classify.mapper import EXPORTED, Mapper, check_given, given_by, open_mapper
+from landcover.classify.mapper import Mapper, check_given, given_by, open_mapper
 from landcover.classify.predict import CONFIDENCE_BYTES, MAP_BYTES, told_of
 from landcover.classify.suitable import check_image
 from landcover.classraster import CELLS_FILE, PRECISION_TAG, confidence_path
@@ -22,6 +22,7 @@ from landcover.files import check_free, check_space, whole_file
 from landcover.image import Image
 from landcover.imagereader import CELL
 from landcover.model import read_card
+from landcover.modelfile import EXPORTED
 from landcover.precision import Format
 from landcover.provenance import Recorder, as_tag, record_path
 from landcover.raster import open_raster

@@ -110,14 +110,14 @@ def learn(
     with progress("validating", len(chips.validation), "chips") as advance:
         table, loss = validate(estimator, chips.validation, scheme, radii, advance)
     scores = Scores.of(table)
-    leaking = chips.info.split == "random"
+    leaking, seconds = chips.info.split == "random", round(time.monotonic() - started, 2)
     figures = {
         "pixels": len(sample.classes),
         "val_loss": loss,
         "val_mean_iou": scores.mean_iou,
         "val_accuracy": scores.accuracy,
         **{f"val_iou_{c.slug}": iou for c, iou in zip(scheme, scores.iou, strict=True)},
-        "seconds": round(time.monotonic() - started, 2),
+        "seconds": seconds,
         **({"split": LEAKING} if leaking else {}),
     }
     make_folder(folder)
@@ -133,7 +133,7 @@ def learn(
     _write_history(folder / "history.csv", figures)
     _write_metrics(folder / METRICS, chips, settings, scheme, card, drawn, estimator, scores, prior)
     draw_validation(estimator, chips.validation, scheme, radii, scores, leaking, folder / PICTURES)
-    return Trained(folder / FILE, 0, 0, figures, iou, leaking, figures["seconds"])
+    return Trained(folder / FILE, 0, 0, figures, iou, leaking, seconds)
 
 
 def _tell(chips: Chips, scheme: ClassScheme, settings: TrainSettings, known: Statistics, prior: Prior) -> None:
