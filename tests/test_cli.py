@@ -213,16 +213,17 @@ def test_a_class_without_a_chip_is_said(tmp_path, config, noise) -> None:
     result = run("prepare", "-c", config)
     assert result.exit_code == 0, result.output
     assert "no chip holds water, harvested, open or bare land, forest, planted or dark cropland" in result.stderr
+    assert "Note: validation has no more than" in result.stderr
     assert [line.removeprefix(f"{tmp_path}/data/").split(":")[0] for line in result.stderr.splitlines()] == [
-        "interim/mosaic/mosaic.vrt", "interim/labels.tif (field Classvalue)", "interim/chips", "Note", "processed",
-        "processed/augmented",
+        "interim/mosaic/mosaic.vrt", "interim/labels.tif (field Classvalue)", "interim/chips", "Note", "Note",
+        "processed", "processed/augmented",
     ]  # fmt: skip
     write_polygons(tmp_path / "data/raw/labels.gpkg", boxes[:-1])
     changed = run("prepare", "-c", config)
     told = [line.removeprefix(f"{tmp_path}/data/").partition(":")[::2] for line in changed.stderr.splitlines()]
     assert [name for name, what in told if "is made anew" not in what] == [
-        "interim/mosaic", "interim/labels.tif (field Classvalue)", "interim/chips", "Note", "processed",
-        "processed/augmented",
+        "interim/mosaic", "interim/labels.tif (field Classvalue)", "interim/chips", "Note", "Note",
+        "processed", "processed/augmented",
     ]  # fmt: skip
     # each stage is told of before the next begins
     assert [name for name, _ in told].index("interim/labels.tif (field Classvalue)") < next(

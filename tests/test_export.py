@@ -457,6 +457,9 @@ def test_a_layer_without_a_counterpart_is_named(tmp_path, random_model) -> None:
         to_onnx(network)
     model = tmp_path / "model.keras"
     save_model(network, read_card(random_model), model)
+    with pytest.raises(ModelError, match=r"model\.keras: the network does not give as many rows and columns"):
+        export(model, "onnx")
+    save_model(keras.Model(image, keras.layers.AveragePooling2D(2)(network.output)), read_card(random_model), model)
     with pytest.raises(ModelError, match=r"model\.keras: layer larger"):
         export(model, "onnx")
 

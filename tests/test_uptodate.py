@@ -386,7 +386,7 @@ def test_each_stage_says_in_a_line_that_it_is_up_to_date(project) -> None:
         result = run(command, "-q", *_options(project))
         assert (result.exit_code, result.stdout, result.stderr) == (0, f"{out}: is up to date\n", ""), command
     again = run("prepare", *_options(project))
-    names = ("interim/mosaic", "interim/labels.tif", "interim/chips", "processed/augmented", "processed")
+    names = ("interim/mosaic", "interim/labels.tif", "interim/chips", "processed", "processed/augmented")
     assert again.output.splitlines() == [f"{data / name}: is up to date" for name in names]
     forced = run("mosaic", "--force", *_options(project))
     assert "2 images" in forced.stdout

@@ -64,7 +64,7 @@ def export(
     if to in ("onnx", "deepness", "dlpk", "emd"):
         _need_onnx()
     network = load_network(model, code=code)
-    card = _looking(card, network)
+    card = _looking(card, network, model)
     if card.blended and to in ("onnx", "deepness", "dlpk", "emd"):
         log.warning(
             "Note: %s: each pixel depends on all that a tile shows, and other programs do not blend tiles: there, maps "
@@ -77,14 +77,17 @@ def export(
     return out
 
 
-def _looking(card: "ModelCard", network: "keras.Model") -> "ModelCard":
+def _looking(card: "ModelCard", network: "keras.Model", path: Path) -> "ModelCard":
     """With how far the network looks: of one that uses a layer several times the file of an earlier version tells
     less."""
     from landcover.field import receptive_field
 
     if card.blended:
         return card
-    halo, multiple = receptive_field(network)
+    try:
+        halo, multiple = receptive_field(network)
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
     return card.model_copy(update={"halo": halo, "multiple": multiple})
 
 
