@@ -1,6 +1,5 @@
 """How a file was made, back to the raw inputs: the records of the runs behind it as a tree."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -8,7 +7,7 @@ from typing import Any, Literal
 from landcover.errors import LandcoverError
 from landcover.fingerprint import Fingerprint, located, shown
 from landcover.modelfile import ENTRY, read_json
-from landcover.provenance import RUN_TAG, Essence, Run, read_run, record_path, taken
+from landcover.provenance import Essence, Run, read_run, record_path, taken, told_in
 from landcover.sources import RASTER_SUFFIXES, is_remote
 from landcover.uptodate import is_whole, same_content
 
@@ -114,8 +113,7 @@ def _travelled(path: Path) -> Essence | None:
 
         try:
             with open_raster(path) as dataset:
-                text = dataset.tags().get(RUN_TAG)
+                return told_in(dataset.tags())
         except LandcoverError:
             return None
-        return json.loads(text) if text else None
     return None

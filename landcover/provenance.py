@@ -199,6 +199,15 @@ def as_tag(told: Mapping[str, Any]) -> dict[str, str]:
     return {RUN_TAG: json.dumps(told, sort_keys=True)}
 
 
+def told_in(tags: Mapping[str, str]) -> Essence | None:
+    """The essence that the metadata of a raster hold; None without one, or if it is damaged."""
+    try:
+        told = json.loads(tags.get(RUN_TAG, "null"))
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and told.keys() >= {"stage", "version", "settings", "inputs"} else None
+
+
 def inputs(paths: Iterable[str | Path]) -> list[dict[str, Any]]:
     """Path, bytes and SHA-256 of files with those that belong to them; None for what is no file here."""
     return list(on_all_cores(_input, with_companions(paths)))

@@ -1,6 +1,7 @@
 """How a file was made is told back to the raw inputs, with what has changed since."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -194,6 +195,25 @@ def test_a_file_copied_away_from_its_record_tells_the_essence(project, tmp_path,
     assert found.essence["stage"] == known.stage
     assert {i["digest"] for i in found.essence["inputs"]} == {part.digest for part in known.inputs}
     assert "it says so itself, its record is not here" in run("explain", away).stdout
+
+
+@pytest.mark.parametrize("damaged", ['{"stage": "cla', "[1]", '{"stage": "classify"}'])
+def test_what_a_map_says_of_its_making_may_be_damaged(project, tmp_path, damaged) -> None:
+    away = tmp_path / "away.tif"
+    for beside in ("", ".aux.xml"):
+        shutil.copy2(project / f"data/maps/m_1_landcover.tif{beside}", f"{away}{beside}")
+    beside = Path(f"{away}.aux.xml")
+    told = re.sub(
+        r'(<MDI key="LANDCOVER_RUN">).*?(</MDI>)', rf"\g<1>{damaged}\g<2>", beside.read_text(), flags=re.DOTALL
+    )
+    beside.write_text(told)
+    with rasterio.open(away) as dataset:
+        assert dataset.tags()["LANDCOVER_RUN"] == damaged
+    result = run("explain", away)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "nothing tells how it was made" in result.stderr
+    assess(_config(project), away)
+    assert json.loads((project / "reports/away/accuracy.json").read_text())["overall_accuracy"]["value"] is not None
 
 
 def test_the_record_of_a_map_names_model_and_image(project) -> None:

@@ -24,7 +24,7 @@ from landcover.errors import ConfigError, LabelError, OutputExists
 from landcover.files import only_one, whole_folder
 from landcover.pipeline import assess_stage
 from landcover.progress import Progress, silent
-from landcover.provenance import RUN_TAG, Recorder, inputs, versions
+from landcover.provenance import RUN_TAG, Recorder, inputs, told_in, versions
 from landcover.raster import grid_of, open_raster
 from landcover.reference import find_reference
 from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES, absolute, expand
@@ -116,7 +116,8 @@ def rebuild_report(config: Config, map_path: Path | None = None) -> Path:
 def _unfinished(map_path: Path) -> list[str]:
     """How far the training of the model was that made the map, if it had not ended."""
     with open_raster(map_path) as dataset:
-        epoch = json.loads(dataset.tags().get(RUN_TAG, "{}")).get("unfinished")
+        told = told_in(dataset.tags())
+    epoch = None if told is None else told.get("unfinished")
     return [] if epoch is None else [f"the map is by a model of a training that had not ended: {epoch}"]
 
 
