@@ -16,6 +16,9 @@ from landcover.files import whole_file
 from landcover.scheme import ClassScheme, NamedClass
 
 FILE = "split.json"
+TOUCHING = 0.05
+"""Metres between sides that are none but for rounding."""
+
 FEW = 20
 """Chips to validate by, of which more are wanted: one that overlaps its neighbours hardly counts for itself."""
 

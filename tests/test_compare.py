@@ -63,7 +63,8 @@ def test_the_better_map_is_found_by_pixels(tmp_path, config, maps) -> None:
     assert list(made.differences) == ["overall accuracy", "mean IoU", "F1 water", "F1 forest", "F1 bare land"]
     text = compared(made)
     assert text.startswith(f"A {maps[0]}, B {maps[1]} on all of A, by {TRUTH.size:,} pixels\n")
-    assert "overall accuracy" in text
+    assert "\noverall accuracy " in text
+    assert "\nmean IoU  " in text
     assert "  *" in text
     assert (made.path / "difference.png").stat().st_size > 1000
     record = json.loads((made.path / "comparison.json").read_text())
@@ -92,7 +93,10 @@ def test_only_what_both_maps_show_is_compared(tmp_path, config) -> None:
     assert made.notes == ("not in the reference, so that nothing is known of it: forest, bare land",)
     assert np.isnan(made.differences["F1 forest"].value)
     assert made.spoken == pytest.approx(0.5)
-    assert "on 50.0 % of A, by 102,400 pixels" in compared(made)
+    text = compared(made)
+    assert "on 50.0 % of A, by 102,400 pixels" in text
+    assert "\nmean IoU of 1 of 3  " in text
+    assert json.loads((made.path / "comparison.json").read_text())["mean_iou_classes"] == 1
     away = write_polygons(tmp_path / "away.gpkg", [(0, 0, 300, 300, 1)])
     with pytest.raises(LabelError, match="show nothing together"):
         compare(config, *paths, [str(away)], overwrite=True)

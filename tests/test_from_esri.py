@@ -218,19 +218,20 @@ def test_codes_that_nobody_knows_are_all_listed_with_their_pixels(tmp_path, grou
     codes = np.where(codes == 0, 9, codes)
     # 2 has a value of the scheme, but a name that is not its
     one = write_export(tmp_path / "a", SPOTS[:1], image, codes, {1: "Water", 2: "Planted", 3: "bare land"})
-    other = write_export(tmp_path / "b", SPOTS[5:7], image, codes, {1: "Water", 2: "Forest", 3: "Road"})
+    other = write_export(tmp_path / "b", SPOTS[5:7], image, codes, {1: "Water", 2: "Forrest", 3: "Road"})
     with pytest.raises(LabelError) as caught:
         taken(one, other, scheme=scheme)
     part = [codes[y : y + SIZE, x : x + SIZE] for x, y in (SPOTS[0], SPOTS[5], SPOTS[6])]
     planted, road = int((part[0] == 2).sum()), int((part[1] == 3).sum() + (part[2] == 3).sum())
+    forrest = int((part[1] == 2).sum() + (part[2] == 2).sum())
     unlisted = sum(int((p == 9).sum()) for p in part)
     assert str(caught.value) == (
         "the chips: codes that are neither in scheme nor in labels.reclassify: "
-        f"2 Planted ({planted:,} pixels), 3 Road ({road:,} pixels), "
-        f"9 which its classes do not list ({unlisted:,} pixels)"
+        f"2 Forrest ({forrest:,} pixels; did you mean forest?), 2 Planted ({planted:,} pixels), "
+        f"3 Road ({road:,} pixels), 9 which its classes do not list ({unlisted:,} pixels)"
     )
     assert not (tmp_path / "chips").exists()
-    assert taken(one, other, scheme=scheme, table={9: 0, "planted": 2, "road": 7}).seen == 3
+    assert taken(one, other, scheme=scheme, table={9: 0, "planted": 2, "forrest": 2, "road": 7}).seen == 3
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,12 @@ from conftest import textured, write_image, write_polygons
 from PIL import Image
 
 from landcover.assess import assess, rebuild_report
+from landcover.assess.measures import Estimate
 from landcover.assess.points import points
-from landcover.assess.report import _margin, _split, _table, charts
+from landcover.assess.report import _interval, _margin, _split, _table, charts
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view
+from landcover.assess.table import with_interval
 from landcover.config import Config
 from landcover.errors import ImageError, LandcoverError
 from landcover.settings import PointSettings
@@ -227,6 +229,15 @@ def test_images_of_any_kind_are_stretched(tmp_path, pixels) -> None:
     assert 90 < picture[:, 30:].mean() < 165
 
 
+def test_an_interval_of_too_few_pieces_is_said_to_be_one_and_not_shown() -> None:
+    for low, high in ((0.01, 0.99), (None, None)):
+        assert _interval({"value": 0.8, "interval_95": [low, high]}) == "80.0 (too few)"
+        ends = (np.array([np.nan if end is None else end]) for end in (low, high))
+        assert with_interval(Estimate(np.array([0.8]), np.array([0.1]), *ends), 0) == "80.0 (too few)"
+    assert _interval({"value": 0.8, "interval_95": [0.09, 0.98]}) == "80.0 (9.0 to 98.0)"
+    assert with_interval(Estimate(*np.array([[0.8], [0.1], [0.09], [0.98]])), 0) == "80.0 (9.0-98.0)"
+
+
 def test_charts_say_what_is_not_known() -> None:
     drawn = accuracy_bars([Bar("a & b", None, None, None, 1), Bar("c", 0.5, 0.4, 0.6, 2)], "t")
     assert "not known" in drawn
@@ -359,3 +370,14 @@ def test_of_chips_that_nobody_knows_the_place_of_no_shared_ground_is_told(tmp_pa
     shown = _split(tmp_path / "split.json", "k", scheme)
     assert shown == {"sentence": shown["sentence"], "sides": [], "total": 0}
     assert "where the chips lie is not known" in shown["sentence"]
+
+
+@pytest.mark.parametrize(
+    ("metres", "told"), [(0.0, "the sides touch"), (0.6, "at least 0.6 m apart"), (1234.5, "at least 1,234.5 m apart")]
+)
+def test_how_far_the_sides_of_a_split_are_apart_is_said(tmp_path, scheme, metres, told) -> None:
+    side = Side(chips=1, pixels={}, hectares={})
+    report = SplitReport(method="blocks", key="k", scheme=scheme, train=side, validation=side, dropped=0,
+                         shared_pixels=0, nearest=metres)  # fmt: skip
+    write_report(tmp_path, report)
+    assert _split(tmp_path / "split.json", "k", scheme)["sentence"].endswith(told)

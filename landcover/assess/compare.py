@@ -41,8 +41,8 @@ FEW = 10
 @dataclass(frozen=True)
 class Comparison:
     """What `compare` found, on the `spoken` share of the first map. `differences` by measure, those of F1 by the name
-    of the class; `only_first` and `only_second`: points that are right in one map alone, None where the reference is
-    no sample."""
+    of the class, the mean IoU of the `averaged` of all `classes` that the reference holds; `only_first` and
+    `only_second`: points that are right in one map alone, None where the reference is no sample."""
 
     path: Path
     first: Path
@@ -50,6 +50,8 @@ class Comparison:
     unit: str
     total: int
     spoken: float
+    classes: int
+    averaged: int
     differences: dict[str, Difference]
     only_first: int | None
     only_second: int | None
@@ -62,7 +64,7 @@ class Comparison:
         """For comparison.json."""
         return {
             "first": str(self.first), "second": str(self.second), "unit": self.unit, "total": self.total,
-            "share_of_first": self.spoken,
+            "share_of_first": self.spoken, "mean_iou_classes": self.averaged,
             "differences": {
                 name: {"first": number(d.first), "second": number(d.second), "difference": number(d.value),
                        "interval_95": [number(d.low), number(d.high)]}
@@ -145,7 +147,8 @@ def _by_points(
     if (apart := only_first + only_second) < FEW:
         notes.append(f"only {counted(apart, 'point')} to tell the maps apart: too few for the intervals to be trusted")
     return Comparison(
-        out, first, second, "points", int(there.sum()), extent(sample, areas).spoken, _named(found, scheme),
+        out, first, second, "points", int(there.sum()), extent(sample, areas).spoken, classes,
+        len(np.unique(true[there & (true < classes)])), _named(found, scheme),
         only_first, only_second, mcnemar(only_first, only_second),
         "95 %, of pairs: by the design for overall accuracy, else by points drawn again within their strata",
         tuple(notes), sample.left_out,
@@ -195,8 +198,9 @@ def _by_pixels(
         notes.append(f"not in the reference, so that nothing is known of it: {', '.join(absent)}")
     spoken = float(pixels.sum() / sum(survey(first, progress).pixels.values()))
     return Comparison(
-        out, first, second, "pixels", int(pixels.sum()), spoken, _named(compare_pieces(pieces, classes), scheme),
-        None, None, None, f"95 %, bootstrap over {said}, the same for both maps", tuple(notes),
+        out, first, second, "pixels", int(pixels.sum()), spoken, classes, len(np.unique(true)),
+        _named(compare_pieces(pieces, classes), scheme), None, None, None,
+        f"95 %, bootstrap over {said}, the same for both maps", tuple(notes),
     )  # fmt: skip
 
 

@@ -8,6 +8,12 @@ from landcover.assess.measures import Estimate
 from landcover.assess.result import ALL, Assessment
 from landcover.words import counted
 
+TELLS = 0.9
+"""An interval that is wider says nothing."""
+
+TOO_FEW = "too few"
+"""What stands in place of such an interval, and of one that is not known."""
+
 HEADS = {"users": "user's accuracy", "producers": "producer's", "f1": "F1", "iou": "IoU"}
 
 
@@ -100,11 +106,11 @@ def _areas(found: Assessment, heads: list[str], wide: int) -> list[str]:
 
 
 def with_interval(known: Estimate, index: int) -> str:
-    """ "88.0 (78.7-93.6)", or a dash."""
+    """ "88.0 (78.7-93.6)", "88.0 (too few)", or a dash."""
     value, low, high = (float(v[index]) for v in (known.value, known.low, known.high))
     if np.isnan(value):
         return "-"
-    return percent(value) + ("" if np.isnan(low) else f" ({100 * low:.1f}-{100 * high:.1f})")
+    return f"{percent(value)} ({f'{100 * low:.1f}-{100 * high:.1f}' if high - low <= TELLS else TOO_FEW})"
 
 
 def size_interval(known: Estimate, index: int, total: float) -> str:

@@ -12,6 +12,17 @@ from landcover.sources import RASTER_SUFFIXES, VECTOR_SUFFIXES
 CLOSE = 0.75
 """How like one another options are of which one may be meant by the other, by difflib's ratio."""
 
+HEEDED = {
+    "prepare": ("mosaic", "labels", "chips", "split", "augment"), "chips": ("chips", "split", "labels"),
+    "report": ("assess",), "compare": ("assess",), "benchmark": ("benchmark", "train", "split"),
+}  # fmt: skip
+"""Sections of the settings that a command heeds, where they are not those of its name alone."""
+
+ALL = ("doctor", "plan")
+"""Commands that heed all settings."""
+
+EVERYWHERE = ("paths", "provenance", "scheme")
+
 Complete = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
@@ -42,16 +53,18 @@ def settings(ctx: click.Context, parameter: click.Parameter, unfinished: str) ->
 
 
 def meant(error: click.UsageError) -> list[str]:
-    """What an unknown option or command is most like; settings are no options, but may be taken for some."""
+    """What an unknown option or command is most like; settings are no options, but those that the command heeds may be
+    taken for some."""
     if not isinstance(error, click.NoSuchOption):
         return getattr(error, "possibilities", None) or []
     from landcover.keys import settings as known
 
-    command = error.ctx.command.name if error.ctx else None
+    command = (error.ctx.command.name if error.ctx else None) or ""
+    sections = (*HEEDED.get(command, (command,)), *EVERYWHERE)
     told: dict[str, str] = {}
-    # of settings of one name the command's own
-    for key in sorted(known(), key=lambda key: not key.startswith(f"{command}.")):
-        told.setdefault(f"--{key.rpartition('.')[2].replace('_', '-')}", f"--set {key}=VALUE")
+    for key in known():
+        if command in ALL or key.partition(".")[0] in sections:
+            told.setdefault(f"--{key.rpartition('.')[2].replace('_', '-')}", f"--set {key}=VALUE")
     own = error.ctx.command.get_params(error.ctx) if error.ctx else []
     told |= {name: name for parameter in own for name in parameter.opts if name.startswith("--")}
     return [told[name] for name in difflib.get_close_matches(error.option_name, told, n=2, cutoff=CLOSE)]

@@ -99,9 +99,11 @@ def split(report: "SplitReport") -> str:
 
 
 def _apart(report: "SplitReport") -> str:
+    from landcover.splitreport import TOUCHING
+
     if report.nearest is None:
         return "one side is empty"
-    if report.shared_pixels == 0 and report.nearest < 0.05:
+    if report.shared_pixels == 0 and report.nearest < TOUCHING:
         return "which touch"
     return f"nearest distance {report.nearest:,.1f} m"
 
@@ -251,7 +253,8 @@ def compared(made: "Comparison") -> str:
     not hold 0; McNemar's test, of points."""
     from landcover.assess.table import part_of
 
-    wide = max(len(name) for name in made.differences) + 2
+    heads = {"mean IoU": f"mean IoU of {made.averaged} of {made.classes}"} if made.averaged < made.classes else {}
+    wide = max(len(heads.get(name, name)) for name in made.differences) + 2
     lines = [
         f"A {made.first}, B {made.second}{part_of(made.spoken, 'A') or ' on all of A'}, "
         f"by {counted(made.total, made.unit)}",
@@ -261,7 +264,8 @@ def compared(made: "Comparison") -> str:
         values = "".join(f"{100 * v:>9.2f}" if v == v else f"{'-':>9}" for v in (d.first, d.second))
         gap = f"{100 * d.value + 0.0:>+10.2f}" if d.value == d.value else f"{'-':>10}"
         interval = f"{100 * d.low:+.2f} to {100 * d.high:+.2f}" if d.low == d.low else "-"
-        lines.append(f"{name:<{wide}}{values}{gap}{interval:>22}{'  *' if d.low > 0 or d.high < 0 else ''}")
+        mark = "  *" if d.low > 0 or d.high < 0 else ""
+        lines.append(f"{heads.get(name, name):<{wide}}{values}{gap}{interval:>22}{mark}")
     lines += ["*: the interval does not hold 0", f"intervals: {made.intervals}"]
     if made.probability is not None:
         alone = [counted(number or 0, "point") for number in (made.only_first, made.only_second)]

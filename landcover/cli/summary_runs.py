@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from landcover.plan import Step
     from landcover.prepare.estimate import Estimate as Preparing
 
+BESIDES = "besides the start of the program, some seconds"
 SINCE = {"same": "", "changed": ", has changed since", "gone": ", is gone", "not known": ", not looked at"}
 FEW = 4
 """So many raw inputs of a run are listed that are as they were; those that are not, all."""
@@ -45,7 +46,7 @@ def _goes_on(step: "Step", left: str) -> str:
 
 def _preparing(cost: "Preparing") -> str:
     memory = "known after the first run" if cost.memory is None else f"{cost.memory / 1e9:.1f} GB the last time"
-    time = "" if cost.seconds is None else f"time: about {duration(cost.seconds)} for all chips and copies; "
+    time = "" if cost.seconds is None else f"time: about {duration(cost.seconds)} for all chips and copies, {BESIDES}; "
     about, between = "" if cost.there else "about ", cost.windows - cost.chips
     left_out = f"; {between:,} more lie between the two sides, and are left out" if between else ""
     return (
@@ -62,7 +63,7 @@ def size(number: int) -> str:
 
 
 def _mapping(cost: "Mapped") -> str:
-    time = "" if cost.seconds is None else f"; time: about {duration(cost.seconds)}"
+    time = "" if cost.seconds is None else f"; time: about {duration(cost.seconds)}, {BESIDES}"
     return (
         f"{counted(cost.images, 'images')}, {cost.pixels / 1e6:,.1f} Mpx{time}\n"
         f"disk: {size(cost.disk)} while the largest is made; main memory: at most {cost.memory / 1e9:.1f} GB"

@@ -123,7 +123,7 @@ def _survey(
     column_of = {value: column for column, value in enumerate(scheme.values)}
     pixels, filled = np.zeros((len(listed), len(scheme)), np.int64), np.zeros(len(listed), np.int64)
     transforms, upright = np.zeros((len(listed), 6)), np.zeros(len(listed), bool)
-    unknown: Counter[str] = Counter()
+    unknown: Counter[tuple[str, str]] = Counter()
     first: Look | None = None
     placed = True
     with progress("reading chips", len(listed), "chips") as advance:
@@ -140,14 +140,15 @@ def _survey(
             for (code, nodata), (there, shown) in one.codes.items():
                 value = codes[number].value(code, nodata)
                 if value is None:
-                    unknown[codes[number].told(code)] += there
+                    meant = scheme.meant(codes[number].names.get(code, ""))
+                    unknown[codes[number].told(code), meant] += there
                 elif value:
                     pixels[row, column_of[value]] += shown
             filled[row], transforms[row], upright[row] = one.filled, one.place.transform[:6], one.place.upright
             advance(1)
     assert first is not None
     if unknown:
-        told = ", ".join(f"{code} ({n:,} pixels)" for code, n in sorted(unknown.items()))
+        told = ", ".join(f"{code} ({n:,} pixels{meant})" for (code, meant), n in sorted(unknown.items()))
         where = exports[0].folder if len(exports) == 1 else "the chips"
         raise LabelError(f"{where}: codes that are neither in scheme nor in labels.reclassify: {told}")
     return Survey(listed, first, pixels, filled, transforms, upright, first.place.crs if placed else None)

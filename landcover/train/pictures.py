@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from landcover.files import whole_file
 from landcover.scheme import ClassScheme
+from landcover.stretch import stretched
 from landcover.train.chipset import ChipSet
 
 UNLABELLED, RIGHT, WRONG = "#ffffff", "#d9d9d9", "#c51b7d"
@@ -63,10 +64,8 @@ def draw_chips(
 
 
 def visible(image: NDArray[Any]) -> NDArray[np.uint8]:
-    """(rows, columns, 3): the first three bands, or the first alone, stretched from their 2nd to 98th percentile."""
-    bands = image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1)
-    low, high = np.percentile(bands, (2, 98))
-    return np.clip((bands - low) / max(high - low, 1) * 255, 0, 255).astype(np.uint8)
+    """(rows, columns, 3): the first three bands, or the first alone, stretched."""
+    return stretched(image[..., :3] if image.shape[-1] >= 3 else np.repeat(image[..., :1], 3, axis=-1), cut=(2, 98))
 
 
 def _rgb(colour: str) -> tuple[int, ...]:

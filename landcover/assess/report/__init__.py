@@ -16,13 +16,14 @@ from landcover.assess.measures import NORMAL, ROUNDING
 from landcover.assess.report.article import published
 from landcover.assess.report.charts import Bar, accuracy_bars, area_bars, curves
 from landcover.assess.report.views import image_view, map_view
-from landcover.assess.table import part_of, size
+from landcover.assess.table import TELLS, TOO_FEW, part_of, size
 from landcover.classraster import MODEL_TAG
 from landcover.errors import ImageError, LandcoverError
 from landcover.files import whole_file
 from landcover.fingerprint import digest
 from landcover.raster import open_raster
 from landcover.scheme import IMAGE_PATH_TAG, ClassScheme
+from landcover.splitreport import TOUCHING
 from landcover.words import counted
 
 log = logging.getLogger("landcover")
@@ -239,7 +240,7 @@ def _split(path: Path | None, key: str | None, scheme: ClassScheme) -> dict[str,
     told = json.loads(path.read_text(encoding="utf-8"))
     if told["key"] != key:
         return None
-    near = "" if told["nearest"] is None else f"; the sides are at least {told['nearest']:,.0f} m apart"
+    near = "" if told["nearest"] is None else f"; {_apart(told['nearest'])}"
     if not told.get("placed", True):
         unknown = f"Split by {told['method']}: where the chips lie is not known, nor what both sides share"
         return {"sentence": unknown, "sides": [], "total": 0}
@@ -250,6 +251,10 @@ def _split(path: Path | None, key: str | None, scheme: ClassScheme) -> dict[str,
         hectares = [side["hectares"].get(n, 0.0) for n in scheme.names]
         sides.append({"name": name, "chips": side["chips"], "hectares": hectares})
     return {"sentence": sentence, "sides": sides, "total": sum(sides[0]["hectares"])}
+
+
+def _apart(metres: float) -> str:
+    return f"the sides are at least {metres:,.1f} m apart" if metres >= TOUCHING else "the sides touch"
 
 
 def _percent(value: float | None) -> str:
@@ -265,7 +270,8 @@ def _interval(figure: Mapping[str, Any]) -> str:
     if figure["value"] is None:
         return "-"
     low, high = figure["interval_95"]
-    return _percent(figure["value"]) + ("" if low is None else f" ({_percent(low)} to {_percent(high)})")
+    tells = low is not None and high - low <= TELLS
+    return f"{_percent(figure['value'])} ({f'{_percent(low)} to {_percent(high)}' if tells else TOO_FEW})"
 
 
 def _size(value: float | None, total: float) -> str:

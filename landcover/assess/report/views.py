@@ -3,10 +3,8 @@
 import base64
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from rasterio.enums import Resampling
 
@@ -14,6 +12,7 @@ from landcover.assess.pictures import map_colours, preview, read_onto, smaller
 from landcover.errors import ImageError
 from landcover.raster import grid_of, open_raster
 from landcover.scheme import ClassScheme
+from landcover.stretch import stretched
 
 LONGEST = 1600
 """Pixels along the longer side: what a phone can hold, and a page of some megabytes."""
@@ -48,13 +47,5 @@ def image_view(path: str | Path, map_path: Path) -> str:
     if not there.any():
         raise ImageError(f"{path}: shows nothing where {map_path.name} lies: is it the image of this map?")
     held = BytesIO()
-    Image.fromarray(_stretched(pixels, there)).save(held, "JPEG", quality=QUALITY, optimize=True)
+    Image.fromarray(stretched(np.moveaxis(pixels, 0, -1), there)).save(held, "JPEG", quality=QUALITY, optimize=True)
     return f"data:image/jpeg;base64,{base64.b64encode(held.getvalue()).decode()}"
-
-
-def _stretched(pixels: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """(rows, columns, 3) from (3, rows, columns): the 1st to the 99th percentile of what is there, all bands alike."""
-    moved = np.moveaxis(pixels.astype(np.float32), 0, -1)
-    low, high = np.percentile(moved[there], (1, 99))
-    scaled = (moved - low) / max(float(high - low), np.finfo(np.float32).tiny) * 255
-    return np.where(there[..., None], np.clip(np.nan_to_num(scaled), 0, 255), 255).astype(np.uint8)
