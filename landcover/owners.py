@@ -6,6 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
+UNTOUCHED = 255
+"""In a part of the labels: no polygon and no raster pixel here. Not a class, and not 0, which may be meant."""
+
 BLOCK = 64
 """Pixels a side of the squares that the labels of a raster are told apart by."""
 

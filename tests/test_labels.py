@@ -12,7 +12,9 @@ from landcover.assess.pieces import LARGEST
 from landcover.assess.rawpairs import count_raw
 from landcover.assess.survey import survey
 from landcover.errors import ImageError, LabelError
-from landcover.labelset import Pixels, Polygons, open_labels
+from landcover.labelpixels import Pixels
+from landcover.labelpolygons import Polygons
+from landcover.labelset import open_labels
 from landcover.prepare.labels import Labels, labels
 from landcover.prepare.mosaic import mosaic
 from landcover.progress import silent

@@ -14,7 +14,9 @@ from landcover.assess.pieces import described
 from landcover.assess.rawpairs import count_raw
 from landcover.assess.result import MOSTLY, Assessment
 from landcover.assess.survey import open_map, survey
-from landcover.labelset import UNTOUCHED, LabelSet, Pixels, open_labels
+from landcover.labelpixels import Pixels
+from landcover.labelset import LabelSet, open_labels
+from landcover.owners import UNTOUCHED
 from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress, silent
 from landcover.raster import grid_of

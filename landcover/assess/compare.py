@@ -25,7 +25,8 @@ from landcover.config import Config
 from landcover.errors import LabelError, LandcoverError
 from landcover.files import check_free, whole_file, whole_folder
 from landcover.fingerprint import digest
-from landcover.labelset import Pixels, open_labels
+from landcover.labelpixels import Pixels
+from landcover.labelset import open_labels
 from landcover.parallel import on_all_cores
 from landcover.progress import Progress, silent
 from landcover.raster import OpenInThreads, grid_of

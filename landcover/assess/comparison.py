@@ -9,7 +9,8 @@ from rasterio.windows import Window
 
 from landcover.assess.reference import check_values
 from landcover.assess.survey import read_map
-from landcover.labelset import LabelSet, Pixels
+from landcover.labelpixels import Pixels
+from landcover.labelset import LabelSet
 from landcover.owners import BLOCK, Owners, block_names
 from landcover.raster import OpenInThreads
 from landcover.scheme import BACKGROUND, ClassScheme

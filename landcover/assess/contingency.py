@@ -14,7 +14,9 @@ from landcover.assess.pieces import ENOUGH, gather
 from landcover.assess.rawpairs import RawPairs
 from landcover.assess.reference import check_values
 from landcover.errors import LabelError
-from landcover.labelset import UNTOUCHED, LabelSet, Pixels
+from landcover.labelpixels import Pixels
+from landcover.labelset import LabelSet
+from landcover.owners import UNTOUCHED
 from landcover.parallel import Each, on_all_cores
 from landcover.progress import Progress, silent
 from landcover.scheme import BACKGROUND, ClassScheme

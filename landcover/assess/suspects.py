@@ -17,7 +17,8 @@ from landcover.classraster import outlines, scheme_of
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
 from landcover.grid import Grid, clip, cut, within
-from landcover.labelset import Polygons, open_labels
+from landcover.labelpolygons import Polygons
+from landcover.labelset import open_labels
 from landcover.progress import Progress, silent
 from landcover.raster import grid_of, open_raster, read_band, stored_blocks
 from landcover.remap import Remap

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from landcover.doctor.finding import Finding
 from landcover.doctor.polygons import Drawn
-from landcover.labelset import Pixels
+from landcover.labelpixels import Pixels
 from landcover.remap import Remap
 from landcover.scheme import BACKGROUND, ClassScheme
 from landcover.words import counted

@@ -18,7 +18,9 @@ from landcover.doctor.finding import BROKEN, Finding, could_not, parted
 from landcover.doctor.polygons import Drawn, check_overlaps, check_polygons, listed
 from landcover.errors import LabelError
 from landcover.grid import Grid
-from landcover.labelset import LabelSet, Pixels, Polygons, open_labels
+from landcover.labelpixels import Pixels
+from landcover.labelpolygons import Polygons
+from landcover.labelset import LabelSet, open_labels
 from landcover.raster import grid_of, open_raster
 from landcover.scene import Scene, usual_grid
 from landcover.sources import HERE, RASTER_SUFFIXES, VECTOR_SUFFIXES, expand

@@ -13,7 +13,8 @@ from landcover.config import Config
 from landcover.errors import ImageError
 from landcover.grid import clip
 from landcover.image import describe, find_image
-from landcover.labelset import LabelSet, Polygons, open_labels
+from landcover.labelpolygons import Polygons
+from landcover.labelset import LabelSet, open_labels
 from landcover.prepare.augment import varied
 from landcover.prepare.expected import Expected, expected_chips
 from landcover.prepare.mosaic import lay_out

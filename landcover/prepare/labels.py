@@ -8,7 +8,8 @@ from landcover.classraster import class_raster
 from landcover.cluster import HERE, Machines, open_each
 from landcover.errors import LabelError
 from landcover.files import check_free, check_made
-from landcover.labelset import Polygons, open_labels
+from landcover.labelpolygons import Polygons
+from landcover.labelset import open_labels
 from landcover.parallel import one_by_one
 from landcover.progress import Progress, silent
 from landcover.raster import bounded_cache, grid_of, open_raster
