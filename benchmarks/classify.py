@@ -58,8 +58,9 @@ def main(
             agree(*(folder / f"map_{precision}.tif" for precision in precisions))
 
 
-def lay_out(chips: tuple[str, ...], side: int, path: Path) -> None:
-    """A tiled, compressed image of chips in random order."""
+def lay_out(chips: tuple[str, ...], side: int, path: Path, rows: int | None = None) -> None:
+    """A tiled, compressed image of chips in random order, `side` pixels wide and high, or of so many rows."""
+    rows = rows or side
     arrays = []
     for chip in chips:
         with rasterio.open(chip) as dataset:
@@ -67,15 +68,15 @@ def lay_out(chips: tuple[str, ...], side: int, path: Path) -> None:
             crs, size = dataset.crs, dataset.transform.a
     height = arrays[0].shape[1]
     random = np.random.default_rng(0)
-    profile = {"driver": "GTiff", "dtype": "uint8", "count": arrays[0].shape[0], "height": side, "width": side}
+    profile = {"driver": "GTiff", "dtype": "uint8", "count": arrays[0].shape[0], "height": rows, "width": side}
     transform = Affine(size, 0, 277_000, 0, -size, 4_298_000)
     with rasterio.open(
         path, "w", crs=crs, transform=transform, tiled=True, blockxsize=512, blockysize=512, compress="deflate",
         photometric="RGB", alpha="unspecified", BIGTIFF="IF_SAFER", **profile,
     ) as dataset:  # fmt: skip
-        for row in range(0, side, height):
+        for row in range(0, rows, height):
             picked = random.integers(0, len(arrays), -(-side // height))
-            strip = np.concatenate([arrays[n] for n in picked], axis=2)[:, : side - row, :side]
+            strip = np.concatenate([arrays[n] for n in picked], axis=2)[:, : rows - row, :side]
             dataset.write(strip, window=Window(0, row, side, strip.shape[1]))
 
 

@@ -5,8 +5,10 @@
     python benchmarks/scale.py plan
 
 `speed` maps one image, laid out from chips on a grid, in cells: by one process of one thread without Dask, by one
-worker of one thread, by two of them, in turns. Workers have loaded the model before. Cells that are a multiple of the
-tiles of the whole image tell what Dask costs; others have smaller tiles, which read more for their halo.
+worker of one thread, by two of them, in turns, and by two processes without Dask side by side, each all of the image:
+the machine gives two workers no more than those gain over one. Workers have loaded the model before. Cells that are a
+multiple of the tiles of the whole image tell what Dask costs; others have smaller tiles, which read more for their
+halo. There are as many cells for each of the two workers, or one would wait for the other at the end.
 
 `simulate` sends items that only wait through a scheduler and workers of their own, as so many images of so much work.
 It compares the time with what the work needs, and says how the memory of the client went over time, and what an item
@@ -33,6 +35,10 @@ import click
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 ONE_THREAD = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "OMP_NUM_THREADS": "1",
               "GDAL_NUM_THREADS": "1"}  # fmt: skip
+
+
+TILE = 1536
+"""Pixels a side of the tiles of large cells."""
 
 
 @dataclass(frozen=True)
@@ -139,33 +145,38 @@ def plan(areas: tuple[tuple[str, float, int], ...], workers: tuple[int, ...], **
 @main.command()
 @click.argument("model", type=click.Path(path_type=Path, exists=True))
 @click.argument("chips", nargs=-1, required=True)
-@click.option("--side", default=7_680, show_default=True, help="Pixels a side of the image.")
+@click.option("--width", default=9_216, show_default=True, help="Pixels of the image.")
+@click.option("--height", default=6_144, show_default=True)
 @click.option("--cell", default=3_072, show_default=True, help="Pixels a side of the cells.")
 @click.option("--turns", default=3, show_default=True)
-def speed(model: Path, chips: tuple[str, ...], side: int, cell: int, turns: int) -> None:
+def speed(model: Path, chips: tuple[str, ...], width: int, height: int, cell: int, turns: int) -> None:
     """Two workers over one, and one over none."""
     from classify import lay_out
 
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         image, small = folder / "image.tif", folder / "small.tif"
-        lay_out(chips, side, image)
-        lay_out(chips, 1024, small)
-        seconds: dict[str, list[float]] = {"none": [], "1 worker": [], "2 workers": []}
+        lay_out(chips, width, image, height)
+        # in tiles of the size that is to come, a cell for each worker
+        lay_out(chips, 2 * TILE, small, TILE)
+        seconds: dict[str, list[float]] = {"none": [], "two of none": [], "1 worker": [], "2 workers": []}
         with cluster(1) as one, cluster(2) as two:
             for those, out in ((one, "one"), (two, "two")):
-                spread(model, small, folder / f"small_{out}.vrt", those.address, 512)
+                spread(model, small, folder / f"small_{out}.vrt", those.address, TILE)
             for turn in range(turns):
                 seconds["none"].append(alone(model, image, folder / f"alone_{turn}.tif"))
+                seconds["two of none"].append(side_by_side(model, image, folder / f"both_{turn}.tif"))
                 seconds["1 worker"].append(spread(model, image, folder / f"one_{turn}.vrt", one.address, cell))
                 seconds["2 workers"].append(spread(model, image, folder / f"two_{turn}.vrt", two.address, cell))
+    pixels = width * height / 1e6
     best = {name: min(times) for name, times in seconds.items()}
-    click.echo(f"{side} x {side} px, {side * side / 1e6:.1f} Mpx, cells of {cell} px, one thread each, {turns} turns\n")
+    click.echo(f"{width} x {height} px, {pixels:.1f} Mpx, cells of {cell} px, one thread each, {turns} turns\n")
     click.echo("| | seconds, all turns | Mpx/s, best |\n| --- | --- | --- |")
     for name, times in seconds.items():
-        click.echo(f"| {name} | {', '.join(f'{t:.1f}' for t in times)} | {side * side / 1e6 / best[name]:.2f} |")
+        click.echo(f"| {name} | {', '.join(f'{t:.1f}' for t in times)} | {pixels / best[name]:.2f} |")
     medians = {name: statistics.median(times) for name, times in seconds.items()}
     click.echo(f"\ntwo workers over one: {medians['1 worker'] / medians['2 workers']:.2f} times as fast")
+    click.echo(f"two processes without Dask over one: {2 * medians['none'] / medians['two of none']:.2f} times as much")
     click.echo(f"one worker over no Dask: {100 * (medians['1 worker'] / medians['none'] - 1):+.1f} % of time")
 
 
@@ -216,11 +227,25 @@ def spread(model: Path, image: Path, out: Path, address: str, cell: int) -> floa
 
 def alone(model: Path, image: Path, out: Path) -> float:
     """In a process of its own with one thread, that has loaded the model before, too."""
-    done = subprocess.run(
-        [sys.executable, __file__, "child", str(model), str(image), str(out)], env=os.environ | ONE_THREAD, check=True,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    return float(done.stdout.split()[-1])
+    return _seconds(_begun(model, image, out))
+
+
+def side_by_side(model: Path, image: Path, out: Path) -> float:
+    """Two such processes at once, each of all of the image: how long the slower takes."""
+    both = [_begun(model, image, out.with_stem(f"{out.stem}_{name}")) for name in "ab"]
+    return max(_seconds(process) for process in both)
+
+
+def _begun(model: Path, image: Path, out: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, __file__, "child", str(model), str(image), str(out)]
+    return subprocess.Popen(command, env=os.environ | ONE_THREAD, stdout=subprocess.PIPE, text=True)
+
+
+def _seconds(process: "subprocess.Popen[str]") -> float:
+    told, _ = process.communicate()
+    if process.returncode:
+        raise click.ClickException(f"mapping without Dask ended with {process.returncode}")
+    return float(told.split()[-1])
 
 
 @main.command(hidden=True)

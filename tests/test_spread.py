@@ -19,7 +19,7 @@ from landcover.classify import Outside, Spread, onworker, spread
 from landcover.classify.cells import Cell
 from landcover.classify.journal import open_journal
 from landcover.classify.large import Large
-from landcover.classify.mapper import given_by
+from landcover.classify.mapper import Mapper, given_by, open_mapper
 from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Whole
 from landcover.classify.predict import Classified
@@ -29,6 +29,7 @@ from landcover.config import Config
 from landcover.errors import Busy, Interrupted, LandcoverError
 from landcover.flight import Outcome
 from landcover.image import find_image
+from landcover.settings import ClassifySettings
 from landcover.store import Store
 
 pytest.importorskip("distributed")
@@ -132,6 +133,23 @@ def test_a_run_that_goes_on_computes_cells_in_the_precision_of_those_that_are_do
     assert isinstance(made, Spread)
     assert (made.cells, made.kept) == (4, 2)
     assert set(_precisions(tmp_path / "maps").values()) == {"bfloat16"}
+
+
+def test_a_worker_loads_the_model_once(tmp_path, config, images, monkeypatch) -> None:
+    """For the choice of a precision, for whole images, for cells, and for those of another size."""
+    loaded = []
+
+    def opened(settings: ClassifySettings) -> Mapper:
+        loaded.append(settings)
+        return open_mapper(settings)
+
+    monkeypatch.setattr(onworker, "open_mapper", opened)
+    workers = Workers(monkeypatch, "none", "none")
+    _map(monkeypatch, workers, config, images)
+    smaller = config.model_copy(update={"classify": config.classify.model_copy(update={"cell": 256})})
+    again = {image: out.with_name(f"again_{out.name}") for image, out in images.items() if out.name == "large.tif"}
+    (made,) = _map(monkeypatch, workers, smaller, again)
+    assert (made.cells, len(loaded)) == (9, 2)
 
 
 def test_images_that_are_cut_share_what_is_known_of_the_model(tmp_path, config, monkeypatch) -> None:

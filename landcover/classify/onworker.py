@@ -90,16 +90,20 @@ def _map_whole_stored(
 
 
 def map_cell(
-    settings: ClassifySettings,
+    asked: ClassifySettings,
+    precision: Format,
     scheme: ClassScheme | None,
     overwrite: bool,
     store: Store | None,
     cell: Cell,
     given: Given,
 ) -> Done:
-    """Map a cell, unless its map is there; `scheme` as in `open_mapper`. Raises LandcoverError."""
+    """Map a cell, unless its map is there, with the settings that were asked for, but in the precision that was settled
+    for its image; `scheme` as in `open_mapper`. Raises LandcoverError."""
+    settings = asked.model_copy(update={"precision": precision})
     with _turn:
-        mapper = _mapper_of(settings, given)
+        mapper = _mapper_of(asked, given)
+        mapper.settled = precision
         mapper.show_in(scheme)
         key = key_of(cell, settings, mapper)
         if store is not None:
@@ -161,8 +165,8 @@ def map_piece(
     Raises ModelError where they are others."""
     if isinstance(piece, Whole):
         return map_whole(config, precision, overwrite, store, piece, given)
-    settings = config.classify.model_copy(update={"precision": precisions[piece.image.path]})
-    return map_cell(settings, config.own_scheme, overwrite, store, piece, given)
+    precision = precisions[piece.image.path]
+    return map_cell(config.classify, precision, config.own_scheme, overwrite, store, piece, given)
 
 
 def _mapper_of(settings: ClassifySettings, given: Given) -> Mapper:
@@ -176,7 +180,8 @@ def _mapper_of(settings: ClassifySettings, given: Given) -> Mapper:
 
 def ready_mapper(settings: ClassifySettings) -> Mapper:
     """The model of the settings, loaded once a process."""
-    name = f"{settings.model_dump_json()} {given_by(settings)}"
+    # what cells are cut to is no matter to a model
+    name = f"{settings.model_dump_json(exclude={'cell'})} {given_by(settings)}"
     if name not in _ready:
         _limit_threads(threads_here(), settings.model)
         # one is enough to hold in memory
