@@ -34,6 +34,16 @@ TOGETHER = 8
 AHEAD = 2
 """Results that wait for an earlier one, times those that may be on their way: then that one comes first."""
 
+OWN = {
+    # a worker that died takes seconds to come back: an item is soon tried by itself
+    "distributed.scheduler.allowed-failures": 1,
+    # how often Dask looks at itself, by itself 50 and 100 times a second, takes a worker 4 % of its core
+    "distributed.admin.tick.interval": "500ms",
+    "distributed.admin.system-monitor.interval": "2s",
+    "distributed.worker.profile.interval": "100ms",
+}
+"""Dask's configuration of a cluster of this machine alone."""
+
 log = logging.getLogger(__name__)
 
 
@@ -276,8 +286,7 @@ def open_cluster(machines: Machines) -> Iterator[Cluster]:
             if not client.nthreads():
                 log.info("%s: has no worker yet: waiting for one", machines.scheduler)
         else:
-            # a worker that died takes seconds to come back: an item is soon tried by itself
-            with dask.config.set({"distributed.scheduler.allowed-failures": 1}):
+            with dask.config.set(OWN):
                 local = LocalCluster(
                     n_workers=machines.workers, threads_per_worker=1, processes=True, memory_limit=0,
                     host="127.0.0.1", dashboard_address="127.0.0.1:0", silence_logs=logging.CRITICAL,

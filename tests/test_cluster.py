@@ -29,7 +29,7 @@ from landcover.classify.done import Done
 from landcover.classify.large import Large
 from landcover.classify.mapper import Mapper
 from landcover.classify.predict import Classified
-from landcover.cluster import HERE, UNREACHABLE, Cluster, Machines, open_cluster
+from landcover.cluster import HERE, OWN, UNREACHABLE, Cluster, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, LandcoverError, ModelError
 from landcover.flight import Task
@@ -46,6 +46,7 @@ from landcover.remap import Remap
 from landcover.scheme import ClassScheme
 from landcover.settings import ChipSettings, LabelSettings, MosaicSettings, SplitSettings
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 
 
@@ -778,3 +779,13 @@ def test_images_are_cut_but_for_models_whose_maps_depend_on_tiling(
     monkeypatch.setattr(spread, "basis", lambda settings: Mapper(settings, card))
     assert spread.classify_spread(config, {"a.tif": tmp_path / "a.tif"}, Machines(workers=1))
     assert sides == [side]
+
+
+def _configured(key: str) -> object:
+    return dask.config.get(key)
+
+
+def test_workers_of_our_own_are_looked_at_less_often() -> None:
+    with open_cluster(Machines(workers=1)) as spread:
+        told = {outcome.item: outcome.result for outcome in spread.each(_configured, list(OWN))}
+    assert told == OWN
