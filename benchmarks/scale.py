@@ -43,11 +43,10 @@ TILE = 1536
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured, on the machine of docs/explanation/speed.md, or is assumed until it is; None: not measured,
-    and assumed to be no limit."""
+    """What was measured, on the machine of docs/explanation/speed.md."""
 
-    speed: float = 0.70
-    """Mpx/s of a core in float32, assumed to be half of the two of benchmarks/classify.py, which were measured."""
+    speed: float = 0.80
+    """Mpx/s of a worker of one thread in float32: `speed`."""
 
     seen: float = 1.24
     """Pixels that the network sees for each that is mapped, for the halo: benchmarks/classify.py."""
@@ -58,13 +57,13 @@ class Figures:
     confidence: float = 0.5
     """The same of its confidence."""
 
-    together: float | None = None
-    """How much faster two workers are than one: `speed`."""
+    together: float = 1.84
+    """How much faster two workers, on two cores, are than one: `speed`."""
 
-    scheduler: float | None = None
+    scheduler: float = 0.0051
     """Seconds of the scheduler's processor an item: `simulate`."""
 
-    client: float | None = None
+    client: float = 0.0036
     """Seconds of the client's processor an item: `simulate`."""
 
 
@@ -85,7 +84,7 @@ CELL, HALO, BLOCK, BANDS = 12_288, 96, 512, 4
 def worked_out(areas: tuple[Area, ...], figures: Figures, workers: tuple[int, ...] = WORKERS) -> str:
     """What areas take, as a table in Markdown."""
     alone = figures.speed * 1e6
-    together = alone * (figures.together or 2) / 2
+    together = alone * figures.together / 2
     # the tile of which so much is read twice; of its side, what it touches of blocks that lie anyhow
     tile = 2 * HALO / (figures.seen**0.5 - 1)
     touched = ((tile + 2 * HALO) / BLOCK + 1) ** 2 / tile**2
@@ -104,11 +103,9 @@ def worked_out(areas: tuple[Area, ...], figures: Figures, workers: tuple[int, ..
         pace = alone if number == 1 else together
         counted = f"{number:,} worker{'s' if number > 1 else ''}"
         rows.append((f"time, {counted} of one thread", [duration(n * CELL**2 / pace) for n in turns]))
-    costs = [cost for cost in (figures.scheduler, figures.client) if cost]
-    if costs:
-        limit = 1 / max(costs)
-        rows.append(("cells that scheduler and client can move, a second", [f"{limit:,.0f}"] * len(areas)))
-        rows.append(("workers that they keep busy", [f"{limit * CELL**2 / together:,.0f}"] * len(areas)))
+    limit = 1 / max(figures.scheduler, figures.client)
+    rows.append(("cells that scheduler and client can move, a second", [f"{limit:,.0f}"] * len(areas)))
+    rows.append(("workers that they keep busy", [f"{limit * CELL**2 / together:,.0f}"] * len(areas)))
     lines = [f"| {name} | {' | '.join(cells)} |" for name, cells in rows]
     head = f"| at 1 m | {' | '.join(area.name for area in areas)} |"
     return "\n".join([head, "| --- " * (1 + len(areas)) + "|", *lines])
@@ -133,13 +130,12 @@ def main() -> None:
               help="Another area.  [default: Alabama and the lower 48]")  # fmt: skip
 @click.option("--workers", multiple=True, default=WORKERS, show_default=True)
 @click.option("--speed", default=Figures.speed, show_default=True, help="Mpx/s of a worker: of speed.")
-@click.option("--together", type=float, help="Two workers over one: of speed.")
-@click.option("--scheduler", type=float, help="Seconds an item: of simulate.")
-@click.option("--client", type=float, help="Seconds an item: of simulate.")
-def plan(areas: tuple[tuple[str, float, int], ...], workers: tuple[int, ...], **measured: float | None) -> None:
+@click.option("--together", default=Figures.together, show_default=True, help="Two workers over one: of speed.")
+@click.option("--scheduler", default=Figures.scheduler, show_default=True, help="Seconds an item: of simulate.")
+@click.option("--client", default=Figures.client, show_default=True, help="Seconds an item: of simulate.")
+def plan(areas: tuple[tuple[str, float, int], ...], workers: tuple[int, ...], **measured: float) -> None:
     """What an area takes, from what was measured."""
-    told = {name: value for name, value in measured.items() if value is not None}
-    click.echo(worked_out(tuple(Area(*area) for area in areas) or AREAS, Figures(**told), workers))
+    click.echo(worked_out(tuple(Area(*area) for area in areas) or AREAS, Figures(**measured), workers))
 
 
 @main.command()

@@ -165,7 +165,7 @@ def test_what_a_state_takes_is_what_the_benchmark_works_out(monkeypatch) -> None
     assert "| time, 600 workers of one thread | 7 minutes |" in worked_out(AREAS[:1], Figures(), (600,))
     limited = worked_out(AREAS[:1], Figures(scheduler=0.002, client=0.001, together=1.0), (2,))
     assert "| cells that scheduler and client can move, a second | 500 |" in limited
-    assert "| time, 2 workers of one thread | 53 hours |" in limited
+    assert "| time, 2 workers of one thread | 47 hours |" in limited
 
 
 def test_every_setting_is_explained(monkeypatch) -> None:
