@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from itertools import count, islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from landcover.certificates import check_certificates
 from landcover.errors import LandcoverError
 from landcover.flight import LOOK, Flight, Outcome, Task
 from landcover.parallel import Each, on_all_cores
@@ -274,6 +275,7 @@ def open_cluster(machines: Machines) -> Iterator[Cluster]:
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         if machines.scheduler:
+            check_certificates(machines.scheduler)
             try:
                 client = Client(machines.scheduler, timeout=UNREACHABLE, set_as_default=False)
             except (OSError, ValueError) as error:

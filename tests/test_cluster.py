@@ -668,6 +668,13 @@ def test_a_scheduler_that_does_not_answer(tmp_path, config) -> None:
     assert told.exit_code == 1
     assert told.stderr.startswith("Error: --scheduler tcp://127.0.0.1:9: no Dask scheduler answers there")
     assert told.stderr.count("\n") == 1
+    bare = run(*given, "--scheduler", "tls://127.0.0.1:9")
+    assert (bare.exit_code, bare.stderr.count("\n")) == (1, 1)
+    assert "tls://127.0.0.1:9: needs the certificates of distributed.comm.tls in Dask's configuration" in bare.stderr
+    with dask.config.set({f"distributed.comm.tls.{name}": "none.pem" for name in ("ca-file", "client.cert")}):
+        unread = run(*given, "--scheduler", "tls://127.0.0.1:9")
+    assert (unread.exit_code, unread.stderr.count("\n")) == (1, 1)
+    assert "No such file" in unread.stderr
     assert UNREACHABLE < 10
     assert not list(tmp_path.rglob(".*"))
     both = run(*given, "--scheduler", "tcp://127.0.0.1:9", "--workers", 2)
