@@ -193,11 +193,11 @@ def cluster(workers: int, threads: int = 1) -> Iterator[Started]:
         ["distributed.cli.dask_worker", "--host", "127.0.0.1", "--nworkers", str(workers), "--nthreads", str(threads),
          "--memory-limit", "0", "--no-dashboard"],
     ]  # fmt: skip
-    # as landcover.cluster.OWN has it for a cluster of its own
-    tuned = os.environ | {
-        "DASK_DISTRIBUTED__ADMIN__TICK__INTERVAL": "500ms", "DASK_DISTRIBUTED__ADMIN__SYSTEM_MONITOR__INTERVAL": "2s",
-        "DASK_DISTRIBUTED__WORKER__PROFILE__INTERVAL": "100ms",
-    }  # fmt: skip
+    from landcover.cluster import OWN
+
+    # as `--workers` configures its own
+    names = {key: key.upper().replace(".", "__").replace("-", "_") for key in OWN}
+    tuned = os.environ | {f"DASK_{names[key]}": str(value) for key, value in OWN.items()}
     quiet, where = subprocess.DEVNULL, ["--scheduler-file", str(told)]
     started = [
         subprocess.Popen([*begin, *part, *where], stdout=quiet, stderr=quiet, cwd=told.parent, env=tuned)

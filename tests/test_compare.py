@@ -121,6 +121,7 @@ def test_points_tell_it_in_pairs(tmp_path, config, maps) -> None:
     assert made.probability < 1e-6
     assert made.differences["overall accuracy"].low > 0
     assert "McNemar: right in A alone are 0 points, in B alone" in compared(made)
+    assert (made.averaged, made.classes) == (3, 3)
 
 
 def test_points_that_the_second_map_does_not_show_stay_in_the_sample_without_ground(tmp_path, config, maps) -> None:
