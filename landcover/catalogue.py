@@ -79,10 +79,9 @@ def find_kind(name: str) -> Kind:
             return kind
     known = [kind.name for kind in (*KINDS, *others)]
     close = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
-    own = "" if close else "; one of your own is written module:function"
-    raise ValueError(
-        f"no such model: did you mean {' or '.join(close)}?" if close else f"known: {', '.join(known)}{own}"
-    )
+    if close:
+        raise ValueError(f"no such model: did you mean {' or '.join(close)}, or one of your own, as module:function?")
+    raise ValueError(f"known: {', '.join(known)}; one of your own is written module:function")
 
 
 def plugins() -> list[Kind]:

@@ -124,8 +124,11 @@ class Config(Section):
         return Remap.parse(self.labels.reclassify, self.scheme)
 
 
-def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -> Config:
-    """The configuration in a YAML file, changed by overrides like "chips.stride=128".
+def load_config(
+    path: str | Path | None = None, overrides: Sequence[str] = (), options: Mapping[str, str] | None = None
+) -> Config:
+    """The configuration in a YAML file, changed by overrides like "chips.stride=128", and then by those that options
+    of a command stand for, under what was typed: {"--model pspnet": "train.model=pspnet"}.
 
     Without a path: configs/default.yaml if it is there, else the defaults. Raises ConfigError.
     """
@@ -136,34 +139,36 @@ def load_config(path: str | Path | None = None, overrides: Sequence[str] = ()) -
     if path is not None:
         settings, places = read_yaml(Path(path))
     for override in overrides:
-        _apply(override, settings, places)
+        _apply(override, f"--set {override}", settings, places)
+    for typed, override in (options or {}).items():
+        _apply(override, typed, settings, places)
     try:
         return Config.model_validate(settings)
     except ValidationError as error:
         raise ConfigError(_first_mistake(error, places)) from None
 
 
-def _apply(override: str, settings: dict[str, Any], places: dict[Location, str]) -> None:
+def _apply(override: str, typed: str, settings: dict[str, Any], places: dict[Location, str]) -> None:
     key, equals, text = override.partition("=")
     parts = key.strip().split(".")
     if not equals or not all(parts):
-        raise ConfigError(f"--set {override}: write section.key=value, for example --set chips.stride=128")
+        raise ConfigError(f"{typed}: write section.key=value, for example --set chips.stride=128")
     try:
         value = yaml.safe_load(text)
     except MISREAD:
         mend = "close what it opens" if text.lstrip()[:1] in tuple("[{\"'") else f"put it in quotes: '{key}=\"{text}\"'"
-        raise ConfigError(f"--set {override}: {text!r} is not valid YAML: {mend}") from None
+        raise ConfigError(f"{typed}: {text!r} is not valid YAML: {mend}") from None
     target: Any = settings
     for depth, part in enumerate(parts[:-1], start=1):
         if target.get(part) is None:
             target[part] = {}
         target = target[part]
         if not isinstance(target, dict):
-            raise ConfigError(f"--set {override}: {part} has no keys: write --set {'.'.join(parts[:depth])}=VALUE")
+            raise ConfigError(f"{typed}: {part} has no keys: write --set {'.'.join(parts[:depth])}=VALUE")
     target[parts[-1]] = value
     for below in [place for place in places if place[: len(parts)] == tuple(parts)]:
         del places[below]
-    places[tuple(parts)] = f"--set {override}"
+    places[tuple(parts)] = typed
 
 
 def _first_mistake(error: ValidationError, places: Mapping[Location, str]) -> str:

@@ -19,14 +19,27 @@ from landcover.train.origin import check_origin, origin_of
 
 
 def test_a_name_that_there_is_not_is_answered_with_the_nearest() -> None:
-    with pytest.raises(ValueError, match=r"^no such model: did you mean unet\?$"):
+    with pytest.raises(
+        ValueError, match=r"^no such model: did you mean unet, or one of your own, as module:function\?$"
+    ):
         find_kind("u-net")
     with pytest.raises(ValueError, match=r"^known: unet, pspnet, deeplab"):
         find_kind("xyz")
     with pytest.raises(
-        ConfigError, match=r"^--set train\.model=unets: train\.model: no such model: did you mean unet\? "
+        ConfigError, match=r"^--set train\.model=unets: train\.model: no such model: did you mean unet, "
     ):
         load_config(None, ["train.model=unets"])
+
+
+def test_what_is_wrong_is_told_as_it_was_typed(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = CliRunner().invoke(main, ["train", "--model", "unets"])
+    assert told.exit_code == 2
+    assert told.stderr.startswith("Error: --model unets: train.model: no such model: did you mean unet, ")
+    told = CliRunner().invoke(main, ["train", "--model", "pspnet", "--freeze-backbone", "many"])
+    assert told.stderr.startswith("Error: --freeze-backbone many: train.backbone.frozen: ")
+    told = CliRunner().invoke(main, ["benchmark", "--model", "unet", "--model", "psp"])
+    assert told.stderr.startswith("Error: --model: no such model: did you mean pspnet, ")
 
 
 def test_a_model_lies_where_its_name_says(tmp_path, monkeypatch) -> None:

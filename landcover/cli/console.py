@@ -107,8 +107,7 @@ def common(command: Callable[..., None]) -> Callable[..., None]:
         logging.getLogger("rasterio").setLevel(logging.CRITICAL)
         logging.getLogger("pyogrio").setLevel(logging.CRITICAL)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        more = click.get_current_context().meta.get(SETTINGS, ())
-        config = load_config(path, (*overrides, *more))
+        config = load_config(path, overrides, click.get_current_context().meta.get(SETTINGS))
         # a raster without a place is refused by name where a place is needed
         warnings.filterwarnings("ignore", "Dataset has no geotransform")
         command(config, **rest)
@@ -124,7 +123,8 @@ def setting(
 
     def keep(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
         if value is not None:
-            context.meta.setdefault(SETTINGS, []).append(f"{key}={value}")
+            typed = flag if value == alone else f"{flag} {value}"
+            context.meta.setdefault(SETTINGS, {})[typed] = f"{key}={value}"
 
     bare: dict[str, Any] = {} if alone is None else {"is_flag": False, "flag_value": alone}
     return click.option(flag, metavar=metavar, help=told, callback=keep, expose_value=False, **bare)
@@ -209,6 +209,8 @@ def with_options(config: "Config", section: str, options: dict[str, Any]) -> "Co
         after = type(before).model_validate(before.model_dump() | given)
     except ValidationError as error:
         mistake = error.errors()[0]
-        option = str(mistake["loc"][0]).replace("_", "-")
-        raise ConfigError(f"--{option}: {problem(error)} (it is {mistake['input']!r})") from None
+        key = str(mistake["loc"][0])
+        named = {option.name: option.opts[0] for option in click.get_current_context().command.params}
+        option = named.get(key, f"--{key.replace('_', '-')}")
+        raise ConfigError(f"{option}: {problem(error)} (it is {mistake['input']!r})") from None
     return config.model_copy(update={section: after})

@@ -55,7 +55,8 @@ def train(
 
     config = with_options(config, "train", options)
     if not find_kind(config.train.model).backbone and any(
-        given.startswith("train.backbone.frozen=") for given in click.get_current_context().meta.get(SETTINGS, ())
+        given.startswith("train.backbone.frozen=")
+        for given in click.get_current_context().meta.get(SETTINGS, {}).values()
     ):
         raise click.UsageError(
             f"--freeze-backbone: a {config.train.model} has no backbone: leave it out, or train pspnet or deeplab"
