@@ -108,9 +108,12 @@ def bare(model: Path, chips: tuple[str, ...], precision: Any) -> dict[str, Any]:
 
 def forward_pass(model: Path, precision: Any) -> Callable[[Any], Any]:
     if precision != "onnx":
-        from landcover.model import load_network
+        from landcover.model import load_network, read_card
+        from landcover.pooling import of_any_size
 
-        return load_network(model, precision).predict_on_batch
+        network = load_network(model, precision)
+        # Keras 3.15 enlarges bilinearly only what has a size before it runs
+        return (of_any_size(network) if read_card(model).blended else network).predict_on_batch
     from onnxruntime import InferenceSession
 
     session = InferenceSession(exported(model), providers=["CPUExecutionProvider"])

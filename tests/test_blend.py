@@ -4,6 +4,7 @@ import subprocess
 import sys
 import zipfile
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import keras
@@ -91,7 +92,7 @@ def test_a_map_is_the_weighted_sum_of_its_tiles(tmp_path, settings, scheme, capl
         made = classify_image(path, settings.model_copy(update={"confidence": True}), tmp_path / "m.tif")
     assert caplog.text.count("tiles overlap and are blended") == 1
     assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (38, 34, 12)
-    assert made.seams is not None
+    assert made.borders is not None
     network, (rows, columns, halo) = load_network(settings.model), (38, 34, 12)
     filled = np.moveaxis(np.where(image.any(axis=0), image, 128), 0, -1).astype(np.float32)
     padded = np.pad(filled, ((halo, 100), (halo, 100), (0, 0)), constant_values=128)
@@ -151,7 +152,7 @@ def test_killed_at_any_moment_it_becomes_the_same_map(tmp_path, scheme) -> None:
     done = subprocess.run(program, capture_output=True, text=True)
     assert done.stdout.splitlines() == [f"{moment} -9" for moment in moments], done.stderr
     two = map_blended(path, model, out)
-    assert (two.pixels, two.seams) == (one.pixels, one.seams)
+    assert (two.pixels, two.borders) == (one.pixels, one.borders)
     for name in ("{}.tif", "{}_confidence.tif"):
         np.testing.assert_array_equal(*(_read(out.with_name(name.format(which))) for which in ("one", "two")))
     left = {p.name.replace("one", "two") for p in out.parent.iterdir()}
@@ -209,8 +210,25 @@ def test_seams_are_counted_against_neighbours_that_lie_alike() -> None:
     border = (across[:, 31].sum() + down[31].sum()) / 128
     columns = [c - 1 for c in range(4, 64, 4) if c != 32]
     inside = (across[:, columns].sum() + down[columns].sum()) / (2 * 64 * len(columns))
-    assert seams.ratio == pytest.approx(border / inside)
-    assert Seams(4).ratio is None
+    assert seams.borders.ratio == pytest.approx(border / inside)
+    assert seams.borders.interval is None  # of four tiles
+    assert Seams(4).borders is None
+
+
+def test_the_interval_of_seams_holds_what_it_promises() -> None:
+    random, side, held, widths = np.random.default_rng(1), 8, 0, []
+    for _ in range(200):
+        # coarse and fine ground in patches of the size of tiles, with no seam anywhere
+        fine = gaussian_filter(random.normal(0, 1, (96, 96)), 5)[16:80, 16:80] > 0
+        classes = (1 + (random.random((64, 64)) < 0.05 + 0.45 * fine)).astype(np.uint8)
+        seams = Seams(2)
+        for row, column in product(range(0, 64, side), range(0, 64, side)):
+            seams.add(classes[row : row + side, column : column + side], Window(column, row, side, side))
+        low, high = seams.borders.interval
+        held += low <= 1 <= high
+        widths.append(high - low)
+    assert held >= 0.94 * 200
+    assert np.mean(widths) < 0.3
 
 
 def test_tiles_of_one_model_differ_in_size(settings) -> None:
@@ -289,5 +307,5 @@ def test_blending_takes_seams_away(tmp_path, settings, scheme) -> None:
     share = (_read(tmp_path / "m.tif") == np.array([0, *scheme.values])[kind]).mean()
     assert share > 0.6
     # this network leans on its surroundings more than any that is of use
-    assert abs(blended.seams - 1) < 0.25
-    assert cut.seams > 2
+    assert abs(blended.borders.ratio - 1) < 0.25
+    assert cut.borders.interval[0] > 2

@@ -15,7 +15,7 @@ from landcover.classify.blend import compute_blended
 from landcover.classify.compute import Job, Timing, compute
 from landcover.classify.journal import Journal, journal_path, open_journal
 from landcover.classify.mapper import Mapper, open_mapper
-from landcover.classify.seams import Seams
+from landcover.classify.seams import Borders, Seams
 from landcover.classify.suitable import check_image
 from landcover.classify.tiles import Tiling
 from landcover.classraster import (
@@ -58,8 +58,8 @@ log = logging.getLogger(__name__)
 @dataclass(frozen=True)
 class Classified:
     """What `classify` made: the map, how many pixels of each class name, and how: the precision and the tiling used;
-    `unreadable` cells of the image that were mapped as no data; of a blended map, how often neighbours differ across
-    borders of tiles over how often they do elsewhere (`seams`); where the time went."""
+    `unreadable` cells of the image that were mapped as no data; of a blended map, whether the `borders` of tiles show;
+    where the time went."""
 
     path: Path
     confidence: Path | None
@@ -67,7 +67,7 @@ class Classified:
     precision: Format
     tiling: Tiling
     unreadable: int = 0
-    seams: float | None = None
+    borders: Borders | None = None
     timing: Timing = field(default_factory=Timing, compare=False)
 
 
@@ -127,8 +127,8 @@ def classify_image(
         )  # fmt: skip
     names = {c.name: pixels[c.value] for c in mapper.card.scheme}
     confidence = confidence_path(out) if settings.confidence else None
-    ratio = seams.ratio if tiling.blended else None
-    return Classified(out, confidence, names, job.precision, tiling, len(unreadable), ratio, timing)
+    borders = seams.borders if tiling.blended else None
+    return Classified(out, confidence, names, job.precision, tiling, len(unreadable), borders, timing)
 
 
 def _check_out(out: Path, image: Image, settings: ClassifySettings, overwrite: bool) -> None:

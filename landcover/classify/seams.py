@@ -1,10 +1,23 @@
 """Whether the borders of tiles can be seen in a map: how often neighbours differ across them, and elsewhere."""
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 from rasterio.windows import Window
 
 Line = NDArray[np.uint8]
+
+FEW = 20
+"""Of fewer tiles there is no interval: how tiles differ is not known."""
+
+
+class Borders(NamedTuple):
+    """The share of neighbours that differ across borders over that inside, 1 without seams; the interval of 95 % by how
+    tiles differ, None of few tiles."""
+
+    ratio: float
+    interval: tuple[float, float] | None
 
 
 class Seams:
@@ -13,29 +26,43 @@ class Seams:
 
     def __init__(self, multiple: int) -> None:
         self._multiple = multiple
-        self._border, self._inside = np.zeros(2, np.int64), np.zeros(2, np.int64)
+        # of a tile: pairs across its borders to those before it, and those that differ; pairs inside, and those
+        self._sums, self._products = np.zeros(4), np.zeros((4, 4))
+        self._tiles = 0
         self._right: dict[tuple[int, int], Line] = {}
         self._below: dict[tuple[int, int], Line] = {}
 
     def add(self, classes: NDArray[np.uint8], window: Window) -> None:
         """A tile (rows, columns). Tiles come row by row."""
         row, column = window.row_off, window.col_off
+        border, inside = np.zeros(2), np.zeros(2)
         for edges, first in ((self._right, classes[:, 0]), (self._below, classes[0])):
             before = edges.pop((row, column), None)
             if before is not None:
-                self._border += _pairs(before, first)
+                border += _pairs(before, first)
         step = self._multiple
         for turned in (classes, classes.T):
-            self._inside += _pairs(turned[step - 1 : -1 : step], turned[step::step])
+            inside += _pairs(turned[step - 1 : -1 : step], turned[step::step])
+        counted = np.concatenate([border, inside])
+        self._sums += counted
+        self._products += np.outer(counted, counted)
+        self._tiles += bool(border[0])
         self._right[row, column + window.width] = classes[:, -1].copy()
         self._below[row + window.height, column] = classes[-1].copy()
 
     @property
-    def ratio(self) -> float | None:
-        """The share of pairs that differ across borders over that inside, 1 without seams; None where nothing can be
-        told."""
-        (border, changed), (inside, also) = self._border, self._inside
-        return float(changed / border / (also / inside)) if border and also else None
+    def borders(self) -> Borders | None:
+        """None where nothing can be told, for next to nothing changes."""
+        border, changed, inside, also = self._sums
+        if not (changed and also):
+            return None
+        ratio = float(changed / border / (also / inside))
+        if self._tiles < FEW:
+            return Borders(ratio, None)
+        # by how much a tile moves the logarithm of the ratio (the delta method)
+        moved = np.array([-1 / border, 1 / changed, 1 / inside, -1 / also])
+        reach = 1.96 * np.sqrt(moved @ self._products @ moved)
+        return Borders(ratio, (float(ratio * np.exp(-reach)), float(ratio * np.exp(reach))))
 
 
 def _pairs(one: Line, other: Line) -> NDArray[np.int64]:

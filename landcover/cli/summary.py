@@ -197,7 +197,11 @@ def classified(made: "Classified") -> str:
     shares = ", ".join(f"{name} {100 * n / total:.1f}" for name, n in made.pixels.items())
     tiling = made.tiling
     around = f"{2 * tiling.halo} px of two blended" if tiling.blended else f"halo {tiling.halo} px"
-    seams = "" if made.seams is None else f"; classes change {made.seams:.2f} times as often across borders of tiles"
+    seams = ""
+    if made.borders:
+        low, high = made.borders.interval or (None, None)
+        known = "" if low is None else f" ({low:.2f} to {high:.2f})"
+        seams = f"; classes change {made.borders.ratio:.2f}{known} times as often across borders of tiles"
     return (
         f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, tiles of {tiling.columns} x "
         f"{tiling.rows} px, {around}{seams}" + (f"; {made.confidence}" if made.confidence else "")
