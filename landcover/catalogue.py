@@ -69,7 +69,9 @@ def find_kind(name: str) -> Kind:
         if kind.name == name:
             return kind
     if OWN.fullmatch(name):
-        module = name.partition(":")[0]
+        module, _, function = name.partition(":")
+        if module.endswith(".py"):
+            raise ValueError(f"a module is named without .py: {module.removesuffix('.py')}:{function}")
         return _foreign(module.rpartition(".")[2], f"a network of your own, of {module}", name)
     if ":" in name:
         raise ValueError("a network of your own is written module:function, for example my_net:build")

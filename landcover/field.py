@@ -50,8 +50,8 @@ def size_multiple(network: keras.Model) -> int:
         if _same_size(network, 3 * multiple, 5 * multiple):
             return multiple
     raise ModelError(
-        "the network does not give as many rows and columns as the image has, whatever these are multiples of, up to "
-        f"{MULTIPLES[-1]}"
+        'the network does not give as many rows and columns as the image has: give convolutions padding="same", and '
+        f"enlarge again what strides make smaller, by {MULTIPLES[-1]} in all at most"
     )
 
 

@@ -111,8 +111,8 @@ def read_card(path: Path) -> ModelCard:
         raise unknown_card(path, error) from None
     except (KeyError, *UNREADABLE):
         raise ModelError(
-            f"{path}: is not a model that `landcover train` wrote: name its model.keras or model.skops (or, to "
-            "classify, an .onnx or .dlpk that `landcover export` wrote)"
+            f"{path}: is not a model that `landcover train` wrote, or is damaged: copy it again, or name another "
+            "model.keras or model.skops (to classify also an .onnx or .dlpk that `landcover export` wrote)"
         ) from None
 
 

@@ -53,7 +53,8 @@ def import_module(kind: Kind) -> ModuleType:
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise _no_module(kind, error.name) from None
-        raise ModelError(f"{_told(kind)}: {name} needs {error.name}, which is not installed") from None
+        missing = f"{name} needs {error.name}, which is not installed: install it where landcover is"
+        raise ModelError(f"{_told(kind)}: {missing}") from None
     except Exception as error:
         raise ModelError(f"{_told(kind)}: importing {name} failed: {mistake(error)}") from None
 

@@ -127,6 +127,36 @@ def test_one_that_fails_stops_no_other_and_folds_take_turns(project) -> None:
     assert not done.stdout
 
 
+def test_a_network_is_trained_in_the_number_format_that_it_was_timed_in(project, monkeypatch) -> None:
+    left = iter(["bfloat16", "float32", "float32"])
+
+    def choose(asked: str, trial: object) -> str:
+        return next(left) if asked == "auto" else asked
+
+    monkeypatch.setattr("landcover.train.task.choose_precision", choose)
+    done = _benchmark("--model", "unet", "--minutes", 5, "--set", "train.precision=auto")
+    assert done.exit_code == 0, done.stderr
+    metrics = json.loads((project / "reports/benchmark/unet/fold_1/metrics.json").read_text())
+    assert metrics["precision"] == "bfloat16"
+
+
+def test_what_is_kept_of_an_interrupted_benchmark_is_told(project, monkeypatch) -> None:
+    def cut(*given: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(module, "_each", cut)
+    told = _benchmark("--model", "unet", "--minutes", 5)
+    assert told.exit_code == 130
+    again = "the same command, without --overwrite, goes on from there"
+    assert f"reports/benchmark: what was trained before is kept: {again}" in told.stderr
+    folder = project / "reports/benchmark/unet/fold_1"
+    monkeypatch.setattr(module, "is_done", lambda folder, origin: False)
+    folder.mkdir(parents=True)
+    (folder / "checkpoint.npz").touch()
+    told = _benchmark("--model", "unet", "--minutes", 5)
+    assert f"what was trained before and the last whole epoch of unet are kept: {again}" in told.stderr
+
+
 def _plan(**changes: float) -> Plan:
     told = {"parameters": 1, "chips": 80, "copies": 0, "validation": 20, "shown": 80, "epochs": 30, "steps": 20,
             "precision": "float32", "step_seconds": 1.0, "seconds": 30 * 25.0, "memory": 1}  # fmt: skip

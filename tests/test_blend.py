@@ -95,13 +95,18 @@ def test_a_map_is_the_weighted_sum_of_its_tiles(tmp_path, settings, scheme, capl
     assert made.borders is not None
     network, (rows, columns, halo) = load_network(settings.model), (38, 34, 12)
     filled = np.moveaxis(np.where(image.any(axis=0), image, 128), 0, -1).astype(np.float32)
-    padded = np.pad(filled, ((halo, 100), (halo, 100), (0, 0)), constant_values=128)
-    sums = np.zeros((250, 250, 3))
+    padded = np.pad(filled, ((0, 100), (0, 100), (0, 0)), constant_values=128)
+    sums = np.zeros((274, 254, 3))
     for top in range(0, 150, rows):
         for left in range(0, 130, columns):
+            # at the edges of the image what is read lies in it
+            first, start = min(max(top - halo, 0), 150 - 62), min(max(left - halo, 0), 130 - 58)
+            read = padded[first : first + rows + 2 * halo, start : start + columns + 2 * halo]
+            scores = np.zeros((274, 254, 3))
+            found = network.predict_on_batch(read[None])[0, ..., 1:]
+            scores[halo + first :, halo + start :][:62, :58] = found / found.sum(axis=-1, keepdims=True)
             seen = (slice(top, top + rows + 2 * halo), slice(left, left + columns + 2 * halo))
-            scores = network.predict_on_batch(padded[seen][None])[0, ..., 1:]
-            sums[seen] += taper(made.tiling)[..., None] * scores / scores.sum(axis=-1, keepdims=True)
+            sums[seen] += taper(made.tiling)[..., None] * scores[seen]
     shown = sums[halo : halo + 150, halo : halo + 130]
     expected = np.where(image.any(axis=0), np.array(scheme.values)[shown.argmax(-1)], 0)
     found = _read(tmp_path / "m.tif")
@@ -213,6 +218,14 @@ def test_seams_are_counted_against_neighbours_that_lie_alike() -> None:
     assert seams.borders.ratio == pytest.approx(border / inside)
     assert seams.borders.interval is None  # of four tiles
     assert Seams(4).borders is None
+    # where tiles are blended, they are compared with what is blended
+    blended = Seams(4, 8)
+    for row in (0, 32):
+        for column in (0, 32):
+            blended.add(classes[row : row + 32, column : column + 32], Window(column, row, 32, 32))
+    columns = [c - 1 for c in (4, 8, 24, 28, 36, 40, 56, 60)]
+    beside = (across[:, columns].sum() + down[columns].sum()) / (2 * 64 * len(columns))
+    assert blended.borders.ratio == pytest.approx(border / beside)
 
 
 def test_the_interval_of_seams_holds_what_it_promises() -> None:
@@ -270,11 +283,22 @@ def test_memory_of_strides_is_told_too(pooling_model) -> None:
     assert bytes_a_pixel(load_network(pooling_model)) == pytest.approx(4 * (12 + 12 / 4), rel=0.5)
 
 
-def test_what_cannot_be_exported_says_so(pooling_model, tmp_path) -> None:
-    with pytest.raises(ModelError, match=r"model\.keras: layer .*: a convolution of stride \(2, 2\) with padding same"):
+def test_what_cannot_be_exported_says_so(pooling_model, tmp_path, caplog, monkeypatch) -> None:
+    with pytest.raises(
+        ModelError,
+        match=r"model\.keras: layer .*: a convolution of stride \(2, 2\) with padding same "
+        "cannot be written as ONNX: export to h5 or savedmodel$",
+    ):
         export(pooling_model, "dlpk", tmp_path / "m.dlpk")
+    assert "seams" not in caplog.text  # of a file that there is not
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "onnx", None)
+        with pytest.raises(
+            ModelError, match=r"pip install 'landcover\[onnx\]' \(it knows few networks that see all of"
+        ):
+            export(pooling_model, "onnx", tmp_path / "m.onnx")
     image = keras.Input((None, None, 4))
-    with pytest.raises(ModelError, match="a PartMeans cannot be written as ONNX: export to h5 or savedmodel"):
+    with pytest.raises(ModelError, match="a PartMeans cannot be written as ONNX"):
         to_onnx(keras.Model(image, PartMeans(2)(image)))
     with pytest.raises(ModelError, match="a Add cannot be written as ONNX"):
         to_onnx(keras.Model(image, image + 1))

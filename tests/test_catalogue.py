@@ -61,6 +61,8 @@ def test_the_option_changes_what_follows_from_the_model(tmp_path, monkeypatch) -
     assert load_config(None, ["train.model=nets.wide:build"]).classify.code == "nets.wide:build"
     with pytest.raises(ConfigError, match="a network of your own is written module:function"):
         load_config(None, ["train.model=my net:build"])
+    with pytest.raises(ConfigError, match=r"a module is named without \.py: nets:build"):
+        load_config(None, ["train.model=nets.py:build"])
 
 
 @pytest.mark.parametrize(("model", "number"), [("unet", 2), ("pspnet", 8), ("deeplab", 8), ("nets.wide:build", 4)])

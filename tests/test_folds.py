@@ -8,11 +8,12 @@ from test_train import QUICK, _report, _stores
 from landcover.chipstore import Chip, StoreInfo, create_store
 from landcover.errors import Interrupted, LabelError, LandcoverError, OutputExists
 from landcover.settings import TrainSettings
+from landcover.splitreport import Side
 from landcover.train import estimators
 from landcover.train.chipset import open_chips
 from landcover.train.folds import cross_validate
 from landcover.train.metrics import Scores
-from landcover.train.parts import cut_parts, deal, group
+from landcover.train.parts import cut_parts, deal, ways
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -21,18 +22,41 @@ SHORT = QUICK.model_copy(update={"epochs": 2})
 
 def test_sites_are_chips_that_touch() -> None:
     corners = np.array([[0, 0], [32, 0], [64, 32], [200, 0], [216, 0], [500, 500]])
-    places, kind = group(corners, 32, 3, 1024)
+    places, kind = next(ways(corners, 32, 3, 1024))
     assert places.tolist() == [0, 0, 0, 1, 1, 2]
     assert kind == "3 sites"
 
 
 def test_with_few_sites_there_are_blocks() -> None:
     corners = np.array([[x, y] for y in range(0, 256, 16) for x in range(0, 256, 16)])
-    places, kind = group(corners, 32, 4, 1024)
+    places, kind = next(ways(corners, 32, 4, 1024))
     assert kind == "4 blocks of 128 px"
     assert len(np.unique(places)) == 4
-    with pytest.raises(LabelError, match="there are only 1 places for 2 parts"):
-        group(np.array([[0, 0], [1, 0]]), 32, 2, 1024)
+    # larger ones come last: more ground is left between them
+    kinds = [kind for _, kind in ways(corners, 32, 4, 64)]
+    assert kinds == ["16 blocks of 64 px", "64 blocks of 32 px", "4 blocks of 128 px"]
+    assert not list(ways(np.array([[0, 0], [1, 0]]), 32, 2, 1024))
+
+
+def test_places_are_taken_that_leave_something_to_train_on(tmp_path, scheme) -> None:
+    # a place of one chip, and another of all the others, of which blocks of a chip would leave nothing apart
+    ground, far = [(x, y) for y in range(0, 256, 16) for x in range(0, 256, 16)], [(900, 900)]
+    paths = _stores(tmp_path, scheme)
+    for side, corners in ((paths.train, ground), (paths.validation, far)):
+        info = StoreInfo(scheme.named, 32, 4, "uint8", (1.0, 1.0), "blocks", "k")
+        (side / "water.h5").unlink()
+        with create_store(side / "water.h5", info) as writer:
+            for n, corner in enumerate(corners):
+                label = np.ones((32, 32), np.uint8)
+                writer.append(Chip(np.full((32, 32, 4), 9, np.uint8), label, (*corner, 32, 32), f"{n}.tif"))
+    sides = {"train": len(ground), "validation": len(far)}
+    _report(paths, scheme, 0, **{name: Side(chips=n, pixels={}, hectares={}) for name, n in sides.items()})
+    with closing(open_chips(paths, scheme)) as chips:
+        parts = cut_parts(chips, scheme, 2, 32)
+    assert parts.kind == "17 blocks of 64 px"
+    for part in parts.chips:
+        assert len(part.train) > len(ground) / 5
+        assert len(part.validation) < 2 / 3 * len(ground)
 
 
 def test_folds_share_the_classes_evenly() -> None:
@@ -144,7 +168,7 @@ def test_folds_go_on_where_they_were_cut_off(tmp_path, scheme) -> None:
         cross_validate(paths, SHORT, scheme, 2, 64, on_epoch=cut)
     with pytest.raises(LandcoverError, match="go on with --resume"):
         cross_validate(paths, SHORT, scheme, 2, 64)
-    with pytest.raises(LandcoverError, match="began with another value of the chips"):
+    with pytest.raises(LandcoverError, match="began with other chips, or others held out"):
         cross_validate(paths, SHORT, scheme, 3, 64, resume=True)
     made = cross_validate(paths, SHORT, scheme, 2, 64, resume=True, on_epoch=lambda f, of: epochs.append(f["epoch"]))
     assert epochs == [1, 2, 1, 2]

@@ -149,6 +149,10 @@ def build(bands, classes):
     return keras.Model(image, layers.Conv2D(classes, 1)(x + 1))
 
 
+def alone(bands):
+    return build(bands, 3)
+
+
 def fails(bands, classes):
     raise RuntimeError("no weights")
 
@@ -280,8 +284,9 @@ def test_a_map_depends_on_the_code_behind_its_model(own: Path, scheme) -> None:
         ("my_nett:build", "there is no module my_nett: my_nett.py should lie in"),
         ("my_net:biuld", "my_net has no function biuld: did you mean build?"),
         ("broken:build", r"importing broken failed: ZeroDivisionError: division by zero \(.*broken\.py, line 2\)"),
-        ("lacking:build", "lacking needs nothing_like_it, which is not installed"),
+        ("lacking:build", "lacking needs nothing_like_it, which is not installed: install it"),
         ("my_net:fails", r"fails\(4, 3\) failed: RuntimeError: no weights \(.*my_net\.py, line \d+\)"),
+        ("my_net:alone", "is called with the numbers of bands and of classes: too many positional arguments"),
         ("my_net:nothing", "returned nothing and should return a keras.Model"),
         ("my_net:probable", "is a softmax: return logits, without it"),
         ("my_net:more", r"gives 4 outputs for 3 classes \(background is added to it\)"),

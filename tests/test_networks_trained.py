@@ -18,7 +18,7 @@ from landcover.train.batches import Batches
 from landcover.train.chipset import open_chips
 from landcover.train.fit import fit
 from landcover.train.metrics import MeanIoU
-from landcover.train.rates import find_rate, steepest
+from landcover.train.rates import find_rate, scatter, smoothed, steepest
 
 pytestmark = pytest.mark.usefixtures("undrawn")
 
@@ -100,6 +100,18 @@ def test_the_rate_at_which_the_loss_falls_most_steeply_is_suggested(tmp_path, sc
     assert steepest(rates, losses) == pytest.approx(1e-3, rel=0.3)
     with pytest.raises(LandcoverError, match="no learning rate made the loss fall"):
         steepest(rates, place)
+    with pytest.raises(LandcoverError, match="no learning rate made the loss fall clearly"):
+        steepest(rates, losses, 0.3)
+    # what differs from batch to batch is no fall, however deep the least of it lies
+    random, memory = np.random.default_rng(0), 0.9
+    for _ in range(50):
+        noise = random.normal(2, 0.3, 100)
+        smooth = smoothed(noise, memory)
+        with pytest.raises(LandcoverError, match="no learning rate made the loss fall clearly"):
+            steepest(np.geomspace(1e-6, 1, 100), smooth, scatter(noise, smooth, memory))
+    noise = np.where(np.arange(100) > 70, 1.5, 2) + random.normal(0, 0.3, 100)
+    smooth = smoothed(noise, memory)
+    assert steepest(np.geomspace(1e-6, 1, 100), smooth, scatter(noise, smooth, memory)) > 1e-3
     paths = _stores(tmp_path, scheme)
     made = find_rate(paths, QUICK, scheme, steps=40)
     assert 1e-5 < made.suggested < 1

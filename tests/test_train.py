@@ -389,7 +389,7 @@ def test_a_number_of_epochs_that_was_left_open_is_not_blamed_for_other_chips(tmp
         fit(paths, left, scheme, progress=_cut_in_epoch(2))
     shutil.rmtree(paths.data)
     _stores(tmp_path, scheme, number=12)
-    with pytest.raises(LandcoverError, match="began with another value of the chips"):
+    with pytest.raises(LandcoverError, match="began with other chips, or others held out"):
         fit(paths, left, scheme, resume=True)
     assert fit(paths, left, scheme, overwrite=True).epochs == 2
 
@@ -414,9 +414,10 @@ def test_a_loss_is_the_mean_of_labels_that_are_left_when_chips_are_resized(tmp_p
     assert ratio == pytest.approx(share_kept(TrainAugmentation(scale=0.5)))
 
 
-def test_resume_without_anything_begins(tmp_path, scheme) -> None:
+def test_resume_without_anything_begins(tmp_path, scheme, caplog) -> None:
     paths = _stores(tmp_path, scheme)
     assert fit(paths, QUICK.model_copy(update={"epochs": 1}), scheme, resume=True).epochs == 1
+    assert "unet.training: there is no whole epoch to go on from: the training starts anew" in caplog.text
 
 
 def test_a_finished_run_is_kept(trained, scheme) -> None:

@@ -24,6 +24,7 @@ from landcover.pipeline import benchmark_stage
 from landcover.progress import Progress, silent
 from landcover.provenance import Recorder, taken
 from landcover.train.chipset import open_chips
+from landcover.train.unfinished import CHECKPOINT
 from landcover.uptodate import check_ours
 from landcover.words import counted
 
@@ -125,8 +126,9 @@ def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progr
                 failed[model] = f"{error}{' (train.batch: 1)' if smaller else ''}"
                 log.warning("Note: %s failed: %s", model, failed[model])
     except KeyboardInterrupt:
-        kept = f"{out}: what was trained before and the last whole epoch of {model} are kept"
-        raise Interrupted(f"{kept}: the same command goes on from there") from None
+        epoch = f" and the last whole epoch of {model}" if (folder / CHECKPOINT).exists() else ""
+        kept = f"{out}: what was trained before{epoch} {'are' if epoch else 'is'} kept"
+        raise Interrupted(f"{kept}: the same command, without --overwrite, goes on from there") from None
     return failed
 
 

@@ -171,7 +171,8 @@ def _write(path: Path, told: Any) -> None:
 
 
 def _fitted(part: Chips, settings: Settled, scheme: ClassScheme, folder: Path, seconds: float) -> Settled:
-    """Those that the training was begun with, which depend on how fast the machine was, or new ones."""
+    """Those that the training was begun with, which depend on how fast the machine was, or new ones, in the number
+    format that was timed: another one would take another time."""
     from landcover.train.budget import fitted
     from landcover.train.length import sweep_steps
     from landcover.train.plan import plan_for
@@ -180,11 +181,12 @@ def _fitted(part: Chips, settings: Settled, scheme: ClassScheme, folder: Path, s
     if path.exists() and (folder / CHECKPOINT).exists():
         return settings.model_copy(update=json.loads(path.read_text(encoding="utf-8")))
     plan = plan_for(part, settings, scheme)
+    settings = settings.model_copy(update={"precision": plan.precision})
     made = fitted(settings, plan, seconds)
     if sweep := sweep_steps(part, made):
         # a learning rate that has to be found takes its time, too
         made = fitted(settings, plan, seconds - sweep * plan.step_seconds)
-    _write(path, made.model_dump(include={"epochs", "chips_per_epoch"}))
+    _write(path, made.model_dump(include={"epochs", "chips_per_epoch", "precision"}))
     return made
 
 

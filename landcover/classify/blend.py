@@ -22,9 +22,11 @@ from landcover.scheme import BACKGROUND
 
 @dataclass(frozen=True)
 class Look:
-    """A tile that was read. `wanted` (rows, columns) of its centre are to be mapped: with data, and in the area."""
+    """A tile, and the window that was read for it. `wanted` (rows, columns) of its centre are to be mapped: with data,
+    and in the area."""
 
     tile: Tile
+    read: Window
     pixels: NDArray[Any]
     valid: NDArray[np.bool_]
     wanted: NDArray[np.bool_]
@@ -79,12 +81,24 @@ def compute_blended(job: Job, journal: Journal, progress: Progress) -> Timing:
 
 
 def _look(job: Job, tile: Tile, reader: ImageReader) -> Look:
-    pixels, valid = reader.read(tile.read)
-    halo = job.tiling.halo
-    wanted = valid[halo : halo + tile.centre.height, halo : halo + tile.centre.width]
+    read = inside(tile.read, *job.image.grid.shape, job.mapper.card.multiple)
+    pixels, valid = reader.read(read)
+    wanted = valid[within(tile.centre, read)]
     if job.area is not None:
         wanted = wanted & job.area.inside(tile.centre)
-    return Look(tile, as_trained(job, pixels), valid, wanted, reader.take_bad())
+    return Look(tile, read, as_trained(job, pixels), valid, wanted, reader.take_bad())
+
+
+def inside(read: Window, height: int, width: int, multiple: int) -> Window:
+    """What is read for a tile, moved into the image where it would reach beyond its edges by more than a stride of the
+    network: what lies there is ground that is none, and the network would weigh it."""
+
+    def moved(start: int, length: int, extent: int) -> int:
+        last = -(-max(extent - length, 0) // multiple) * multiple
+        return int(min(max(start, 0), last))
+
+    row, column = moved(read.row_off, read.height, height), moved(read.col_off, read.width, width)
+    return Window(column, row, read.width, read.height)
 
 
 def _score(job: Job, batch: list[Look], watch: Stopwatch, hand_over: Behind[Made]) -> None:
@@ -150,7 +164,7 @@ class Sums:
     def add(self, look: Look, scores: NDArray[np.float32] | None) -> float:
         """A tile; the megapixels that are done with it."""
         done = 0.0
-        read, own = look.tile.read, look.tile.index
+        own = look.tile.index
         for index in self._around(own, 1 << 62):
             centre = self._open.get(index)
             if centre is None:
@@ -158,7 +172,7 @@ class Sums:
             if index == own:
                 centre.wanted, centre.unreadable = look.wanted, tuple(look.unreadable)
             if scores is not None:
-                self._add(centre, read, scores)
+                self._add(centre, look, scores)
             centre.left -= 1
             if not centre.left:
                 self._journal.add(index, self._layers(centre), centre.unreadable)
@@ -166,9 +180,9 @@ class Sums:
                 del self._open[index]
         return done
 
-    def _add(self, centre: Open, read: Window, scores: NDArray[np.float32]) -> None:
+    def _add(self, centre: Open, look: Look, scores: NDArray[np.float32]) -> None:
         """The part of a tile that lies in a centre."""
-        at = centre.tile.centre
+        at, read = centre.tile.centre, look.tile.read
         shared = clip(Window(at.col_off - read.col_off, at.row_off - read.row_off, at.width, at.height), read.height,
                       read.width)  # fmt: skip
         if shared is None:
@@ -177,10 +191,8 @@ class Sums:
                 slice(shared.col_off, shared.col_off + shared.width))  # fmt: skip
         if centre.sums is None:
             centre.sums = np.zeros((at.height, at.width, len(self._values)), np.float32)
-        place = within(
-            Window(read.col_off + shared.col_off, read.row_off + shared.row_off, shared.width, shared.height), at
-        )
-        centre.sums[place] += self._weights[part][..., None] * scores[part]
+        ground = Window(read.col_off + shared.col_off, read.row_off + shared.row_off, shared.width, shared.height)
+        centre.sums[within(ground, at)] += self._weights[part][..., None] * scores[within(ground, look.read)]
 
     def _layers(self, centre: Open) -> Layers | None:
         """The map of a centre, and its confidence; nodata where nothing is wanted."""

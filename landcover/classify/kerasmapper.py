@@ -1,8 +1,7 @@
 """Maps by Keras, from model.keras."""
 
-import time
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import keras
@@ -38,7 +37,7 @@ class KerasMapper(Mapper):
 
     @cached_property
     def precision(self) -> Format:
-        return choose_precision(self.settings.precision, trial=self._seconds)
+        return choose_precision(self.settings.precision, lambda tried: partial(self.try_out, TRIAL, tried))
 
     @cached_property
     def bytes_a_pixel(self) -> float:
@@ -71,15 +70,6 @@ class KerasMapper(Mapper):
         check_field(network, self._own_card, self.settings)
         # tiles of one image differ in size from those of the next
         return of_any_size(network)
-
-    def _seconds(self, precision: Format) -> float:
-        times = []
-        for _ in range(4):
-            started = time.perf_counter()
-            self.try_out(TRIAL, precision)
-            times.append(time.perf_counter() - started)
-        # the first one compiles
-        return min(times[1:])
 
 
 def check_field(network: keras.Model, card: ModelCard, settings: ClassifySettings) -> None:

@@ -243,7 +243,7 @@ def _assemble(
     marks: Mapping[str, str],
 ) -> tuple[dict[int, int], Seams]:
     """Make the GeoTIFFs of the tiles in a journal; pixels by class value, and what borders of tiles show of it."""
-    seams = Seams(job.mapper.card.multiple)
+    seams = Seams(job.mapper.card.multiple, job.tiling.halo)
     done = journal.done()
     tags = told_of(settings, job.mapper) | {PRECISION_TAG: job.precision} | dict(marks)
     if unreadable := journal.unreadable():

@@ -29,7 +29,10 @@ def check_image(card: ModelCard, image: Image, reader: ImageReader) -> str:
     Returns the fingerprint of the values that it looked at.
     """
     if image.bands != card.bands:
-        raise ImageError(f"{image.path}: has {image.bands} bands, but the model was trained on {card.bands}")
+        raise ImageError(
+            f"{image.path}: has {image.bands} bands, but the model was trained on {card.bands}: map an image with the "
+            "bands of the training, or train on such images"
+        )
     here, there = image.grid.pixel_metres, card.pixel_size
     if any(abs(a / b - 1) > OTHER_SIZE for a, b in zip(here, there, strict=True)):
         log.warning(

@@ -24,6 +24,8 @@ FORMATS = {
 }
 """What the output is called, after the model."""
 
+BY_ONNX = ("onnx", "deepness", "dlpk", "emd")
+
 SUFFIXES = {"onnx": (".onnx",), "deepness": (".onnx",), "dlpk": (".dlpk",), "h5": (".h5", ".hdf5")}
 """How the name of a file must end for other programs, and `classify`, to take it for what it is."""
 
@@ -61,19 +63,20 @@ def export(
     out = out or export_path(model, to)
     _check_out(out, model, to, FORMATS[to].format(name))
     check_free(out, overwrite)
-    if to in ("onnx", "deepness", "dlpk", "emd"):
-        _need_onnx()
+    if to in BY_ONNX:
+        _need_onnx(card)
     network = load_network(model, code=code)
     card = _looking(card, network, model)
-    if card.blended and to in ("onnx", "deepness", "dlpk", "emd"):
+    try:
+        _write(network, card, model.parent, to, name, out)
+    except ModelError as error:
+        instead = ": export to h5 or savedmodel" if to in BY_ONNX else ""
+        raise ModelError(f"{model}: {error}{instead}") from None
+    if card.blended and to in BY_ONNX:
         log.warning(
             "Note: %s: each pixel depends on all that a tile shows, and other programs do not blend tiles: there, maps "
             "may show seams", model,
         )  # fmt: skip
-    try:
-        _write(network, card, model.parent, to, name, out)
-    except ModelError as error:
-        raise ModelError(f"{model}: {error}") from None
     return out
 
 
@@ -153,8 +156,9 @@ def _describe(path: Path, out: Path | None, overwrite: bool, made_by: Path | Non
     return write_model_item(path)
 
 
-def _need_onnx() -> None:
+def _need_onnx(card: "ModelCard") -> None:
     try:
         import onnx  # noqa: F401
     except ImportError:
-        raise ModelError("exporting to ONNX needs the package onnx: pip install 'landcover[onnx]'") from None
+        most = " (it knows few networks that see all of a tile: h5 and savedmodel take them)" if card.blended else ""
+        raise ModelError(f"exporting to ONNX needs the package onnx: pip install 'landcover[onnx]'{most}") from None

@@ -93,9 +93,7 @@ def _converted(graph: _Graph, layer: keras.Layer, inputs: Sequence[str], outputs
     """The name of what a layer makes of its inputs."""
     convert = next((convert for kind, convert in CONVERTERS.items() if type(layer) is kind), None)
     if convert is None:
-        raise ModelError(
-            f"layer {layer.name}: a {type(layer).__name__} cannot be written as ONNX: export to h5 or savedmodel"
-        )
+        raise ModelError(f"layer {layer.name}: a {type(layer).__name__} cannot be written as ONNX")
     if not over_bands(layer):
         raise ModelError(
             f"layer {layer.name}: a {type(layer).__name__} along rows or columns cannot be written as ONNX"
@@ -135,7 +133,10 @@ def _convolution(graph: _Graph, layer: Any, inputs: Sequence[str], chosen: list[
     pads = [0, 0, 0, 0]
     if layer.padding == "same":
         if layer.strides != (1, 1):
-            raise ModelError(f"layer {layer.name}: a convolution of stride {layer.strides} with padding same")
+            raise ModelError(
+                f"layer {layer.name}: a convolution of stride {layer.strides} with padding same cannot be written as "
+                "ONNX"
+            )
         reach = [(size - 1) * rate for size, rate in zip(layer.kernel_size, layer.dilation_rate, strict=True)]
         pads = [reach[0] // 2, reach[1] // 2, reach[0] - reach[0] // 2, reach[1] - reach[1] // 2]
     names = [graph.weight(f"{layer.name}_kernel", kernel.transpose(3, 2, 0, 1))]
@@ -149,7 +150,9 @@ def _convolution(graph: _Graph, layer: Any, inputs: Sequence[str], chosen: list[
 
 def _transposed(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
     if layer.kernel_size != layer.strides:
-        raise ModelError(f"layer {layer.name}: a transposed convolution whose kernel is not its stride")
+        raise ModelError(
+            f"layer {layer.name}: a transposed convolution whose kernel is not its stride cannot be written as ONNX"
+        )
     kernel, *bias = _weights(layer)
     names = [graph.weight(f"{layer.name}_kernel", kernel.transpose(3, 2, 0, 1))]
     names += [graph.weight(f"{layer.name}_bias", b) for b in bias]
@@ -196,7 +199,7 @@ def _vectors(graph: _Graph, layer: Any, parts: dict[str, Any]) -> list[str]:
 def _pooling(kind: str) -> Callable[[_Graph, Any, Sequence[str]], str]:
     def convert(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
         if layer.padding != "valid":
-            raise ModelError(f"layer {layer.name}: pooling with padding {layer.padding}")
+            raise ModelError(f"layer {layer.name}: pooling with padding {layer.padding} cannot be written as ONNX")
         size, strides = list(layer.pool_size), list(layer.strides)
         return graph.node(kind, inputs, layer.name, kernel_shape=size, strides=strides)
 
@@ -205,7 +208,9 @@ def _pooling(kind: str) -> Callable[[_Graph, Any, Sequence[str]], str]:
 
 def _relu(graph: _Graph, layer: Any, inputs: Sequence[str]) -> str:
     if layer.threshold or layer.negative_slope or layer.max_value is not None:
-        raise ModelError(f"layer {layer.name}: a ReLU with a threshold, a slope or a greatest value")
+        raise ModelError(
+            f"layer {layer.name}: a ReLU with a threshold, a slope or a greatest value cannot be written as ONNX"
+        )
     return graph.node("Relu", inputs, layer.name)
 
 

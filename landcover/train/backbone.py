@@ -116,7 +116,7 @@ def _load(plain: keras.Model, settings: BackboneSettings) -> None:
             warnings.simplefilter("ignore")
             plain.load_weights(path)
     except (ValueError, OSError, KeyError, AttributeError, TypeError) as error:
-        told = " ".join(str(error).split())[:160]
+        told = " ".join(str(error).split()).partition(". ")[0][:160]
         raise ModelError(
             f"train.backbone.weights: {path}: is not of {name} without its top ({told}): name the file of that "
             "network, or set train.backbone to the network of the file"

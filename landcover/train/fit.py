@@ -66,6 +66,8 @@ def fit(
             check_free(out, overwrite, resume)
             if not resume:
                 shutil.rmtree(folder, ignore_errors=True)
+            elif not (folder / CHECKPOINT).exists():
+                log.warning("Note: %s: there is no whole epoch to go on from: the training starts anew", folder)
             made = learn(chips, known, scheme, folder, progress, on_epoch, recorder)
             if recorder is not None:
                 recorder.write(made.seconds, folder)

@@ -12,6 +12,7 @@ from landcover.settings import TrainSettings
 from landcover.train.chipset import Chips
 
 METRICS = "metrics.json"
+CHIPS = "the chips"
 SETTINGS = ("train.", "benchmark.", "classify.")
 
 
@@ -20,7 +21,7 @@ def origin_of(chips: Chips, settings: TrainSettings, scheme: ClassScheme) -> dic
     weights of the backbone."""
     told = {f"train.{key}": value for key, value in settings.told().items()}
     # chips first, for a setting that is left open may follow from them
-    return {"the scheme": scheme.model_dump(mode="json"), "the chips": chips.key} | told | _files(settings)
+    return {"the scheme": scheme.model_dump(mode="json"), CHIPS: chips.key} | told | _files(settings)
 
 
 def _files(settings: TrainSettings) -> dict[str, str]:
@@ -36,10 +37,12 @@ def _files(settings: TrainSettings) -> dict[str, str]:
 def check_origin(folder: Path, began: dict[str, Any], now: dict[str, Any]) -> None:
     for key in {**now, **began}:
         if _plain(began.get(key)) != _plain(now.get(key)):
-            shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith(SETTINGS) else ""
-            raise LandcoverError(
-                f"{folder}: began with another value of {key}{shown}: set it back, or start anew with --overwrite"
-            )
+            if key == CHIPS:
+                what = "other chips, or others held out (prepare, split.block, folds)"
+            else:
+                shown = f" ({began.get(key)}, now {now.get(key)})" if key.startswith(SETTINGS) else ""
+                what = f"another value of {key}{shown}"
+            raise LandcoverError(f"{folder}: began with {what}: set it back, or start anew with --overwrite")
 
 
 def _plain(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """Networks of the user's own, and of plug-ins: built by a function, checked, and given the ends that all have."""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any
 
 import keras
@@ -26,6 +27,12 @@ def build_own(
     background, by the function behind `kind`: of bands and classes, it returns a model of normalised values that gives
     the logits of the classes. Raises ModelError for one that does not."""
     function, told = import_function(kind), f"train.model {kind.source}"
+    try:
+        signature(function).bind(bands, classes)
+    except TypeError as error:
+        raise ModelError(f"{told}: is called with the numbers of bands and of classes: {error}") from None
+    except ValueError:  # of some callables there is none
+        pass
     try:
         network = function(bands, classes)
     except LandcoverError:
@@ -85,7 +92,10 @@ def _check(network: Any, told: str, bands: int, classes: int) -> None:
         )
     if made[-1] != classes:
         more = " (background is added to it)" if made[-1] == classes + 1 else ""
-        raise ModelError(f"{told}: its model gives {made[-1]} outputs for {classes} classes{more}")
+        raise ModelError(
+            f"{told}: its model gives {made[-1]} outputs for {classes} classes{more}: end with as many as "
+            "there are classes, which the function is given"
+        )
     last = network.layers[-1]
     activation = getattr(last, "activation", None)
     if isinstance(last, layers.Softmax) or getattr(activation, "__name__", "") == "softmax":

@@ -1,5 +1,6 @@
 """Chips in parts by place, each to be held out once: whole sites or blocks, and none shares ground with what trains."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +13,9 @@ from landcover.settings import Paths
 from landcover.sites import sites
 from landcover.splitreport import read_report
 from landcover.train.chipset import Chips, ChipSet
+
+MOST = 2 / 3
+"""The share of the chips that a part may hold out: what is trained on less tells nothing of a training on all."""
 
 
 class TooFew(LabelError):
@@ -41,43 +45,52 @@ def check_placed(paths: Paths) -> None:
 
 
 def cut_parts(chips: Chips, scheme: ClassScheme, number: int, block: int) -> Parts:
-    """So many parts by place. Raises TooFew where one would be empty, or leave too few to train on."""
+    """So many parts by place: sites, where they are alike enough in size, else blocks, of `block` pixels or what comes
+    nearest that does. Raises TooFew where a part would be empty, or leave too few to train on."""
     pool = chips.train + chips.validation
-    places, kind = group(pool.corners, chips.info.size + chips.slack, number, block)
     counts = np.stack([np.bincount(pool.label(n).ravel(), minlength=256) for n in range(len(pool))])
     labelled = counts[:, list(scheme.values)]
-    part_of = deal(places, labelled, number)
-    held = [part_of == part for part in range(number)]
-    parts = [_part(chips, pool, there) for there in held]
-    _check_parts(parts, pool, kind)
-    shares = [float(labelled[there].sum() / max(labelled.sum(), 1)) for there in held]
-    return Parts(tuple(parts), tuple(places[there] for there in held), tuple(shares), kind)
+    failed: TooFew | None = None
+    for places, kind in ways(pool.corners, chips.info.size + chips.slack, number, block):
+        part_of = deal(places, labelled, number)
+        held = [part_of == part for part in range(number)]
+        parts = [_part(chips, pool, there) for there in held]
+        try:
+            _check_parts(parts, pool, kind)
+        except TooFew as error:
+            failed = failed or error
+            continue
+        shares = [float(labelled[there].sum() / max(labelled.sum(), 1)) for there in held]
+        return Parts(tuple(parts), tuple(places[there] for there in held), tuple(shares), kind)
+    raise failed or TooFew(f"there are no {number} places for {number} parts")
 
 
 def _check_parts(parts: list[Chips], pool: ChipSet, kind: str) -> None:
     """Before the first training: hours later is too late."""
     for n, part in enumerate(parts, start=1):
-        left = len(pool) - len(part.validation)
-        if not len(part.validation) or len(part.train) < left / 2:
+        held, left = len(part.validation), len(pool) - len(part.validation)
+        if not held or held > MOST * len(pool) or len(part.train) < left / 2:
             raise TooFew(
-                f"of {kind}, part {n} of {len(parts)} holds out {len(part.validation)} of {len(pool)} chips, and "
+                f"of {kind}, part {n} of {len(parts)} holds out {held} of {len(pool)} chips, and "
                 f"{len(part.train)} of the others share no ground with them"
             )
 
 
-def group(corners: NDArray[np.int64], size: int, number: int, block: int) -> tuple[NDArray[np.int64], str]:
-    """The place (n,) of each chip, and what a place is. Chips are squares at `corners` (n, 2)."""
+def ways(corners: NDArray[np.int64], size: int, number: int, block: int) -> Iterator[tuple[NDArray[np.int64], str]]:
+    """The place (n,) of each chip, and what a place is, for each way to tell at least `number` places apart: sites;
+    blocks of `block` pixels; smaller ones; larger ones, around which less of what trains shares ground. Chips are
+    squares at `corners` (n, 2)."""
     site = sites(corners, size)
     if site.max() + 1 >= number:
-        return site, f"{site.max() + 1} sites"
+        yield site, f"{site.max() + 1} sites"
     block = max(block, size)
-    while True:
-        _, blocks = np.unique(corners // block, axis=0, return_inverse=True)
+    extent = int(np.ptp(corners, axis=0).max()) + size
+    smaller = [side for n in range(1, 32) if (side := block // 2**n) > size / 2]
+    larger = [side for n in range(1, 32) if (side := block * 2**n) < extent]
+    for side in (block, *(max(side, size) for side in smaller), *larger):
+        _, blocks = np.unique(corners // side, axis=0, return_inverse=True)
         if blocks.max() + 1 >= number:
-            return np.asarray(blocks, np.int64).ravel(), f"{blocks.max() + 1} blocks of {block} px"
-        if block <= size:
-            raise TooFew(f"there are only {blocks.max() + 1} places for {number} parts")
-        block = max(block // 2, size)
+            yield np.asarray(blocks, np.int64).ravel(), f"{blocks.max() + 1} blocks of {side} px"
 
 
 def deal(places: NDArray[np.int64], pixels: NDArray[np.int64], number: int) -> NDArray[np.int64]:

@@ -27,12 +27,15 @@ LOWEST, HIGHEST = 1e-6, 1.0
 PARTS = 10
 """A smoothed loss is that of one of so many parts of the sweep: batches differ."""
 
+CLEAR = 4.0
+"""How many standard errors of the smoothed loss it has to fall: the least of many averages of noise lies deep, too."""
+
 LOST = 4.0
 """The sweep ends where the smoothed loss is so many times its least: training has come apart."""
 
 
 class NoFall(LandcoverError):
-    """A sweep in which the loss did not fall."""
+    """A sweep in which the loss did not fall clearly."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ def _sweep(task: Task, settings: TrainSettings, path: Path, steps: int, progress
     make_folder(path.parent)
     try:
         # two digits: more of them say nothing
-        suggested = float(f"{steepest(rates[: len(smooth)], smooth):.1e}")
+        suggested = float(f"{steepest(rates[: len(smooth)], smooth, scatter(losses, smooth, memory)):.1e}")
     except NoFall:
         _draw(rates[: len(smooth)], losses, smooth, None, path)
         raise
@@ -128,16 +131,24 @@ def smoothed(losses: Sequence[float], memory: float) -> NDArray[np.float64]:
     return np.array(made)
 
 
-def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64]) -> float:
-    """The rate at which the loss falls fastest, over the logarithm of the rate, before it is least. Raises NoFall
-    where it does not fall."""
+def scatter(losses: Sequence[float], smooth: NDArray[np.float64], memory: float) -> float:
+    """The standard error of a smoothed loss, by how batches differ until it is least."""
+    least = int(np.nanargmin(smooth)) + 1 if np.isfinite(smooth).any() else 0
+    apart = np.diff(np.asarray(losses[:least]))
+    # differences of neighbours, which what the loss does over many steps hardly touches
+    return float(np.sqrt(np.mean(apart**2) / 2 * (1 - memory) / (1 + memory))) if len(apart) else 0.0
+
+
+def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64], error: float = 0.0) -> float:
+    """The rate at which the loss falls fastest, over the logarithm of the rate, before it is least. `error`: the
+    standard error of a loss. Raises NoFall where it does not fall clearly."""
     known = np.isfinite(losses)
     rates, losses = rates[known], losses[known]
     least = int(losses.argmin()) if len(losses) else 0
     # what the first steps show is how batches differ, before there is an average
     first = len(losses) // 5
-    if least < first + 2:
-        raise NoFall("no learning rate made the loss fall: look at the labels, and at train.clip")
+    if least < first + 2 or losses[first] - losses[least] <= CLEAR * error:
+        raise NoFall("no learning rate made the loss fall clearly: look at the labels, and at train.clip")
     slopes = np.gradient(losses[first : least + 1], np.log(rates[first : least + 1]))
     return float(rates[first + int(slopes.argmin())])
 

@@ -1,7 +1,7 @@
 """What a training is put together from: network, loss, optimizer, batches."""
 
 import logging
-import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -92,7 +92,8 @@ def prepare_task(
     loss = build_loss(settings, weights, emphasis, fed)
     held_loss = build_loss(settings, weights, emphasis, max(float(held.sum() / len(chips.validation)), 1.0))
     if precision is None:
-        precision = choose_precision(settings.precision, trial=partial(_seconds, network, loss, chips.info))
+        trial = partial(_step, network, loss, chips.info, settings.chips_a_step)
+        precision = choose_precision(settings.precision, trial)
     feed = Batches(chips.train + chips.copies, scheme, settings.chips_a_step, known.mean, settings)
     check = Batches(chips.validation, scheme, settings.chips_a_step, known.mean)
     with all_devices(settings.chips_a_step):
@@ -138,18 +139,13 @@ def _unfit(settings: TrainSettings, info: StoreInfo, multiple: int) -> Landcover
     )
 
 
-def _seconds(network: keras.Model, loss: Loss, info: StoreInfo, precision: Format) -> float:
-    """How long a step on two chips takes in a precision, the best of a few."""
+def _step(network: keras.Model, loss: Loss, info: StoreInfo, chips: int, precision: Format) -> Callable[[], object]:
+    """A step on so many chips in a number format."""
     learner = logits_of(in_precision(network, precision))
     learner.compile(optimizer="adam", loss=loss)
-    images = np.zeros((2, info.size, info.size, info.bands), np.float32)
+    images = np.zeros((chips, info.size, info.size, info.bands), np.float32)
     targets = np.ones(images.shape[:-1], np.uint8)
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        learner.train_on_batch(images, targets)
-        times.append(time.perf_counter() - started)
-    return min(times)
+    return partial(learner.train_on_batch, images, targets)
 
 
 def _weights(settings: TrainSettings, scheme: ClassScheme, known: Statistics) -> list[float]:
