@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from landcover import __version__
+from landcover.catalogue import PIXELS
 from landcover.errors import ModelError
 from landcover.files import whole_file
 from landcover.modelcode import import_code
@@ -98,7 +99,9 @@ def check_there(path: Path) -> None:
             f"{path}: no such model, for its training has not ended: run `landcover train --resume`, or name the "
             f"best one so far, {unfinished}"
         )
-    raise ModelError(f"{path}: no such model: run `landcover train` first, or name another")
+    others = sorted(str(other) for other in path.parent.parent.glob("*/model.*") if other.suffix in (".keras", PIXELS))
+    another = f"another with -m, such as {others[0]}" if others else "another"
+    raise ModelError(f"{path}: no such model: run `landcover train` first, or name {another}")
 
 
 def read_card(path: Path) -> ModelCard:

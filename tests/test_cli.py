@@ -89,9 +89,10 @@ def test_the_whole_chain(tmp_path, config) -> None:
 
 def test_a_sample_never_replaces_images_of_ones_own(tmp_path, config, noise) -> None:
     mine = write_image(tmp_path / "data/raw/naip/a.tif", noise(64, 64))
-    result = run("sample", "-c", config, "--size", 128, "--overwrite")
-    assert result.exit_code == 1
-    assert "holds files of your own" in result.stderr
+    for more in ((), ("--overwrite",)):
+        result = run("sample", "-c", config, "--size", 128, *more)
+        assert result.exit_code == 1
+        assert "holds files of your own" in result.stderr
     assert mine.exists()
     mine.unlink()
     assert run("sample", "-c", config, "--size", 128, "--overwrite").exit_code == 0

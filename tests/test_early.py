@@ -66,6 +66,10 @@ def test_a_model_that_is_not_there_is_told_before_a_map_that_is(project, more) -
     result = run("classify", image, *more)
     told = f"Error: {MODEL}: no such model: run `landcover train` first, or name another\n"
     assert (result.exit_code, result.stderr) == (1, told)
+    (project / MODEL).parent.with_name("deeplab").mkdir(parents=True)
+    (project / MODEL).parent.with_name("deeplab").joinpath("model.keras").touch()
+    told = told.replace("name another", "name another with -m, such as models/deeplab/model.keras")
+    assert run("classify", image, *more).stderr == told
     result = run("classify", image, "-m", "none.dlpk", *more)
     assert result.stderr == "Error: none.dlpk: no such model: run `landcover export` first, or name one with -m\n"
 

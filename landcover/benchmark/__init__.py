@@ -71,6 +71,7 @@ def benchmark(config: Config, overwrite: bool = False, progress: Progress = sile
             for model in config.benchmark.models:
                 shutil.rmtree(stage.out / settings_of(config, model).name, ignore_errors=True)
         ground, done = _look(config, stage.out)
+        log.info("held out: %s", ground.told)
         failed = _train_all(config, stage.out, ground, done, progress)
         trained = {m: _folders(config, stage.out, m, ground.folds) for m in config.benchmark.models if m not in failed}
         if not trained:

@@ -46,10 +46,11 @@ def run_sample(
     if state.standing == "current" and not overwrite:
         clear_up(stage)
         return None
+    if raw.exists() and holds_more(raw):
+        # --overwrite does not replace them
+        raise LandcoverError(f"{raw}: holds files of your own: name another folder with --set paths.data=...")
     if raw.exists() and not overwrite:
         raise OutputExists(raw, state.told if state.standing == "stale" else state.why)
-    if raw.exists() and holds_more(raw):
-        raise LandcoverError(f"{raw}: holds files of your own: name another folder with --set paths.data=...")
     if len(config.scheme) != 6:
         raise ConfigError(f"scheme: the sample has six classes, this scheme {len(config.scheme)}")
     started = time.monotonic()

@@ -20,7 +20,9 @@ def draw_curves(history: Sequence[Epoch], best: int, path: Path, warning: str = 
         panel.plot(epochs, [h[f"val_{key}"] for h in history], marker=".", color="#e31a1c", label="validation")
         panel.axvline(epochs[best], color="#888888", linestyle=":", label=f"best: epoch {epochs[best]}")
         panel.set(xlabel="epoch", ylabel=title)
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        if len(epochs) == 1:
+            panel.set_xticks(epochs)
         panel.grid(alpha=0.3)
         panel.legend()
     if warning:

@@ -27,7 +27,7 @@ LOWEST, HIGHEST = 1e-6, 1.0
 PARTS = 10
 """A smoothed loss is that of one of so many parts of the sweep: batches differ."""
 
-CLEAR = 4.0
+CLEAR = 5.0
 """How many standard errors of the smoothed loss it has to fall: the least of many averages of noise lies deep, too."""
 
 LOST = 4.0
