@@ -353,7 +353,10 @@ def test_models_of_another_make_are_refused(tmp_path, exported) -> None:
     refused(_package(tmp_path, exported["dlpk"], ModelFile=None), r"net\.emd names no model")
     # as arcgis.learn packs its own
     refused(_package(tmp_path, exported["dlpk"], ModelFile="LandcoverClassifier.py"), "is no ONNX file: name a package")
-    refused(exported["h5"], r"is not a model that `landcover train` wrote: name its model\.keras")
+    refused(
+        exported["h5"],
+        r"is not a model that `landcover train` wrote, or is damaged: copy it again, or name another model\.keras",
+    )
     refused(exported["emd"], r"is not a model that `landcover train` wrote")
     for path in ("../net.onnx", "/etc/net.onnx", "C:\\\\net.onnx"):
         refused(_package(tmp_path, exported["dlpk"], ModelFile=path), "names a model outside the package")

@@ -210,7 +210,7 @@ def with_options(config: "Config", section: str, options: dict[str, Any]) -> "Co
     except ValidationError as error:
         mistake = error.errors()[0]
         key = str(mistake["loc"][0])
-        named = {option.name: option.opts[0] for option in click.get_current_context().command.params}
+        named = {option.name: max(option.opts, key=len) for option in click.get_current_context().command.params}
         option = named.get(key, f"--{key.replace('_', '-')}")
         raise ConfigError(f"{option}: {problem(error)} (it is {mistake['input']!r})") from None
     return config.model_copy(update={section: after})
