@@ -21,8 +21,6 @@ def draw_curves(history: Sequence[Epoch], best: int, path: Path, warning: str = 
         panel.axvline(epochs[best], color="#888888", linestyle=":", label=f"best: epoch {epochs[best]}")
         panel.set(xlabel="epoch", ylabel=title)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        if len(epochs) == 1:
-            panel.set_xticks(epochs)
         panel.grid(alpha=0.3)
         panel.legend()
     if warning:
