@@ -15,6 +15,13 @@ Span = tuple[int, int]
 BANDS = (-1, 3, [-1], [3], (-1,), (3,))
 """How layers name the axis of the bands."""
 
+POINTWISE = (
+    layers.InputLayer, layers.Normalization, layers.Rescaling, layers.Dropout, layers.SpatialDropout2D,
+    layers.Concatenate, layers.Add, layers.Multiply, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
+    layers.Softmax, layers.BatchNormalization, layers.LayerNormalization,
+)  # fmt: skip
+"""Layers of each pixel by itself, as long as they work along the bands, see `over_bands`."""
+
 MULTIPLES = tuple(2**power for power in range(9))
 """What sizes of tiles may have to be multiples of."""
 
@@ -145,12 +152,7 @@ def _looked_at(layer: Any, span: Span) -> Span:
             raise ModelError(f"layer {layer.name}: only pooling whose stride is its size is known")
         stride = _one(layer, layer.strides)
         return low * stride, high * stride + stride - 1
-    pointwise = (
-        layers.InputLayer, layers.Normalization, layers.Rescaling, layers.Dropout, layers.SpatialDropout2D,
-        layers.Concatenate, layers.Add, layers.Multiply, layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU,
-        layers.Softmax, layers.BatchNormalization, layers.LayerNormalization,
-    )  # fmt: skip
-    if isinstance(layer, pointwise):
+    if isinstance(layer, POINTWISE):
         if not over_bands(layer):
             raise ModelError(f"layer {layer.name} ({type(layer).__name__}): looks along rows or columns")
         return span

@@ -26,7 +26,7 @@ FLOAT32_LAYERS = ("normalisation", "logits", "probabilities")
 
 class ModelCard(BaseModel):
     """What a model must know of its training to be used rightly. Means and deviations are per band, in grey values;
-    `pixel_size` is (x, y) in metres; `halo` is None where each pixel depends on all that a tile shows; `run` is the
+    `pixel_size` is (x, y) in metres; `halo` is None where each pixel depends on all that a chip shows; `run` is the
     essence of the run that made it, if one was recorded; `model` is what train.model was, `radii` are those of the
     features of a model of pixels, see `features`; `learning_rate` is the highest that a network was trained at."""
 

@@ -43,12 +43,13 @@ from landcover.train.unet import logits_of
 
 @pytest.fixture(scope="module")
 def pooling_model(tmp_path_factory, scheme) -> Path:
-    """A small network that compares a pixel with the mean of a quarter of what it sees."""
+    """A small network that compares a pixel with means of quarters of what it sees, mixed with one another: of larger
+    images they would be others."""
     keras.utils.set_random_seed(2)
     image = keras.Input((None, None, 4), name="image")
     x = layers.Normalization(mean=[128.0] * 4, variance=[900.0] * 4, name="normalisation", dtype="float32")(image)
     x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(x)
-    around = Enlarged()([layers.Conv2D(6, 1)(PartMeans(2)(x)), x])
+    around = Enlarged()([layers.Conv2D(6, 3, padding="same")(PartMeans(2)(x)), x])
     x = layers.UpSampling2D(2, interpolation="bilinear")(layers.Concatenate()([x, around]))
     start = keras.initializers.RandomNormal(stddev=2.0)
     logits = layers.Conv2D(4, 1, name="logits", dtype="float32", kernel_initializer=start)(x)

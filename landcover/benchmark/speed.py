@@ -31,11 +31,10 @@ def speed_of(settings: ClassifySettings, model: Path, code: str | None, chips: C
 
 def _pace(mapper: Mapper, chips: ChipSet, batch: int) -> float:
     """Seconds for a pixel that the model sees."""
-    blended = mapper.card.blended
-    side, number = (mapper.card.chip_size, batch) if blended else (SIDE + 2 * mapper.halo, 1)
+    side, number = (mapper.side, batch) if mapper.side else (SIDE + 2 * mapper.halo, 1)
     pixels = np.repeat(_ground(chips, side)[None], number, axis=0)
     valid = np.ones(pixels.shape[:3], bool)
-    compute, precision, times = mapper.scores if blended else mapper.map, mapper.precision, []
+    compute, precision, times = mapper.scores if mapper.card.blended else mapper.map, mapper.precision, []
     for _ in range(4):
         started = time.perf_counter()
         compute(pixels, valid, precision)

@@ -1,5 +1,5 @@
-"""Maps of networks of which each pixel depends on all that a tile shows: overlapping tiles, added up with weights that
-taper to their edges."""
+"""Maps of networks that look farther than any halo: overlapping tiles, added up with weights that taper to their
+edges."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

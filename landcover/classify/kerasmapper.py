@@ -13,6 +13,7 @@ from landcover.classify.network import map_network, score_network
 from landcover.errors import ModelError
 from landcover.field import exact_field
 from landcover.fingerprint import digest
+from landcover.localmeans import localised
 from landcover.memory import bytes_a_pixel
 from landcover.model import ModelCard, in_precision, load_network, read_card
 from landcover.pooling import of_any_size
@@ -62,14 +63,28 @@ class KerasMapper(Mapper):
             self._networks[precision, gaps] = made
         return self._networks[precision, gaps]
 
+    @property
+    def side(self) -> int | None:
+        return None if self._local is not None else super().side
+
     @cached_property
     def _loaded(self) -> keras.Model:
+        # tiles of one image differ in size from those of the next
+        return of_any_size(self._trained if self._local is None else self._local)
+
+    @cached_property
+    def _local(self) -> keras.Model | None:
+        """The network, where it is one that may see more than in its training."""
+        side = super().side
+        return None if side is None else localised(self._trained, side)
+
+    @cached_property
+    def _trained(self) -> keras.Model:
         network = load_network(self.settings.model, code=self.settings.code)
         if digest(self.settings.model) != self.digest:
             raise ModelError(f"{self.settings.model}: has changed while it was read: give the command again")
         check_field(network, self._own_card, self.settings)
-        # tiles of one image differ in size from those of the next
-        return of_any_size(network)
+        return network
 
 
 def check_field(network: keras.Model, card: ModelCard, settings: ClassifySettings) -> None:

@@ -72,6 +72,11 @@ class Mapper:
         """Memory that a forward pass takes for each pixel it sees."""
         raise NotImplementedError
 
+    @property
+    def side(self) -> int | None:
+        """Pixels a side that the model should see at a time, as in its training; None where it may be any number."""
+        return -(-self.card.chip_size // self.card.multiple) * self.card.multiple if self.card.blended else None
+
     def tiling(self, height: int, width: int) -> Tiling:
         """How an image is cut, by the settings. Raises ConfigError."""
         settings = self.settings
@@ -81,11 +86,13 @@ class Mapper:
             return choose_tiling(
                 height, width, self.halo, self.card.multiple, self.bytes_a_pixel, settings.memory, tile, batch
             )
-        return blended_tiling(height, width, self.halo, self.card, self.bytes_a_pixel, settings.memory, tile, batch)
+        return blended_tiling(
+            height, width, self.halo, self.card.multiple, self.side, self.bytes_a_pixel, settings.memory, tile, batch
+        )
 
     def try_out(self, side: int, precision: Format) -> int:
         """Compute a tile of about `side` pixels a side; the pixels that the network saw."""
-        side = self.card.chip_size if self.card.blended else side + 2 * self.halo
+        side = self.side or side + 2 * self.halo
         pixels = np.zeros((1, side, side, self.card.bands), self.card.dtype)
         compute = self.scores if self.card.blended else self.map
         compute(pixels, np.ones(pixels.shape[:3], bool), precision)
@@ -141,7 +148,7 @@ def open_mapper(settings: ClassifySettings, scheme: ClassScheme | None = None) -
     mapper.show_in(scheme)
     if mapper.card.blended:
         log.info(
-            "%s: each pixel depends on all that a tile shows, ground without data as if it were of the mean of the "
+            "%s: each pixel depends on most of what a tile shows, ground without data as if it were of the mean of the "
             "training: tiles overlap and are blended, and the map depends on how they are cut", settings.model,
         )  # fmt: skip
     return mapper

@@ -8,10 +8,13 @@ from rasterio.windows import Window
 
 from landcover.errors import ConfigError
 from landcover.grid import clip, grow
-from landcover.model import ModelCard
 
 LARGEST = 2048
 """Pixels a side: beyond it the halo hardly weighs, and tensors leave the processor's caches."""
+
+MIDDLE = 608
+"""Pixels a side that are read for a tile that is blended, unless told otherwise: of larger ones fewer find room beside
+one another for their sums."""
 
 LEAST = 256
 """Pixels a side: smaller tiles would be mostly halo."""
@@ -103,23 +106,23 @@ def blended_tiling(
     height: int,
     width: int,
     halo: int,
-    card: ModelCard,
+    multiple: int,
+    side: int | None,
     bytes_a_pixel: float,
     memory: float,
     tile: int | None = None,
     batch: int | None = None,
 ) -> Tiling:
     """As `choose_tiling`, of tiles that share twice the halo with their neighbours. By default the network sees as much
-    at a time as in its training, a chip: what it makes of the whole of it would be another thing for a larger one.
+    at a time as it should, `side`.
 
     Raises ConfigError, also for a halo of more than half a tile, where more than two would meet.
     """
     if tile is None:
-        around = -(-card.chip_size // card.multiple) * card.multiple - 2 * halo
-        tile = max(around, 2 * halo, card.multiple)
+        tile = max((side or MIDDLE) - 2 * halo, 2 * halo, multiple)
     if 2 * halo > tile:
         raise ConfigError(f"--halo {halo}: is blended over half of a tile at most, {tile // 2} px of {tile}")
-    made = choose_tiling(height, width, halo, card.multiple, bytes_a_pixel, memory - SUMS, tile, batch)
+    made = choose_tiling(height, width, halo, multiple, bytes_a_pixel, memory - SUMS, tile, batch)
     return replace(made, blended=True)
 
 

@@ -1,0 +1,135 @@
+"""Networks that pool parts of an image, on larger ones."""
+
+from functools import partial
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import rasterio
+from conftest import textured, write_image
+from keras import layers
+
+from landcover.classify.mapper import open_mapper
+from landcover.classify.predict import classify_image
+from landcover.localmeans import LocalMeans, localised
+from landcover.model import ModelCard, in_precision, save_model
+from landcover.pooling import Enlarged, PartMeans
+from landcover.settings import ClassifySettings, TrainSettings
+from landcover.train.networks import build_network
+
+
+@pytest.mark.parametrize("window", [1.0, 4.0, 5.0, 16 / 3, 40.0])
+def test_means_are_of_a_square_around_each_pixel(window: float) -> None:
+    image = np.random.default_rng(0).normal(3, 1, (2, 11, 14, 3)).astype(np.float32)
+
+    def shares(length: int) -> np.ndarray:
+        # in tenths of thirds of a pixel, to which the windows are cut
+        fine = (np.arange(length * 30) + 0.5) / 30
+        inside = np.abs(fine[None] - (np.arange(length)[:, None] + 0.5)) <= window / 2
+        counts = inside.reshape(length, length, 30).sum(axis=2)
+        return counts / counts.sum(axis=1, keepdims=True)
+
+    expected = np.einsum("ir,jc,brcd->bijd", shares(11), shares(14), image)
+    np.testing.assert_allclose(LocalMeans(window)(image), expected, atol=1e-5)
+
+
+def _network(pool: object, kernel: int = 1) -> keras.Model:
+    """Compares a pixel with what is around it."""
+    image = keras.Input((None, None, 4), name="image")
+    x = layers.Conv2D(6, 3, strides=2, padding="same", activation="relu")(image)
+    parts = layers.BatchNormalization()(layers.Conv2D(5, kernel, padding="same")(pool(x)))
+    x = layers.UpSampling2D(2, interpolation="bilinear")(layers.Concatenate()([x, Enlarged()([parts, x])]))
+    return keras.Model(image, layers.Softmax(name="probabilities")(layers.Conv2D(4, 1, name="logits")(x)))
+
+
+def test_what_is_far_from_where_an_image_is_cut_stays_the_same() -> None:
+    keras.utils.set_random_seed(1)
+    network = _network(PartMeans(2))
+    local = localised(network, 64)
+    assert [layer.window for layer in local.layers if isinstance(layer, LocalMeans)] == [16.0]
+    image = np.moveaxis(textured(160, 192), 0, -1)[None].astype(np.float32)
+    whole, part = np.asarray(local(image)), np.asarray(local(image[:, 16:144, 32:176]))
+    # 16 pixels of the window on either side, and those of convolution and enlarging
+    np.testing.assert_allclose(part[:, 20:-20, 20:-20], whole[:, 36:124, 52:156], atol=1e-4)
+    whole, part = np.asarray(network(image)), np.asarray(network(image[:, 16:144, 32:176]))
+    assert np.abs(part[:, 20:-20, 20:-20] - whole[:, 36:124, 52:156]).max() > 1e-2
+
+
+def test_at_the_middle_of_an_image_as_large_as_in_the_training_means_are_the_same() -> None:
+    image = np.random.default_rng(0).normal(3, 1, (1, 17, 17, 3)).astype(np.float32)
+    np.testing.assert_allclose(LocalMeans(17.0)(image)[:, 8, 8], PartMeans(1)(image)[:, 0, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("pool", "kernel"),
+    [
+        (PartMeans(2), 3),
+        (layers.GlobalAveragePooling2D(keepdims=True), 1),
+        (lambda x: layers.Add()([PartMeans(2)(x), PartMeans(2)(x)]), 1),
+        (lambda x: PartMeans(1)(PartMeans(2)(x)), 1),
+        (lambda x: PartMeans(2)(layers.Softmax(axis=1)(x)), 1),
+        (lambda x: PartMeans(2)(layers.Activation("relu")(x) + 1), 1),
+        (layers.Activation("relu"), 1),
+    ],
+)
+def test_networks_that_look_at_all_of_an_image_in_other_ways_are_left_as_they_are(pool, kernel: int) -> None:
+    assert localised(_network(pool, kernel), 64) is None
+
+
+def test_parts_enlarged_to_another_size_are_left_as_they_are() -> None:
+    image = keras.Input((None, None, 4))
+    x = layers.Conv2D(4, 1)(layers.MaxPooling2D(2)(image))
+    assert localised(keras.Model(image, Enlarged()([PartMeans(2)(x), image])), 64) is None
+
+
+def _trained(name: str) -> keras.Model:
+    """With weights and statistics that are none of a beginning."""
+    network = build_network(TrainSettings(model=name), 4, 3, [120.0] * 4, [60.0] * 4)
+    random = np.random.default_rng(3)
+    network.set_weights([w + random.uniform(0, 0.2, w.shape) for w in network.get_weights()])
+    return network
+
+
+@pytest.mark.parametrize(("name", "windows"), [("pspnet", [32, 16, 32 / 3, 16 / 3]), ("deeplab", [16])])
+def test_the_networks_of_the_program_map_larger_images(name: str, windows: list[float], tmp_path: Path, scheme) -> None:
+    network = _trained(name)
+    local = localised(network, 256)
+    found = [layer.window for layer in local.layers if isinstance(layer, LocalMeans)]
+    assert sorted(found, reverse=True) == pytest.approx(windows)
+    for layer in local.layers:
+        for one, other in zip(layer.weights, network.get_layer(layer.name).weights, strict=True):
+            np.testing.assert_array_equal(one, other)
+    image = np.moveaxis(textured(96, 128), 0, -1)[None].astype(np.float32)
+    for made in (local, in_precision(local, "bfloat16")):
+        scores = np.asarray(made.predict_on_batch(image))
+        assert scores.shape == (1, 96, 128, 4)
+        np.testing.assert_allclose(scores.sum(axis=-1), 1, atol=1e-3)
+
+
+def test_maps_hardly_depend_on_how_they_are_cut(tmp_path: Path, scheme) -> None:
+    keras.utils.set_random_seed(2)
+    image = keras.Input((None, None, 4), name="image")
+    x = layers.Normalization(mean=[128.0] * 4, variance=[900.0] * 4, name="normalisation", dtype="float32")(image)
+    around = partial(layers.Conv2D, 6, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))
+    x = layers.Concatenate()([x, Enlarged()([around()(PartMeans(2)(x)), x])])
+    logits = layers.Conv2D(4, 1, name="logits", kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))(x)
+    network = keras.Model(image, layers.Softmax(name="probabilities", dtype="float32")(logits))
+    card = ModelCard(
+        scheme=scheme, bands=4, dtype="uint8", mean=(128.0,) * 4, deviation=(30.0,) * 4, pixel_size=(1.0, 1.0),
+        chip_size=64, halo=None, multiple=1, split="blocks", pixels={}, scores={}, model="pspnet",
+    )  # fmt: skip
+    save_model(network, card, tmp_path / "model.keras")
+    settings = ClassifySettings(model=tmp_path / "model.keras", precision="float32", halo=16)
+    path = write_image(tmp_path / "a.tif", textured(700, 600))
+    whole = classify_image(path, settings, tmp_path / "one.tif")
+    # the fewest tiles of about one size that are read in 608 pixels
+    assert (whole.tiling.rows, whole.tiling.columns, whole.tiling.halo) == (350, 300, 16)
+    classify_image(path, settings.model_copy(update={"tile": 128}), tmp_path / "two.tif")
+    maps = []
+    for name in ("one", "two"):
+        with rasterio.open(tmp_path / f"{name}.tif") as dataset:
+            maps.append(dataset.read(1))
+    # a halo of 16 holds windows of 32 pixels at a border, and half of them at the edge of what is blended
+    assert (maps[0] == maps[1]).mean() > 0.99
+    assert open_mapper(settings).side is None
