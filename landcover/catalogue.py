@@ -50,13 +50,14 @@ class Kind:
 KINDS = (
     Kind("unet", "U-Net", "the article's U-Net, slim and fully convolutional", "network", 1_941_351, 1.0, "exact",
          rate=0.001, batch=2, decay=1.0),
-    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.5, "blended",
+    Kind("pspnet", "PSPNet", "pyramid pooling over a backbone of stride 8", "network", 609_887, 1.8, "blended",
          backbone=True, batch=8),
     Kind("deeplab", "DeepLab v3+", "an atrous pyramid over a backbone of stride 16, and a decoder", "network", 736_207,
          1.1, "blended", backbone=True, batch=8),
-    Kind("random-forest", "Random forest", "a forest of trees on features of pixels", "pixels", None, None, "exact"),
-    Kind("gradient-boosting", "Gradient boosting", "boosted trees on the same features", "pixels", None, None, "exact"),
-    Kind("fully-connected", "Fully connected network", "two hidden layers on the same features", "pixels", None, None,
+    Kind("random-forest", "Random forest", "a forest of trees on features of pixels", "pixels", None, 6.5, "exact"),
+    Kind("gradient-boosting", "Gradient boosting", "boosted trees on the same features", "pixels", None, 90.0,
+         "exact"),
+    Kind("fully-connected", "Fully connected network", "two hidden layers on the same features", "pixels", None, 1.7,
          "exact"),
 )  # fmt: skip
 """In the order in which they are listed."""
