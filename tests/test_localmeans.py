@@ -9,7 +9,9 @@ import pytest
 import rasterio
 from conftest import textured, write_image
 from keras import layers
+from rasterio.windows import Window
 
+from landcover.classify.blend import inside
 from landcover.classify.mapper import open_mapper
 from landcover.classify.predict import classify_image
 from landcover.localmeans import LocalMeans, localised
@@ -133,3 +135,10 @@ def test_maps_hardly_depend_on_how_they_are_cut(tmp_path: Path, scheme) -> None:
     # a halo of 16 holds windows of 32 pixels at a border, and half of them at the edge of what is blended
     assert (maps[0] == maps[1]).mean() > 0.99
     assert open_mapper(settings).side is None
+
+
+def test_no_more_is_read_than_there_is() -> None:
+    for start in (-48, 0, 100):
+        assert inside(Window(start, -48, 608, 608), 250, 1000, 16) == Window(max(start, 0), 0, 608, 256)
+    assert inside(Window(464, 464, 608, 608), 1000, 1000, 16) == Window(400, 400, 608, 608)
+    assert inside(Window(-48, -48, 60, 60), 30, 30, 1) == Window(0, 0, 30, 30)

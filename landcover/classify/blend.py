@@ -90,15 +90,18 @@ def _look(job: Job, tile: Tile, reader: ImageReader) -> Look:
 
 
 def inside(read: Window, height: int, width: int, multiple: int) -> Window:
-    """What is read for a tile, moved into the image where it would reach beyond its edges by more than a stride of the
-    network: what lies there is ground that is none, and the network would weigh it."""
+    """What is read for a tile, no larger than the image, and moved into it where it would reach beyond its edges by
+    more than a stride of the network: what lies there is ground that is none, and the network would weigh it."""
 
-    def moved(start: int, length: int, extent: int) -> int:
-        last = -(-max(extent - length, 0) // multiple) * multiple
-        return int(min(max(start, 0), last))
+    def fitted(start: int, length: int, extent: int) -> tuple[int, int]:
+        whole = int(-(-extent // multiple) * multiple)
+        length = min(int(length), whole)
+        # both are multiples of the stride
+        return min(max(int(start), 0), whole - length), length
 
-    row, column = moved(read.row_off, read.height, height), moved(read.col_off, read.width, width)
-    return Window(column, row, read.width, read.height)
+    row, rows = fitted(read.row_off, read.height, height)
+    column, columns = fitted(read.col_off, read.width, width)
+    return Window(column, row, columns, rows)
 
 
 def _score(job: Job, batch: list[Look], watch: Stopwatch, hand_over: Behind[Made]) -> None:
