@@ -25,6 +25,7 @@ from landcover.classify.mapper import open_mapper
 from landcover.classify.predict import Classified, classify_image
 from landcover.classify.seams import Seams
 from landcover.classify.tiles import Tiling
+from landcover.cli.summary import classified
 from landcover.config import load_config
 from landcover.errors import ConfigError, Interrupted, ModelError, OutputExists
 from landcover.export import export
@@ -94,6 +95,7 @@ def test_a_map_is_the_weighted_sum_of_its_tiles(tmp_path, settings, scheme, capl
     assert caplog.text.count("tiles overlap and are blended") == 1
     assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (38, 34, 12)
     assert made.borders is not None
+    assert "34 x 38 px, 24 px of two blended; too few tiles to say whether their borders show" in classified(made)
     network, (rows, columns, halo) = load_network(settings.model), (38, 34, 12)
     filled = np.moveaxis(np.where(image.any(axis=0), image, 128), 0, -1).astype(np.float32)
     padded = np.pad(filled, ((0, 100), (0, 100), (0, 0)), constant_values=128)
@@ -333,4 +335,6 @@ def test_blending_takes_seams_away(tmp_path, settings, scheme) -> None:
     assert share > 0.6
     # this network leans on its surroundings more than any that is of use
     assert abs(blended.borders.ratio - 1) < 0.25
+    low, high = blended.borders.interval
+    assert f"classes change {blended.borders.ratio:.2f} ({low:.2f} to {high:.2f}) times" in classified(blended)
     assert cut.borders.interval[0] > 2

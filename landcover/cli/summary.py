@@ -198,10 +198,12 @@ def classified(made: "Classified") -> str:
     tiling = made.tiling
     around = f"{2 * tiling.halo} px of two blended" if tiling.blended else f"halo {tiling.halo} px"
     seams = ""
-    if made.borders:
-        low, high = made.borders.interval or (None, None)
-        known = "" if low is None else f" ({low:.2f} to {high:.2f})"
-        seams = f"; classes change {made.borders.ratio:.2f}{known} times as often across borders of tiles"
+    if made.borders and made.borders.interval:
+        low, high = made.borders.interval
+        known = f"{made.borders.ratio:.2f} ({low:.2f} to {high:.2f})"
+        seams = f"; classes change {known} times as often across borders of tiles"
+    elif made.borders:
+        seams = "; too few tiles to say whether their borders show"
     return (
         f"per cent: {shares}\n{made.path}: {total:,} pixels mapped, {made.precision}, tiles of {tiling.columns} x "
         f"{tiling.rows} px, {around}{seams}" + (f"; {made.confidence}" if made.confidence else "")
