@@ -55,7 +55,9 @@ def main(model: Path, scene: Path, tile: int, halo: int | None, precision: str) 
             known = dataset.profile | {"width": side, "height": side, "transform": place}
             with rasterio.open(image, "w", **known) as cut:
                 cut.write(dataset.read(window=window))
-            classify_image(image, settings, out, overwrite=True)
+            made = classify_image(image, settings, out, overwrite=True).tiling
+            if (made.rows, made.columns) != (tile, tile):
+                raise ConfigError(f"--tile {tile}: {side} px are cut into tiles of {made.rows} px: give another size")
             with rasterio.open(out) as mapped:
                 classes = mapped.read(1)
             for axis in (0, 1):

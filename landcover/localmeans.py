@@ -104,6 +104,7 @@ def _of_a_pixel(layer: Any) -> bool:
 def _along(values: keras.KerasTensor, axis: int, window: float) -> keras.KerasTensor:
     """Means along an axis, by differences of sums of all that comes before a place."""
     length = ops.shape(values)[axis]
+    upright = [-1 if n == axis else 1 for n in range(4)]
     before = [(0, 0)] * 4
     before[axis] = (1, 0)
     sums = ops.pad(ops.cumsum(values, axis=axis), before)
@@ -112,8 +113,8 @@ def _along(values: keras.KerasTensor, axis: int, window: float) -> keras.KerasTe
     def up_to(place: keras.KerasTensor) -> keras.KerasTensor:
         whole = ops.floor(place)
         low = ops.cast(whole, "int32")
-        share = ops.reshape(place - whole, [-1 if n == axis else 1 for n in range(4)])
+        share = ops.reshape(place - whole, upright)
         return ops.take(sums, low, axis) * (1 - share) + ops.take(sums, ops.minimum(low + 1, length), axis) * share
 
     start, stop = ops.maximum(centre - window / 2, 0.0), ops.minimum(centre + window / 2, last)
-    return (up_to(stop) - up_to(start)) / ops.reshape(stop - start, [-1 if n == axis else 1 for n in range(4)])
+    return (up_to(stop) - up_to(start)) / ops.reshape(stop - start, upright)

@@ -1,6 +1,5 @@
 """Networks that pool parts of an image, on larger ones."""
 
-from functools import partial
 from pathlib import Path
 
 import keras
@@ -94,7 +93,7 @@ def _trained(name: str) -> keras.Model:
 
 
 @pytest.mark.parametrize(("name", "windows"), [("pspnet", [32, 16, 32 / 3, 16 / 3]), ("deeplab", [16])])
-def test_the_networks_of_the_program_map_larger_images(name: str, windows: list[float], tmp_path: Path, scheme) -> None:
+def test_the_networks_of_the_program_map_larger_images(name: str, windows: list[float]) -> None:
     network = _trained(name)
     local = localised(network, 256)
     found = [layer.window for layer in local.layers if isinstance(layer, LocalMeans)]
@@ -113,8 +112,8 @@ def test_maps_hardly_depend_on_how_they_are_cut(tmp_path: Path, scheme) -> None:
     keras.utils.set_random_seed(2)
     image = keras.Input((None, None, 4), name="image")
     x = layers.Normalization(mean=[128.0] * 4, variance=[900.0] * 4, name="normalisation", dtype="float32")(image)
-    around = partial(layers.Conv2D, 6, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))
-    x = layers.Concatenate()([x, Enlarged()([around()(PartMeans(2)(x)), x])])
+    around = layers.Conv2D(6, 1, kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))(PartMeans(2)(x))
+    x = layers.Concatenate()([x, Enlarged()([around, x])])
     logits = layers.Conv2D(4, 1, name="logits", kernel_initializer=keras.initializers.RandomNormal(stddev=2.0))(x)
     network = keras.Model(image, layers.Softmax(name="probabilities", dtype="float32")(logits))
     card = ModelCard(
