@@ -57,11 +57,11 @@ def test_models_are_judged_on_chips_that_none_was_trained_on(project, monkeypatc
     assert told["held_out"] in done.stdout.splitlines()[0]
     assert told["intervals"].startswith("none, 2 places held out, of 8 blocks of 64 px: ")
     for name, row in rows.items():
-        tables = np.load(out / name / "fold_1" / TABLES)
+        tables = np.load(out / name / "fold_1_of_5" / TABLES)
         assert tables.shape == (4, 3, 3)
         assert tables.sum() == 4 * 32 * 24
         known = measure(tables.sum(axis=0).T)
-        metrics = json.loads((out / name / "fold_1/metrics.json").read_text())
+        metrics = json.loads((out / name / "fold_1_of_5/metrics.json").read_text())
         # as the training counted them
         assert tables.sum(axis=0).tolist() == metrics["val_table"]
         assert float(row["overall_accuracy"]) == pytest.approx(float(known.overall))
@@ -86,10 +86,25 @@ def test_models_are_judged_on_chips_that_none_was_trained_on(project, monkeypatc
     assert _benchmark("--model", "random-forest", "--minutes", 6, "--set", "train.batch=2").exit_code == 0
 
 
+def test_the_part_that_was_held_out_first_is_one_of_the_folds_and_not_trained_again(project) -> None:
+    one = ("--model", "random-forest", "--minutes", 5)
+    assert _benchmark(*one).exit_code == 0
+    folder = project / "reports/benchmark/random-forest/fold_1_of_5"
+    before = (folder / "model.skops").stat().st_mtime_ns
+    done = _benchmark(*one, "--folds", 5)
+    assert done.exit_code == 0, done.stderr
+    assert "1 training kept, trained before" in done.stderr
+    assert "of 4: random-forest, fold 5" in done.stderr
+    assert (folder / "model.skops").stat().st_mtime_ns == before
+    # other folds lie beside them
+    assert _benchmark(*one, "--folds", 2).exit_code == 0
+    assert len(list(folder.parent.iterdir())) == 7
+
+
 def test_a_trial_that_was_cut_off_is_of_what_it_was_begun_with(project) -> None:
     one = ("--model", "unet", "--minutes", 5)
     assert _benchmark(*one).exit_code == 0
-    folder = project / "reports/benchmark/unet/fold_1"
+    folder = project / "reports/benchmark/unet/fold_1_of_5"
     before = (folder / TABLES).read_bytes()
     for name in (RESULT, TABLES):
         (folder / name).unlink()
@@ -119,7 +134,7 @@ def test_one_that_fails_stops_no_other_and_folds_take_turns(project) -> None:
     assert "16 chips, 2 folds of 2 sites, each in turn" in done.stdout
     out = project / "reports/benchmark"
     assert (out / "benchmark.csv").read_text().splitlines()[1].startswith("random-forest,")
-    assert sorted(p.name for p in (out / "random-forest").iterdir()) == ["fold_1", "fold_2"]
+    assert sorted(p.name for p in (out / "random-forest").iterdir()) == ["fold_1_of_2", "fold_2_of_2"]
     told = json.loads((out / "benchmark.json").read_text())
     assert list(told["failed"]) == ["no_net:build"]
     done = _benchmark("--model", "no_net:build")
@@ -136,7 +151,7 @@ def test_a_network_is_trained_in_the_number_format_that_it_was_timed_in(project,
     monkeypatch.setattr("landcover.train.task.choose_precision", choose)
     done = _benchmark("--model", "unet", "--minutes", 5, "--set", "train.precision=auto")
     assert done.exit_code == 0, done.stderr
-    metrics = json.loads((project / "reports/benchmark/unet/fold_1/metrics.json").read_text())
+    metrics = json.loads((project / "reports/benchmark/unet/fold_1_of_5/metrics.json").read_text())
     assert metrics["precision"] == "bfloat16"
 
 
@@ -149,7 +164,7 @@ def test_what_is_kept_of_an_interrupted_benchmark_is_told(project, monkeypatch) 
     assert told.exit_code == 130
     again = "the same command, without --overwrite, goes on from there"
     assert f"reports/benchmark: what was trained before is kept: {again}" in told.stderr
-    folder = project / "reports/benchmark/unet/fold_1"
+    folder = project / "reports/benchmark/unet/fold_1_of_5"
     monkeypatch.setattr(module, "is_done", lambda folder, origin: False)
     folder.mkdir(parents=True)
     (folder / "checkpoint.npz").touch()

@@ -47,10 +47,10 @@ class Benchmarked:
 
 @dataclass(frozen=True)
 class Ground:
-    """What all models are judged on: how many parts, the place (chips,) of each chip that is held out, what places are,
-    and all in words."""
+    """What all models are judged on: the names of the parts, the place (chips,) of each chip that is held out, what
+    places are, and all in words."""
 
-    folds: int
+    folds: tuple[str, ...]
     places: NDArray[np.int64]
     kind: str
     told: str
@@ -79,7 +79,7 @@ def benchmark(config: Config, overwrite: bool = False, progress: Progress = sile
         rows, intervals = read_rows(trained, ground.places, ground.kind)
         made = Benchmarked(
             stage.out, tuple(rows), ground.told, intervals, config.benchmark.minutes,
-            tuple(_notes(rows, config, ground.folds)), failed,
+            tuple(_notes(rows, config, len(ground.folds))), failed,
         )  # fmt: skip
         make_folder(stage.out)
         write_csv(made, config.scheme, stage.out / CSV)
@@ -89,8 +89,8 @@ def benchmark(config: Config, overwrite: bool = False, progress: Progress = sile
     return made
 
 
-def _folders(config: Config, out: Path, model: str, folds: int) -> list[Path]:
-    return [out / settings_of(config, model).name / f"fold_{n + 1}" for n in range(folds)]
+def _folders(config: Config, out: Path, model: str, folds: tuple[str, ...]) -> list[Path]:
+    return [out / settings_of(config, model).name / fold for fold in folds]
 
 
 def _look(config: Config, out: Path) -> tuple[Ground, set[Path]]:
@@ -101,11 +101,11 @@ def _look(config: Config, out: Path) -> tuple[Ground, set[Path]]:
         parts, told = parts_of(config, chips)
         for model in config.benchmark.models:
             settings = settings_of(config, model)
-            for part, folder in zip(parts.chips, _folders(config, out, model, len(parts.chips)), strict=True):
+            for part, folder in zip(parts.chips, _folders(config, out, model, parts.names), strict=True):
                 if is_done(folder, origin_of_trial(config, part, settings)):
                     done.add(folder)
         places = np.concatenate(parts.places)
-        return Ground(len(parts.chips), places, parts.kind, f"{counted(len(places), 'chip')}, {told}"), done
+        return Ground(parts.names, places, parts.kind, f"{counted(len(places), 'chip')}, {told}"), done
 
 
 def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progress: Progress) -> dict[str, str]:
@@ -119,7 +119,7 @@ def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progr
         for turn, (model, number, folder) in enumerate(left, start=1):
             if model in failed:
                 continue
-            log.info("%d of %d: %s%s", turn, len(left), model, f", fold {number + 1}" if ground.folds > 1 else "")
+            log.info("%d of %d: %s%s", turn, len(left), model, f", fold {number + 1}" if len(ground.folds) > 1 else "")
             try:
                 _each(run_trial, config, model, number, folder, progress)
             except LandcoverError as error:

@@ -24,10 +24,12 @@ class TooFew(LabelError):
 
 @dataclass(frozen=True)
 class Parts:
-    """The chips of both sides, once for each part that they validate by; of each part the place (n,) of each chip that
-    it holds out, and its share of the labelled pixels; and what places are, in words."""
+    """The chips of both sides, once for each part that they validate by; of each part its name, such as fold_2_of_5,
+    the place (n,) of each chip that it holds out, and its share of the labelled pixels; and what places are, in
+    words."""
 
     chips: tuple[Chips, ...]
+    names: tuple[str, ...]
     places: tuple[NDArray[np.int64], ...]
     shares: tuple[float, ...]
     kind: str
@@ -35,7 +37,8 @@ class Parts:
     def only(self, number: int) -> "Parts":
         """One of them, from 0."""
         one = slice(number, number + 1)
-        return replace(self, chips=self.chips[one], places=self.places[one], shares=self.shares[one])
+        names, places, shares = self.names[one], self.places[one], self.shares[one]
+        return replace(self, chips=self.chips[one], names=names, places=places, shares=shares)
 
 
 def check_placed(paths: Paths) -> None:
@@ -61,7 +64,8 @@ def cut_parts(chips: Chips, scheme: ClassScheme, number: int, block: int) -> Par
             failed = failed or error
             continue
         shares = [float(labelled[there].sum() / max(labelled.sum(), 1)) for there in held]
-        return Parts(tuple(parts), tuple(places[there] for there in held), tuple(shares), kind)
+        names = tuple(f"fold_{part + 1}_of_{number}" for part in range(number))
+        return Parts(tuple(parts), names, tuple(places[there] for there in held), tuple(shares), kind)
     raise failed or TooFew(f"there are no {number} places for {number} parts")
 
 
