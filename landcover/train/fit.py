@@ -101,11 +101,13 @@ def learn(
             log.info("Learning rate %.1e: %s (train.learning_rate)", begun.rate, begun.why)
         make_folder(folder)
         state = State(origin, task.precision, begun.rate, [], 0, [], [], [], [])
-        if frozen_epochs(settings) and settings.backbone.weights is None:
-            log.warning(
-                "Note: the backbone stands still for %d of the epochs, and has no weights from a training before: name "
-                "train.backbone.weights, or leave out --freeze-backbone", frozen_epochs(settings),
-            )  # fmt: skip
+        if still := frozen_epochs(settings):
+            log.info("The backbone stands still for %s", counted(still, "epoch"))
+            if settings.backbone.weights is None:
+                log.warning(
+                    "Note: it has no weights from a training before: name train.backbone.weights, or leave out "
+                    "--freeze-backbone"
+                )
     else:
         log.info("Going on after epoch %d of %d", done, settings.epochs)
         assign(learner.variables, state.variables)
