@@ -17,7 +17,7 @@ from landcover import benchmark as module
 from landcover.apart import Killed, apart
 from landcover.assess.measures import measure
 from landcover.benchmark import table
-from landcover.benchmark.trial import PEAK, RESULT, TABLES
+from landcover.benchmark.trial import PEAK, RESULT, SPEED, TABLES
 from landcover.errors import LandcoverError
 from landcover.files import check_made
 from landcover.train import estimators
@@ -112,7 +112,6 @@ def test_a_trial_that_was_cut_off_is_of_what_it_was_begun_with(project) -> None:
         ("train.seed=1", "train.seed (0, now 1)"),
         ("train.epochs=1", "train.epochs (2, now 1)"),
         ("benchmark.minutes=6", "benchmark.minutes (5.0, now 6.0)"),
-        ("classify.batch=3", "classify.batch (auto, now 3)"),
     ):
         done = run("benchmark", "-c", "c.yaml", "--model", "unet", "--set", "benchmark.minutes=5", "--set", changed)
         assert done.exit_code == 1
@@ -125,6 +124,35 @@ def test_a_trial_that_was_cut_off_is_of_what_it_was_begun_with(project) -> None:
     assert (folder / TABLES).read_bytes() == before
     assert _benchmark(*one, "--set", "train.seed=1", "--overwrite").exit_code == 0
     assert (folder / TABLES).read_bytes() != before
+
+
+def test_a_training_is_kept_whose_speed_is_measured_anew(project) -> None:
+    one = ("--model", "random-forest")
+    told = _benchmark(*one, "--set", "classify.memory=1MB")
+    assert (told.exit_code, "--memory 1MB: this model needs at least" in told.stderr) == (1, True)
+    folder = project / "reports/benchmark/random-forest/fold_1_of_5"
+    before = (folder / "model.skops").stat().st_mtime_ns
+    assert not (folder / SPEED).exists()
+    assert _benchmark(*one).exit_code == 0
+    first = (folder / SPEED).read_bytes()
+    again = _benchmark(*one, "--set", "classify.batch=3")
+    assert again.exit_code == 0, again.stderr
+    assert "1 training kept, trained before" in again.stderr
+    assert "Note" not in again.stderr
+    assert (folder / SPEED).read_bytes() != first
+    told = json.loads((folder / RESULT).read_text())
+    (folder / RESULT).write_text(json.dumps(told | {"program": "another"}))
+    assert "Note: 1 of them by the program as it was before: --overwrite makes all anew" in _benchmark(*one).stderr
+    assert (folder / "model.skops").stat().st_mtime_ns == before
+
+
+def test_what_is_refused_removes_nothing(project) -> None:
+    one = ("--model", "random-forest", "--overwrite")
+    assert _benchmark(*one).exit_code == 0
+    model = project / "reports/benchmark/random-forest/fold_1_of_5/model.skops"
+    before = model.stat().st_mtime_ns
+    assert "take fewer folds" in _benchmark(*one, "--folds", 50).stderr
+    assert model.stat().st_mtime_ns == before
 
 
 def test_one_that_fails_stops_no_other_and_folds_take_turns(project) -> None:
@@ -165,7 +193,7 @@ def test_what_is_kept_of_an_interrupted_benchmark_is_told(project, monkeypatch) 
     again = "the same command, without --overwrite, goes on from there"
     assert f"reports/benchmark: what was trained before is kept: {again}" in told.stderr
     folder = project / "reports/benchmark/unet/fold_1_of_5"
-    monkeypatch.setattr(module, "is_done", lambda folder, origin: False)
+    monkeypatch.setattr(module, "is_done", lambda folder, origin, classify: False)
     folder.mkdir(parents=True)
     (folder / "checkpoint.npz").touch()
     told = _benchmark("--model", "unet", "--minutes", 5)
@@ -212,10 +240,10 @@ def _trial(folder: Path, tables: np.ndarray) -> list[Path]:
         "epochs": 1,
         "asked_epochs": 9,
         "seconds": 60,
-        "megapixels_per_second": 2.0,
         "peak_memory": 1,
     }
     (folder / RESULT).write_text(json.dumps(told))
+    (folder / SPEED).write_text(json.dumps({"megapixels_per_second": 2.0}))
     return [folder]
 
 

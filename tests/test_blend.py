@@ -19,7 +19,7 @@ from rasterio.windows import Window
 from scipy.ndimage import gaussian_filter
 
 from landcover.classify import Kept, classify_one, journal
-from landcover.classify.blend import taper
+from landcover.classify.blend import Sums, taper
 from landcover.classify.cells import Cell, key_of
 from landcover.classify.mapper import open_mapper
 from landcover.classify.predict import Classified, classify_image
@@ -93,21 +93,21 @@ def test_a_map_is_the_weighted_sum_of_its_tiles(tmp_path, settings, scheme, capl
     with caplog.at_level("INFO", "landcover"):
         made = classify_image(path, settings.model_copy(update={"confidence": True}), tmp_path / "m.tif")
     assert caplog.text.count("tiles overlap and are blended") == 1
-    assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (38, 34, 12)
+    assert (made.tiling.rows, made.tiling.columns, made.tiling.halo) == (40, 40, 12)
     assert made.borders is not None
-    assert "34 x 38 px, 24 px of two blended; too few tiles to say whether their borders show" in classified(made)
-    network, (rows, columns, halo) = load_network(settings.model), (38, 34, 12)
+    assert "40 x 40 px, 24 px of two blended; too few tiles to say whether their borders show" in classified(made)
+    network, (rows, columns, halo) = load_network(settings.model), (40, 40, 12)
     filled = np.moveaxis(np.where(image.any(axis=0), image, 128), 0, -1).astype(np.float32)
     padded = np.pad(filled, ((0, 100), (0, 100), (0, 0)), constant_values=128)
     sums = np.zeros((274, 254, 3))
     for top in range(0, 150, rows):
         for left in range(0, 130, columns):
             # at the edges of the image what is read lies in it
-            first, start = min(max(top - halo, 0), 150 - 62), min(max(left - halo, 0), 130 - 58)
+            first, start = min(max(top - halo, 0), 150 - 64), min(max(left - halo, 0), 130 - 64)
             read = padded[first : first + rows + 2 * halo, start : start + columns + 2 * halo]
             scores = np.zeros((274, 254, 3))
             found = network.predict_on_batch(read[None])[0, ..., 1:]
-            scores[halo + first :, halo + start :][:62, :58] = found / found.sum(axis=-1, keepdims=True)
+            scores[halo + first :, halo + start :][:64, :64] = found / found.sum(axis=-1, keepdims=True)
             seen = (slice(top, top + rows + 2 * halo), slice(left, left + columns + 2 * halo))
             sums[seen] += taper(made.tiling)[..., None] * scores[seen]
     shown = sums[halo : halo + 150, halo : halo + 130]
@@ -203,9 +203,19 @@ def test_strips_and_areas_change_nothing(tmp_path, settings, monkeypatch) -> Non
     part = _read(tmp_path / "part.tif")
     assert (part > 0).sum() == 130 * 50
     np.testing.assert_array_equal(part[part > 0], whole[part > 0])
-    monkeypatch.setattr("landcover.classify.blend.SUMS", 3 * 48 * 48 * 3 * 4 * 2)
-    classify_image(path, settings, tmp_path / "strips.tif")
+    kept, computed = Sums.__init__, []
+
+    def counting(self, *given) -> None:
+        kept(self, *given)
+        computed.extend(self.tiles)
+
+    monkeypatch.setattr(Sums, "__init__", counting)
+    monkeypatch.setattr("landcover.classify.tiles.SUMS", 40 * 40 * 3 * 4 * 6)
+    made = classify_image(path, settings, tmp_path / "strips.tif")
     np.testing.assert_array_equal(_read(tmp_path / "strips.tif"), whole)
+    assert made.tiling.strip == 2
+    # 3 rows and 8 columns, and a column on both sides of where the four strips meet
+    assert len(computed) == 3 * (8 + 6) == made.tiling.seen(100, 300) // 64**2
 
 
 def test_seams_are_counted_against_neighbours_that_lie_alike() -> None:

@@ -1,11 +1,13 @@
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from landcover.classify.blend import inside
 from landcover.classify.compute import SMALL, cover
 from landcover.classify.predict import Classified
-from landcover.classify.tiles import BASE, Tiling, choose_tiling
+from landcover.classify.tiles import BASE, SUMS, Sight, Tiling, blended_tiling, choose_tiling
 from landcover.cli import summary as tell
 from landcover.errors import ConfigError
 
@@ -74,6 +76,51 @@ def test_a_tile_full_of_data_is_mapped_whole() -> None:
     scattered[::300, ::300] = True
     assert cover(scattered, tiling, 16) == []
     assert cover(np.ones((400, 400), bool), Tiling(400, 400, 96, 1), 16) == []
+
+
+def _blended(height: int, width: int, sight: Sight, memory: float = 2.6e9, **more: int) -> Tiling:
+    return blended_tiling(height, width, -(-sight.side * 3 // 16 // 8) * 8, 8, sight, 260, memory, **more)
+
+
+@pytest.mark.parametrize("chip", [64, 256, 512, 768, 1024])
+def test_a_network_that_may_see_more_than_a_chip_sees_it(chip) -> None:
+    tiling = _blended(8192, 8192, Sight(chip, True, 6))
+    assert tiling.rows + 2 * tiling.halo > 1.1 * chip
+    # if tiles were read in chips, each pixel would be computed 2.6 times
+    assert 1 < tiling.seen(8192, 8192) / 8192**2 < (1.5 if chip <= 256 else 2.5)
+
+
+@pytest.mark.parametrize("classes", [6, 12, 20, 45])
+def test_what_is_added_up_fits_in_memory_and_strips_cost_little(classes) -> None:
+    tiling = _blended(16384, 16384, Sight(256, True, classes))
+    assert (2 * tiling.strip + 2) * tiling.rows * tiling.columns * classes * 4 <= SUMS
+    assert tiling.seen(16384, 16384) / 16384**2 < 2.6
+
+
+@pytest.mark.parametrize("side", [100, 161, 200, 256, 300, 330, 500, 1000])
+def test_a_network_that_pools_all_of_what_it_sees_sees_as_much_as_a_chip(side) -> None:
+    tiling = _blended(side, side, Sight(256, False, 6))
+    for tile in tiling.tiles(side, side):
+        read = inside(tile.read, side, side, 8)
+        assert read.height == read.width == min(256, -(-side // 8) * 8)
+
+
+@pytest.mark.parametrize("larger", [True, False])
+def test_what_fits_in_one_look_is_one_tile(larger) -> None:
+    side = 600 if larger else 256
+    assert _blended(side, side, Sight(256, larger, 6)).number(side, side) == 1
+    assert _blended(side, side, Sight(256, larger, 6)).seen(side, side) == side**2
+    assert _blended(side, side, Sight(256, larger, 6), tile=96).rows <= 96
+
+
+@pytest.mark.parametrize("batch", [1, 4])
+def test_the_memory_that_is_asked_for_is_enough(batch) -> None:
+    with pytest.raises(ConfigError, match="--memory 1,200MB: this model needs at least") as told:
+        _blended(5000, 5000, Sight(256, True, 6), 1.2e9, batch=batch)
+    needed = float(re.search(r"least ([\d,]+)MB", str(told.value))[1].replace(",", "")) * 1e6
+    assert _blended(5000, 5000, Sight(256, True, 6), needed + 1e6, batch=batch).rows >= 256
+    with pytest.raises(ConfigError):
+        _blended(5000, 5000, Sight(256, True, 6), needed - 20e6, batch=batch)
 
 
 def test_what_cannot_be_is_told() -> None:

@@ -15,7 +15,15 @@ from numpy.typing import NDArray
 from landcover.apart import Killed, apart
 from landcover.benchmark.publish import CSV, JSON, PICTURE, draw, write_csv, write_json
 from landcover.benchmark.table import Row, read_rows
-from landcover.benchmark.trial import is_done, origin_of_trial, parts_of, run_trial, settings_of
+from landcover.benchmark.trial import (
+    is_done,
+    is_of_before,
+    is_trained,
+    origin_of_trial,
+    parts_of,
+    run_trial,
+    settings_of,
+)
 from landcover.catalogue import find_kind
 from landcover.config import Config
 from landcover.errors import Interrupted, LandcoverError
@@ -67,10 +75,7 @@ def benchmark(config: Config, overwrite: bool = False, progress: Progress = sile
         check_ours(stage)
     recorder = Recorder(stage, tuple(taken(path, stage.folder, config.provenance.full) for path in stage.inputs))
     with only_one(stage.out):
-        if overwrite:
-            for model in config.benchmark.models:
-                shutil.rmtree(stage.out / settings_of(config, model).name, ignore_errors=True)
-        ground, done = _look(config, stage.out)
+        ground, done = _look(config, stage.out, overwrite)
         log.info("held out: %s", ground.told)
         failed = _train_all(config, stage.out, ground, done, progress)
         trained = {m: _folders(config, stage.out, m, ground.folds) for m in config.benchmark.models if m not in failed}
@@ -93,17 +98,25 @@ def _folders(config: Config, out: Path, model: str, folds: tuple[str, ...]) -> l
     return [out / settings_of(config, model).name / fold for fold in folds]
 
 
-def _look(config: Config, out: Path) -> tuple[Ground, set[Path]]:
-    """Before the first training: what is held out, and the folders of trainings that are behind. Raises
-    LandcoverError."""
+def _look(config: Config, out: Path, overwrite: bool) -> tuple[Ground, set[Path]]:
+    """Before the first training: what is held out, and the folders of trials that are behind; those that are to be made
+    anew are removed. Raises LandcoverError."""
     done: set[Path] = set()
+    trained: list[Path] = []
     with closing(open_chips(config.paths, config.scheme)) as chips:
         parts, told = parts_of(config, chips)
         for model in config.benchmark.models:
             settings = settings_of(config, model)
+            if overwrite:
+                shutil.rmtree(out / settings.name, ignore_errors=True)
             for part, folder in zip(parts.chips, _folders(config, out, model, parts.names), strict=True):
-                if is_done(folder, origin_of_trial(config, part, settings)):
+                if is_done(folder, origin_of_trial(config, part, settings), config.classify):
                     done.add(folder)
+                trained += [folder] if is_trained(folder) else []
+        if trained:
+            log.info("%s kept, trained before", counted(len(trained), "training"))
+        if before := sum(map(is_of_before, trained)):
+            log.warning("Note: %d of them by the program as it was before: --overwrite makes all anew", before)
         places = np.concatenate(parts.places)
         return Ground(parts.names, places, parts.kind, f"{counted(len(places), 'chip')}, {told}"), done
 
@@ -113,8 +126,6 @@ def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progr
     failed: dict[str, str] = {}
     models = config.benchmark.models
     left = [(m, n, f) for m in models for n, f in enumerate(_folders(config, out, m, ground.folds)) if f not in done]
-    if done:
-        log.info("%s kept, trained before", counted(len(done), "training"))
     try:
         for turn, (model, number, folder) in enumerate(left, start=1):
             if model in failed:

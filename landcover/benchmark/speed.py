@@ -25,8 +25,7 @@ def speed_of(settings: ClassifySettings, model: Path, code: str | None, chips: C
     own = {"model": model, "code": code, "precision": precision, "aoi": None, "tile": "auto", "halo": "auto"}
     mapper = open_mapper(settings.model_copy(update=own))
     tiling = mapper.tiling(IMAGE, IMAGE)
-    seen = tiling.number(IMAGE, IMAGE) * (tiling.rows + 2 * tiling.halo) * (tiling.columns + 2 * tiling.halo)
-    return IMAGE**2 / (seen * _pace(mapper, chips, tiling.batch)) / 1e6
+    return IMAGE**2 / (tiling.seen(IMAGE, IMAGE) * _pace(mapper, chips, tiling.batch)) / 1e6
 
 
 def _pace(mapper: Mapper, chips: ChipSet, batch: int) -> float:

@@ -13,7 +13,7 @@ from scipy.stats import t
 
 from landcover.assess.bootstrap import ROUNDS, bootstrap, resampled
 from landcover.assess.measures import Estimate, measure
-from landcover.benchmark.trial import RESULT, TABLES
+from landcover.benchmark.trial import RESULT, SPEED, TABLES
 from landcover.words import counted
 
 FEW = 5
@@ -52,7 +52,11 @@ def read_rows(trials: dict[str, list[Path]], places: NDArray[np.int64], kind: st
     best = max(drawn, key=lambda model: float(measure(_whole(pieces[model])).overall))
     rows = []
     for model, folders in trials.items():
-        results = [json.loads((folder / RESULT).read_text(encoding="utf-8")) for folder in folders]
+        results = [
+            json.loads((folder / RESULT).read_text(encoding="utf-8"))
+            | json.loads((folder / SPEED).read_text(encoding="utf-8"))
+            for folder in folders
+        ]
         rows.append(_row(model, pieces[model], drawn[model], _gap(pieces, drawn, best, model), results))
     return sorted(rows, key=lambda row: -float(row.overall.value)), _by(number, kind)
 

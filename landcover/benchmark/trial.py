@@ -18,8 +18,9 @@ from landcover.progress import Progress
 from landcover.provenance import peak_memory
 from landcover.quietly import import_quietly
 from landcover.scheme import ClassScheme
-from landcover.settings import TrainSettings
+from landcover.settings import ClassifySettings, TrainSettings
 from landcover.settings.train import OF_PIXELS
+from landcover.sourcecode import code_digest
 from landcover.train.chipset import Chips, open_chips
 from landcover.train.heldout import chip_tables
 from landcover.train.length import Settled, settled
@@ -28,7 +29,10 @@ from landcover.train.parts import Parts, TooFew, check_placed, cut_parts
 from landcover.train.unfinished import CHECKPOINT
 
 RESULT, TABLES, FITTED = "result.json", "tables.npy", "fitted.json"
-"""What is known of a trial, when all is; contingency tables, a held-out chip each; the settings that fit the time."""
+"""What is known of a trained model; contingency tables, a held-out chip each; the settings that fit the time."""
+
+SPEED = "speed.json"
+"""How fast the model maps, and by what settings."""
 
 BEGUN, PEAK = "begun.json", "memory.json"
 """What a trial was begun with; the most memory that its training has taken so far."""
@@ -67,27 +71,44 @@ def settings_of(config: Config, model: str) -> TrainSettings:
 
 
 def origin_of_trial(config: Config, part: Chips, settings: TrainSettings) -> dict[str, Any]:
-    """What must be the same for a trial to count: what must be so for a training to go on, and what speeds depend on;
-    of a network the time, too."""
-    told, classify = origin_of(part, settings, config.scheme), config.classify
-    told |= {"classify.memory": classify.memory, "classify.batch": classify.batch}
+    """What must be the same for a trial to count: what must be so for a training to go on; of a network the time,
+    too."""
+    told = origin_of(part, settings, config.scheme)
     kind = find_kind(settings.model)
     if kind.family == "pixels":
         heeded = {f"train.{key}" for key in OF_PIXELS}
         return {key: value for key, value in told.items() if not key.startswith("train.") or key in heeded}
-    return told | {"classify.precision": classify.precision, "benchmark.minutes": config.benchmark.minutes}
+    return told | {"benchmark.minutes": config.benchmark.minutes}
 
 
-def is_done(folder: Path, origin: dict[str, Any]) -> bool:
-    """Whether a trial is behind. Raises LandcoverError for one that was begun with other settings or chips, if there is
-    anything of it to go on from."""
-    done = (folder / RESULT).exists()
-    if done or (folder / METRICS).exists() or (folder / CHECKPOINT).exists():
+def is_done(folder: Path, origin: dict[str, Any], classify: ClassifySettings) -> bool:
+    """Whether a trial is behind, with the speed of today's program and settings. Raises LandcoverError for one that was
+    begun with other settings or chips, if there is anything of it to go on from."""
+    trained = is_trained(folder)
+    if trained or (folder / METRICS).exists() or (folder / CHECKPOINT).exists():
         path = folder / BEGUN
         if not path.exists():
             raise LandcoverError(f"{folder}: does not tell what it was begun with: start anew with --overwrite")
-        check_origin(folder, json.loads(path.read_text(encoding="utf-8")), origin)
-    return done
+        check_origin(folder, _read(path), origin)
+    return trained and (folder / SPEED).exists() and _read(folder / SPEED)["by"] == _speed_by(classify)
+
+
+def is_trained(folder: Path) -> bool:
+    """Whether all is known but for the speed."""
+    return (folder / RESULT).exists()
+
+
+def is_of_before(folder: Path) -> bool:
+    """Whether the program was another one when a model was trained."""
+    return _read(folder / RESULT)["program"] != _program()
+
+
+def _program() -> str | None:
+    return code_digest("benchmark.trial")
+
+
+def _speed_by(classify: ClassifySettings) -> dict[str, Any]:
+    return {key: getattr(classify, key) for key in ("memory", "batch", "precision")} | {"program": _program()}
 
 
 def run_trial(config: Config, model: str, number: int, folder: Path, progress: Progress) -> None:
@@ -100,25 +121,31 @@ def run_trial(config: Config, model: str, number: int, folder: Path, progress: P
     with closing(open_chips(config.paths, config.scheme)) as chips:
         part = parts_of(config, chips)[0].chips[number]
         origin = origin_of_trial(config, part, settings)
-        if is_done(folder, origin):
+        if is_done(folder, origin, config.classify):
             return
-        _begin(folder, origin)
-        _train(part, settings, config.scheme, folder, 60 * config.benchmark.minutes, kind, progress)
-        tables = chip_tables(folder, part.validation, settings, config.scheme)
+        if not is_trained(folder):
+            _begin(folder, origin)
+            _train(part, settings, config.scheme, folder, 60 * config.benchmark.minutes, kind, progress)
+            _judge(part, settings, config.scheme, folder, kind)
         speed = speed_of(config.classify, folder / kind.file, model if kind.source else None, part.validation)
-        told = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        with whole_file(folder / TABLES) as temporary, temporary.open("wb") as file:
-            np.save(file, tables)
-        result = {
-            "seconds": told["seconds"],
-            "epochs": told.get("epochs"),
-            "asked_epochs": settled(settings, part).epochs,
-            "parameters": _parameters(kind, folder, told),
-            "megapixels_per_second": speed,
-            "peak_memory": _peak(folder),
-            "train_chips": len(part.train) + told["chips"]["copies"],
-            "held_out_chips": len(part.validation),
-        }
+    _write(folder / SPEED, {"megapixels_per_second": speed, "by": _speed_by(config.classify)})
+
+
+def _judge(part: Chips, settings: TrainSettings, scheme: ClassScheme, folder: Path, kind: Kind) -> None:
+    tables = chip_tables(folder, part.validation, settings, scheme)
+    with whole_file(folder / TABLES) as temporary, temporary.open("wb") as file:
+        np.save(file, tables)
+    told = _read(folder / METRICS)
+    result = {
+        "seconds": told["seconds"],
+        "epochs": told.get("epochs"),
+        "asked_epochs": settled(settings, part).epochs,
+        "parameters": _parameters(kind, folder, told),
+        "peak_memory": _peak(folder),
+        "train_chips": len(part.train) + told["chips"]["copies"],
+        "held_out_chips": len(part.validation),
+        "program": _program(),
+    }
     _write(folder / RESULT, result)
     (folder / CHECKPOINT).unlink(missing_ok=True)
 
@@ -162,7 +189,11 @@ def _keep_peak(folder: Path) -> None:
 
 
 def _peak(folder: Path) -> int:
-    return int(json.loads((folder / PEAK).read_text(encoding="utf-8"))) if (folder / PEAK).exists() else 0
+    return int(_read(folder / PEAK)) if (folder / PEAK).exists() else 0
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def _write(path: Path, told: Any) -> None:
@@ -179,7 +210,7 @@ def _fitted(part: Chips, settings: Settled, scheme: ClassScheme, folder: Path, s
 
     path = folder / FITTED
     if path.exists() and (folder / CHECKPOINT).exists():
-        return settings.model_copy(update=json.loads(path.read_text(encoding="utf-8")))
+        return settings.model_copy(update=_read(path))
     plan = plan_for(part, settings, scheme)
     settings = settings.model_copy(update={"precision": plan.precision})
     made = fitted(settings, plan, seconds)

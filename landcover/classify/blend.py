@@ -11,7 +11,7 @@ from rasterio.windows import Window
 
 from landcover.classify.compute import Job, Readers, Timing, as_trained, megapixels, stack
 from landcover.classify.journal import Journal, Layers
-from landcover.classify.tiles import SUMS, Tile, Tiling
+from landcover.classify.tiles import Tile, Tiling
 from landcover.classify.workers import Behind, Stopwatch
 from landcover.classraster import NO_PERCENT
 from landcover.grid import clip, within
@@ -113,15 +113,12 @@ def _score(job: Job, batch: list[Look], watch: Stopwatch, hand_over: Behind[Made
 
 
 def _strips(job: Job) -> Iterator[list[Tile]]:
-    """All tiles, in strips from top to bottom so narrow that the sums of three rows of tiles fit in memory."""
+    """All tiles, in strips from top to bottom so narrow that the sums of those that are open fit in memory."""
     tiling, (height, width) = job.tiling, job.image.grid.shape
     across = -(-width // tiling.columns)
-    shown = np.count_nonzero(job.mapper.card.outputs)
-    each = 3 * tiling.rows * tiling.columns * shown * 4
-    wide = max(1, int(SUMS // each))
     tiles = list(tiling.tiles(height, width))
-    for first in range(0, across, wide):
-        yield [tile for tile in tiles if first <= tile.index % across < first + wide]
+    for first in range(0, across, tiling.strip):
+        yield [tile for tile in tiles if first <= tile.index % across < first + tiling.strip]
 
 
 def taper(tiling: Tiling) -> NDArray[np.float32]:

@@ -47,9 +47,7 @@ def _seconds(grids: Sequence[Grid], settings: ClassifySettings, machines: Machin
     """How long it takes to map images on these grids."""
     mapper, pixels = open_mapper(settings), 0
     for grid in grids:
-        tiling = mapper.tiling(*grid.shape)
-        seen = (tiling.rows + 2 * tiling.halo) * (tiling.columns + 2 * tiling.halo)
-        pixels += tiling.number(*grid.shape) * seen
+        pixels += mapper.tiling(*grid.shape).seen(*grid.shape)
     return pixels * (_together(settings, machines) if machines.elsewhere else trial(mapper))
 
 

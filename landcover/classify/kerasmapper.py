@@ -23,6 +23,10 @@ from landcover.settings import ClassifySettings
 SCRATCH = 1.64
 """Memory of a forward pass over that of its live tensors: copies and the scratch of convolutions, as measured."""
 
+SCRATCH_BLENDED = 2.7
+"""The same where tiles are blended, as measured of PSPNet and DeepLab: what they say of the halo, too, and sums for
+means around each pixel."""
+
 TRIAL = 512
 """Pixels a side of the piece on which two number formats are compared."""
 
@@ -42,7 +46,7 @@ class KerasMapper(Mapper):
 
     @cached_property
     def bytes_a_pixel(self) -> float:
-        return SCRATCH * bytes_a_pixel(self._loaded)
+        return (SCRATCH_BLENDED if self.card.blended else SCRATCH) * bytes_a_pixel(self._loaded)
 
     def map(self, pixels: NDArray[Any], valid: NDArray[np.bool_], precision: Format) -> Sequence[NDArray[np.uint8]]:
         gaps = not valid.all()
@@ -75,8 +79,7 @@ class KerasMapper(Mapper):
     @cached_property
     def _local(self) -> keras.Model | None:
         """The network, where it is one that may see more than in its training."""
-        side = super().side
-        return None if side is None else localised(self._trained, side)
+        return localised(self._trained, self.chip_side) if self.card.blended else None
 
     @cached_property
     def _trained(self) -> keras.Model:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from landcover.catalogue import PIXELS
 from landcover.classify.area import polygons_digest
-from landcover.classify.tiles import Tiling, blended_tiling, choose_tiling
+from landcover.classify.tiles import Sight, Tiling, blended_tiling, choose_tiling
 from landcover.errors import ModelError
 from landcover.fingerprint import digest
 from landcover.model import ModelCard, check_there
@@ -75,7 +75,12 @@ class Mapper:
     @property
     def side(self) -> int | None:
         """Pixels a side that the model should see at a time, as in its training; None where it may be any number."""
-        return -(-self.card.chip_size // self.card.multiple) * self.card.multiple if self.card.blended else None
+        return self.chip_side if self.card.blended else None
+
+    @property
+    def chip_side(self) -> int:
+        """Pixels a side of the chips of the training, in whole strides."""
+        return -(-self.card.chip_size // self.card.multiple) * self.card.multiple
 
     def tiling(self, height: int, width: int) -> Tiling:
         """How an image is cut, by the settings. Raises ConfigError."""
@@ -86,8 +91,9 @@ class Mapper:
             return choose_tiling(
                 height, width, self.halo, self.card.multiple, self.bytes_a_pixel, settings.memory, tile, batch
             )
+        sight = Sight(self.chip_side, self.side is None, sum(value > 0 for value in self.card.outputs))
         return blended_tiling(
-            height, width, self.halo, self.card.multiple, self.side, self.bytes_a_pixel, settings.memory, tile, batch
+            height, width, self.halo, self.card.multiple, sight, self.bytes_a_pixel, settings.memory, tile, batch
         )
 
     def try_out(self, side: int, precision: Format) -> int:

@@ -49,7 +49,7 @@ class Seams:
         counted = np.concatenate([border, beside])
         self._sums += counted
         self._products += np.outer(counted, counted)
-        self._tiles += bool(border[0])
+        self._tiles += bool(classes.any())
         self._right[row, column + window.width] = classes[:, -1].copy()
         self._below[row + window.height, column] = classes[-1].copy()
 

@@ -16,7 +16,7 @@ from landcover.classify.large import Large, basis, finish, outcome_of, plan_larg
 from landcover.classify.mapper import Given, Mapper, libraries_of, needs_keras, note_unfinished
 from landcover.classify.marks import SEEN, marked
 from landcover.classify.onworker import Made, Whole, chosen_precision, map_piece
-from landcover.classify.tiles import BASE, ENOUGH
+from landcover.classify.tiles import BASE, ENOUGH, SUMS
 from landcover.cluster import Cluster, Machines, open_cluster
 from landcover.config import Config
 from landcover.errors import ConfigError, Interrupted, LandcoverError, ModelError, OutputExists, OutsideArea
@@ -70,7 +70,8 @@ def classify_spread(
     if not work:
         return [plan for plan in plans.values() if not isinstance(plan, Large | Whole)]
     larges = [plan for plan in work.values() if isinstance(plan, Large)]
-    check_workers(machines.workers, config.classify.memory, BASE if needs_keras(config.classify.model) else 0, ENOUGH)
+    enough = ENOUGH + (SUMS if mapper.card.blended else 0)
+    check_workers(machines.workers, config.classify.memory, BASE if needs_keras(config.classify.model) else 0, enough)
     with ExitStack() as stack:
         for large in larges:
             stack.enter_context(only_one(large.index, (large.index,)))

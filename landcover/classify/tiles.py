@@ -13,8 +13,8 @@ LARGEST = 2048
 """Pixels a side: beyond it the halo hardly weighs, and tensors leave the processor's caches."""
 
 MIDDLE = 608
-"""Pixels a side that are read for a tile that is blended, unless told otherwise: of larger ones fewer find room beside
-one another for their sums."""
+"""Pixels a side that are read for a tile that is blended, of a network that may see any number: of larger ones fewer
+find room beside one another for their sums."""
 
 LEAST = 256
 """Pixels a side: smaller tiles would be mostly halo."""
@@ -44,13 +44,14 @@ class Tile:
 @dataclass(frozen=True)
 class Tiling:
     """How an image is cut: tiles of rows x columns pixels, `batch` of them at a time. Where they are `blended` what a
-    network says of the halo counts, too."""
+    network says of the halo counts, too, and a `strip` of so many columns of tiles is mapped after the other."""
 
     rows: int
     columns: int
     halo: int
     batch: int
     blended: bool = False
+    strip: int = 0
 
     def tiles(self, height: int, width: int) -> Iterator[Tile]:
         """Row by row. All are read in one size, beyond the image's edges too: a network is compiled for one shape."""
@@ -66,6 +67,26 @@ class Tiling:
     def number(self, height: int, width: int) -> int:
         return -(-height // self.rows) * -(-width // self.columns)
 
+    def seen(self, height: int, width: int) -> int:
+        """Pixels that a network sees to map an image: what tiles share, several times."""
+        rows, columns = self.rows + 2 * self.halo, self.columns + 2 * self.halo
+        down, across = -(-height // self.rows), -(-width // self.columns)
+        if self.blended:
+            # no more is read than there is; the tiles on both sides of where strips meet bear on both
+            rows, columns = min(rows, height), min(columns, width)
+            across += 2 * (-(-across // self.strip) - 1)
+        return down * across * rows * columns
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What a network whose tiles are blended sees at a time: as much as a chip of its training, `side` pixels a side,
+    or, where it sees `larger` images as it saw chips, more. It tells so many `classes` apart."""
+
+    side: int
+    larger: bool
+    classes: int
+
 
 def choose_tiling(
     height: int,
@@ -76,9 +97,12 @@ def choose_tiling(
     memory: float,
     tile: int | None = None,
     batch: int | None = None,
+    beside: float = 0,
+    even: bool = True,
 ) -> Tiling:
-    """The fewest tiles of about equal size that memory (in bytes, for all of the process) allows, at most `tile` a
-    side. `bytes_a_pixel`: what the network takes up for each pixel that it sees.
+    """The fewest tiles that memory (in bytes, for all of the process) allows, at most `tile` a side, and of about equal
+    size if they are to be `even`. `bytes_a_pixel`: what the network takes up for each pixel that it sees; `beside`:
+    bytes that are taken up besides.
 
     Tiles are on multiples of the network's stride, so that a pixel's place in its pooling is the same whatever the
     tiling. Raises ConfigError for a tile or halo that is no multiple, or too little memory.
@@ -86,16 +110,16 @@ def choose_tiling(
     for name, value in (("tile", tile or multiple), ("halo", halo)):
         if value % multiple:
             raise ConfigError(f"--{name} {value}: must be a multiple of {multiple} for this model")
-    seen = max(memory - BASE, 0) / bytes_a_pixel
+    seen = max(memory - BASE - beside, 0) / bytes_a_pixel
     most = (isqrt(int(seen / (batch or 1))) - 2 * halo) // multiple * multiple
     least = min(tile or LEAST, LEAST)
     if most < least:
-        needed = BASE + bytes_a_pixel * (least + 2 * halo + multiple) ** 2 * (batch or 1)
+        needed = BASE + beside + bytes_a_pixel * (least + 2 * halo + multiple) ** 2 * (batch or 1)
         several = f" for batches of {batch}" if batch and batch > 1 else ""
         raise ConfigError(f"--memory {memory / 1e6:,.0f}MB: this model needs at least {needed / 1e6:,.0f}MB{several}")
     if tile is not None:
         most = min(tile, most)
-    rows, columns = (_even(side, min(most, LARGEST), multiple) for side in (height, width))
+    rows, columns = (_side(side, min(most, LARGEST), multiple, even) for side in (height, width))
     one = Tiling(rows, columns, halo, 1)
     area = (rows + 2 * halo) * (columns + 2 * halo)
     fitting = int(min(seen, BATCH_PIXELS) // area)
@@ -107,25 +131,40 @@ def blended_tiling(
     width: int,
     halo: int,
     multiple: int,
-    side: int | None,
+    sight: Sight,
     bytes_a_pixel: float,
     memory: float,
     tile: int | None = None,
     batch: int | None = None,
 ) -> Tiling:
-    """As `choose_tiling`, of tiles that share twice the halo with their neighbours. By default the network sees as much
-    at a time as it should, `side`.
+    """As `choose_tiling`, of tiles that share twice the halo with their neighbours: by default such that the network
+    sees as much at a time as it should, and as little in all as may be.
 
     Raises ConfigError, also for a halo of more than half a tile, where more than two would meet.
     """
-    if tile is None:
-        tile = max((side or MIDDLE) - 2 * halo, 2 * halo, multiple)
-    if 2 * halo > tile:
-        raise ConfigError(f"--halo {halo}: is blended over half of a tile at most, {tile // 2} px of {tile}")
-    made = choose_tiling(height, width, halo, multiple, bytes_a_pixel, memory - SUMS, tile, batch)
-    return replace(made, blended=True)
+
+    def cut(tile: int) -> Tiling:
+        if 2 * halo > tile:
+            raise ConfigError(f"--halo {halo}: is blended over half of a tile at most, {tile // 2} px of {tile}")
+        made = choose_tiling(height, width, halo, multiple, bytes_a_pixel, memory, tile, batch, SUMS, even=sight.larger)
+        # two rows of a strip are open at a time, and the next tile
+        fitting = int(SUMS // (made.rows * made.columns * sight.classes * 4))
+        return replace(made, blended=True, strip=max(1, (fitting - 2) // 2))
+
+    read = max(MIDDLE, sight.side + 2 * halo) if sight.larger else sight.side
+    if tile is not None:
+        return cut(tile)
+    whole = max(read - 2 * halo, 2 * halo, multiple)
+    # of many classes less finds room beside one another
+    sizes = [whole]
+    if sight.larger:
+        smaller = (whole * eighths // 8 // multiple * multiple for eighths in range(7, 0, -1))
+        sizes += [size for size in smaller if size + 2 * halo >= sight.side]
+    if max(height, width) <= read:
+        sizes.append(-(-read // multiple) * multiple)
+    return min((cut(size) for size in sizes if size >= 2 * halo), key=lambda made: made.seen(height, width))
 
 
-def _even(side: int, most: int, multiple: int) -> int:
-    number = -(-side // most)
-    return -(-side // number // multiple) * multiple
+def _side(side: int, most: int, multiple: int, even: bool) -> int:
+    number = -(-side // most) if even else 1
+    return min(-(-side // number // multiple) * multiple, most)
