@@ -11,10 +11,12 @@ from keras import layers
 from rasterio.windows import Window
 
 from landcover.classify.blend import inside
+from landcover.classify.journal import Journal
 from landcover.classify.mapper import open_mapper
 from landcover.classify.predict import classify_image
+from landcover.errors import Interrupted
 from landcover.localmeans import LocalMeans, localised
-from landcover.model import ModelCard, in_precision, save_model
+from landcover.model import ModelCard, in_precision, load_network, save_model
 from landcover.pooling import Enlarged, PartMeans
 from landcover.settings import ClassifySettings, TrainSettings
 from landcover.train.networks import build_network
@@ -108,7 +110,9 @@ def test_the_networks_of_the_program_map_larger_images(name: str, windows: list[
         np.testing.assert_allclose(scores.sum(axis=-1), 1, atol=1e-3)
 
 
-def test_maps_hardly_depend_on_how_they_are_cut(tmp_path: Path, scheme) -> None:
+@pytest.fixture
+def settings(tmp_path: Path, scheme) -> ClassifySettings:
+    """Of a small network that pools parts of its chips, of 64 px."""
     keras.utils.set_random_seed(2)
     image = keras.Input((None, None, 4), name="image")
     x = layers.Normalization(mean=[128.0] * 4, variance=[900.0] * 4, name="normalisation", dtype="float32")(image)
@@ -121,19 +125,52 @@ def test_maps_hardly_depend_on_how_they_are_cut(tmp_path: Path, scheme) -> None:
         chip_size=64, halo=None, multiple=1, split="blocks", pixels={}, scores={}, model="pspnet",
     )  # fmt: skip
     save_model(network, card, tmp_path / "model.keras")
-    settings = ClassifySettings(model=tmp_path / "model.keras", precision="float32", halo=16)
+    return ClassifySettings(model=tmp_path / "model.keras", precision="float32", halo=16)
+
+
+def _map(image: Path, settings: ClassifySettings, out: Path) -> np.ndarray:
+    classify_image(image, settings, out)
+    with rasterio.open(out) as dataset:
+        return dataset.read(1)
+
+
+def test_maps_hardly_depend_on_how_they_are_cut(tmp_path: Path, settings) -> None:
     path = write_image(tmp_path / "a.tif", textured(700, 600))
-    whole = classify_image(path, settings, tmp_path / "one.tif")
-    # the fewest tiles of about one size that are read in 608 pixels
-    assert (whole.tiling.rows, whole.tiling.columns, whole.tiling.halo) == (350, 300, 16)
-    classify_image(path, settings.model_copy(update={"tile": 128}), tmp_path / "two.tif")
-    maps = []
-    for name in ("one", "two"):
-        with rasterio.open(tmp_path / f"{name}.tif") as dataset:
-            maps.append(dataset.read(1))
+    tiling = open_mapper(settings).tiling(700, 600)
+    # of about one size, read in 608 pixels at most
+    assert (tiling.rows, tiling.columns, tiling.halo) == (350, 300, 16)
+    whole = _map(path, settings, tmp_path / "one.tif")
+    parts = _map(path, settings.model_copy(update={"tile": 128}), tmp_path / "two.tif")
     # a halo of 16 holds windows of 32 pixels at a border, and half of them at the edge of what is blended
-    assert (maps[0] == maps[1]).mean() > 0.99
+    assert (whole == parts).mean() > 0.99
     assert open_mapper(settings).side is None
+
+
+def test_one_tile_shows_what_the_network_says_and_one_that_was_cut_off_goes_on(
+    tmp_path: Path, settings, scheme, monkeypatch
+) -> None:
+    image = textured(310, 280)
+    image[:, :90, 200:] = 0
+    path = write_image(tmp_path / "a.tif", image)
+    network = localised(load_network(settings.model), 64)
+    filled = np.moveaxis(np.where(image.any(axis=0), image, 128), 0, -1)[None].astype(np.float32)
+    scores = np.asarray(network.predict_on_batch(filled))[0, ..., 1:]
+    expected = np.where(image.any(axis=0), np.array(scheme.values)[scores.argmax(axis=-1)], 0)
+    assert (_map(path, settings, tmp_path / "one.tif") == expected).mean() > 0.9999
+    small = settings.model_copy(update={"tile": 96, "batch": 2})
+    parts, kept, added = _map(path, small, tmp_path / "parts.tif"), Journal.add, []
+
+    def struck(self, index, *what) -> None:
+        if len(added) == 5:
+            raise KeyboardInterrupt
+        kept(self, index, *what)
+        added.append(index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "add", struck)
+        with pytest.raises(Interrupted, match="5 tiles are done and kept"):
+            classify_image(path, small, tmp_path / "cut.tif")
+    np.testing.assert_array_equal(_map(path, small, tmp_path / "cut.tif"), parts)
 
 
 def test_no_more_is_read_than_there_is() -> None:
