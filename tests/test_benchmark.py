@@ -138,6 +138,7 @@ def test_a_training_is_kept_whose_speed_is_measured_anew(project) -> None:
     again = _benchmark(*one, "--set", "classify.batch=3")
     assert again.exit_code == 0, again.stderr
     assert "1 training kept, trained before" in again.stderr
+    assert "1 of 1: random-forest: how fast it maps" in again.stderr
     assert "Note" not in again.stderr
     assert (folder / SPEED).read_bytes() != first
     told = json.loads((folder / RESULT).read_text())

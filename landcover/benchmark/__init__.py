@@ -130,7 +130,9 @@ def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progr
         for turn, (model, number, folder) in enumerate(left, start=1):
             if model in failed:
                 continue
-            log.info("%d of %d: %s%s", turn, len(left), model, f", fold {number + 1}" if len(ground.folds) > 1 else "")
+            fold = f", fold {number + 1}" if len(ground.folds) > 1 else ""
+            alone = ": how fast it maps" if is_trained(folder) else ""
+            log.info("%d of %d: %s%s%s", turn, len(left), model, fold, alone)
             try:
                 _each(run_trial, config, model, number, folder, progress)
             except LandcoverError as error:
