@@ -95,6 +95,7 @@ def test_it_is_said_before_a_training_and_a_map_too(project) -> None:
     shutil.rmtree("models/unet")
     note = "Note: not up to date: mosaic (data/raw/naip/b.tif is new): run `landcover prepare`\n"
     assert run("train", "--plan", "-q", "--set", "train.model=random-forest").stderr.startswith(note)
+    assert run("benchmark", "-q", "--set", "benchmark.folds=100").stderr.startswith(note)
     # there is no model to map with
     result = run("classify", "--overwrite", "-q")
     assert result.stderr.startswith(note)

@@ -201,6 +201,11 @@ class Unknown(layers.Layer):
         return x
 
 
+def lambda_layer(bands, classes):
+    image = keras.Input((None, None, bands))
+    return keras.Model(image, layers.Conv2D(classes, 1)(layers.Lambda(lambda x: 2 * x)(image)))
+
+
 def unregistered(bands, classes):
     image = keras.Input((None, None, bands))
     return keras.Model(image, layers.Conv2D(classes, 1)(Unknown()(image)))
@@ -295,6 +300,7 @@ def test_a_map_depends_on_the_code_behind_its_model(own: Path, scheme) -> None:
         ("my_net:whole", r"gives \(any, 3\) and should give \(batch, rows, columns, 3\)"),
         ("my_net:smaller", "does not give as many rows and columns as the image has"),
         ("my_net:taken", "a layer is called logits"),
+        ("my_net:lambda_layer", "a Lambda layer could not be loaded again: make it a layer of a class of your own"),
         ("my_net:unregistered", r"Unknown could not be loaded again: put @keras\.saving\.register_keras_serializable"),
     ],
 )

@@ -126,6 +126,10 @@ def _train_all(config: Config, out: Path, ground: Ground, done: set[Path], progr
     failed: dict[str, str] = {}
     models = config.benchmark.models
     left = [(m, n, f) for m in models for n, f in enumerate(_folders(config, out, m, ground.folds)) if f not in done]
+    networks = sum(find_kind(model).family == "network" and not is_trained(folder) for model, _, folder in left)
+    if networks:
+        minutes = max(1, round(networks * config.benchmark.minutes))
+        log.info("%s of networks to come: about %s", counted(networks, "training"), counted(minutes, "minute"))
     try:
         for turn, (model, number, folder) in enumerate(left, start=1):
             if model in failed:
@@ -151,8 +155,10 @@ _each: Callable[..., Any] = apart
 
 
 def _notes(rows: list[Row], config: Config, folds: int) -> list[str]:
-    """Of models that took another time than they had."""
-    notes = []
+    """Of networks that had fewer epochs than they would by their settings, and of models that took another time than
+    they had."""
+    short = [f"{row.model} {row.epochs} of {row.asked}" for row in rows if row.epochs and row.epochs < row.asked]
+    notes = [f"epochs that the time was enough for: {', '.join(short)}: longer, they may be better"] if short else []
     for row in rows:
         share = row.seconds / (60 * config.benchmark.minutes * folds)
         if row.epochs is None:

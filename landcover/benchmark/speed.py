@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from landcover.classify.mapper import Mapper, open_mapper
+from landcover.errors import ConfigError
 from landcover.settings import ClassifySettings
 from landcover.train.chipset import ChipSet
 
@@ -24,7 +25,10 @@ def speed_of(settings: ClassifySettings, model: Path, code: str | None, chips: C
     precision = settings.precision if model.suffix == ".keras" else "auto"
     own = {"model": model, "code": code, "precision": precision, "aoi": None, "tile": "auto", "halo": "auto"}
     mapper = open_mapper(settings.model_copy(update=own))
-    tiling = mapper.tiling(IMAGE, IMAGE)
+    try:
+        tiling = mapper.tiling(IMAGE, IMAGE)
+    except ConfigError as error:
+        raise ConfigError(f"{error} (classify.memory, classify.batch); its training is kept") from None
     return IMAGE**2 / (tiling.seen(IMAGE, IMAGE) * _pace(mapper, chips, tiling.batch)) / 1e6
 
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from landcover.cli.console import bar, common, with_options
+from landcover.cli.console import bar, common, log, with_options
 
 if TYPE_CHECKING:
     from landcover.config import Config
@@ -35,10 +35,13 @@ def benchmark(
     Writes:  <reports>/benchmark: benchmark.csv, benchmark.json, benchmark.png, and a folder for each training
     Example: landcover benchmark --model unet --model random-forest --minutes 10
     """
+    from landcover.behind import behind_chips
     from landcover.benchmark import benchmark as run
     from landcover.cli.summary_benchmark import table
     from landcover.errors import LandcoverError
 
+    if late := behind_chips(config):
+        log.warning("Note: %s", late)
     made = run(
         with_options(config, "benchmark", {"models": models or None, "minutes": minutes, "folds": folds}),
         overwrite,

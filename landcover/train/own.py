@@ -105,6 +105,11 @@ def _check(network: Any, told: str, bands: int, classes: int) -> None:
         raise ModelError(
             f"{told}: a layer is called {taken[0]}, which is the name of one that is put around it: call it otherwise"
         )
+    if any(type(layer) is layers.Lambda for layer in network._flatten_layers(include_self=False)):
+        raise ModelError(
+            f"{told}: a Lambda layer could not be loaded again: make it a layer of a class of your own, with "
+            "@keras.saving.register_keras_serializable() before it"
+        )
     for layer in _foreign(network):
         if ">" not in keras.saving.get_registered_name(type(layer)):
             raise ModelError(

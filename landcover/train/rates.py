@@ -148,7 +148,10 @@ def steepest(rates: NDArray[np.float64], losses: NDArray[np.float64], error: flo
     # what the first steps show is how batches differ, before there is an average
     first = len(losses) // 5
     if least < first + 2 or losses[first] - losses[least] <= CLEAR * error:
-        raise NoFall("no learning rate made the loss fall clearly: look at the labels, and at train.clip")
+        raise NoFall(
+            "no learning rate made the loss fall clearly: take more chips a step (train.batch), or look at the labels "
+            "and at train.clip"
+        )
     slopes = np.gradient(losses[first : least + 1], np.log(rates[first : least + 1]))
     return float(rates[first + int(slopes.argmin())])
 
