@@ -83,7 +83,7 @@ REPORTS = """\
     benchmark/benchmark.csv         a row a model: accuracies with their intervals, and what it costs
     benchmark/benchmark.json        the same with standard errors, what was held out, notes, models that failed
     benchmark/benchmark.png         the same as a picture
-    benchmark/<model>/fold_<n>_of_<k>/  a training, result.json, and tables.npy: a contingency table a held-out chip
+    benchmark/<model>/fold_<n>_of_<k>/  a training, result.json, speed.json; tables.npy, a contingency table a chip
     benchmark/run.json              how it was made
 
 ## Beside a map

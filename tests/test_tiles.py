@@ -94,6 +94,8 @@ def test_what_is_added_up_fits_in_memory_and_strips_cost_little(classes) -> None
     tiling = _blended(16384, 16384, Sight(256, True, classes))
     assert (2 * tiling.strip + 2) * tiling.rows * tiling.columns * classes * 4 <= SUMS
     assert tiling.seen(16384, 16384) / 16384**2 < 2.6
+    asked = _blended(16384, 16384, Sight(256, True, classes), 8e9, tile=2048)
+    assert (2 * asked.strip + 2) * asked.rows * asked.columns * classes * 4 <= SUMS
 
 
 @pytest.mark.parametrize("side", [100, 161, 200, 256, 300, 330, 500, 1000])

@@ -143,13 +143,16 @@ def blended_tiling(
     Raises ConfigError, also for a halo of more than half a tile, where more than two would meet.
     """
 
+    # sums that fit, in pixels: two rows of a strip are open at a time, and two tiles more
+    room = int(SUMS / (4 * sight.classes))
+    largest = isqrt(room // 4) // multiple * multiple
+
     def cut(tile: int) -> Tiling:
         if 2 * halo > tile:
             raise ConfigError(f"--halo {halo}: is blended over half of a tile at most, {tile // 2} px of {tile}")
+        tile = max(min(tile, largest), 2 * halo, multiple)
         made = choose_tiling(height, width, halo, multiple, bytes_a_pixel, memory, tile, batch, SUMS, even=sight.larger)
-        # two rows of a strip are open at a time, and the next tile
-        fitting = int(SUMS // (made.rows * made.columns * sight.classes * 4))
-        return replace(made, blended=True, strip=max(1, (fitting - 2) // 2))
+        return replace(made, blended=True, strip=max(1, (room // (made.rows * made.columns) - 2) // 2))
 
     read = max(MIDDLE, sight.side + 2 * halo) if sight.larger else sight.side
     if tile is not None:
